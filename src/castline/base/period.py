@@ -18,7 +18,9 @@ class Period:
         if self.start_at.tzinfo is None or self.end_at.tzinfo is None:
             raise InvalidInput(field="period", detail="both ends need a time zone")
         if self.end_at <= self.start_at:
-            raise InvalidInput(field="period", detail=f"ends {self.end_at:%F %T} before it starts {self.start_at:%F %T}")
+            raise InvalidInput(
+                field="period", detail=f"ends {self.end_at:%F %T} before it starts {self.start_at:%F %T}"
+            )
 
     @classmethod
     def of_days(cls, first_on: date, last_on: date) -> "Period":
@@ -46,5 +48,7 @@ def parse_moment(text: str, *, field: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError:
-        raise InvalidInput(field=field, detail=f"{text!r} is no ISO 8601 date or time, such as 2026-03-01 or 2026-03-01T09:30:00Z") from None
+        raise InvalidInput(
+            field=field, detail=f"{text!r} is no ISO 8601 date or time, such as 2026-03-01 or 2026-03-01T09:30:00Z"
+        ) from None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

@@ -1,0 +1,65 @@
+"""What commands print: one JSON document or a table on stdout, messages and progress on stderr."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TypeVar
+
+import click
+
+from castline.store.payload import encode_json
+
+Item = TypeVar("Item")
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def show_json(value: object) -> None:
+    """One line of JSON is on stdout."""
+    click.echo(encode_json(value))
+
+
+def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, title: str | None = None) -> None:
+    """A table of the named columns is on stdout; numbers stand to the right."""
+    from rich.console import Console  # noqa: PLC0415  # the start stays fast
+    from rich.table import Table  # noqa: PLC0415
+
+    rows = list(rows)
+    table = Table(title=title, box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        numeric = bool(rows) and all(_is_number(row.get(column)) for row in rows)
+        table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    width = None if sys.stdout.isatty() else 200
+    Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
+
+
+def say(message: str) -> None:
+    """A message for people is on stderr."""
+    click.echo(message, err=True)
+
+
+@contextmanager
+def progress(items: Sequence[Item], label: str) -> Iterator[Iterable[Item]]:
+    """The items, with a bar on stderr when that is a terminal."""
+    if not sys.stderr.isatty():
+        yield items
+        return
+    with click.progressbar(items, label=label, file=sys.stderr) as bar:
+        yield bar
+
+
+def _is_number(content: object) -> bool:
+    return content is None or (
+        not isinstance(content, bool | str)
+        and str(content).replace(",", "").lstrip("-").split(" ")[0].replace(".", "").isdigit()
+    )
+
+
+def _cell(content: object) -> str:
+    if content is None:
+        return "-"
+    if isinstance(content, int) and not isinstance(content, bool):
+        return f"{content:,}"
+    return str(content)

@@ -1,0 +1,167 @@
+"""The run ledger: a run, its data and its counts are one transaction, or nothing."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final, Literal
+from uuid import UUID, uuid4
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from castline import __version__
+from castline.base.clock import now
+from castline.base.errors import CastlineError
+from castline.model.lineage import Batch, DatasetUse, Drop, Quarantined, Run
+from castline.store.pool import Store
+from castline.store.rows import find_one, load_all, save, save_all
+from castline.store.sql import load_sql
+
+_SQL: Final = load_sql("ledger")
+_PAYLOAD_LENGTH: Final = 65_536
+
+
+@dataclass(slots=True)
+class OpenRun:
+    """A run under way: its connection is the transaction that its data, counts and uses commit in."""
+
+    run_id: UUID
+    owner_id: UUID
+    job: str
+    connection: Connection
+    counts: dict[str, int] = field(default_factory=dict)
+    rule_versions: dict[str, str] = field(default_factory=dict)
+    uses: list[DatasetUse] = field(default_factory=list)
+    watermark_at: object = None
+
+    def count(self, name: str, more: int = 1) -> None:
+        """The run's count of `name` is higher by `more`."""
+        self.counts[name] = self.counts.get(name, 0) + more
+
+
+@contextmanager
+def open_run(
+    store: Store,
+    owner_id: UUID,
+    job: str,
+    *,
+    role: Literal["app", "ingest"] = "ingest",
+    parameters: Mapping[str, object] | None = None,
+) -> Iterator[OpenRun]:
+    """A run that commits with everything written through its connection, or leaves only a failed row with the reason."""
+    started_at, run_id = now(), uuid4()
+    facts = {
+        "run_id": run_id,
+        "tenant": owner_id,
+        "job": job,
+        "code_version": __version__,
+        "parameters": Jsonb(dict(parameters or {})),
+    }
+    transaction = store.ingest if role == "ingest" else store.account
+    try:
+        with transaction(owner_id) as connection:
+            save(connection, _SQL["start_run"], facts)
+            run = OpenRun(run_id, owner_id, job, connection)
+            yield run
+            _finish(run)
+    except CastlineError as error:
+        _record_failure(store, owner_id, facts | {"error": error.message, "started_at": started_at})
+        raise
+
+
+def _finish(run: OpenRun) -> None:
+    for use in run.uses:
+        save(run.connection, _SQL["save_dataset_use"], {"run_id": run.run_id} | _use_facts(use))
+    save(
+        run.connection,
+        _SQL["finish_run"],
+        {
+            "run_id": run.run_id,
+            "tenant": run.owner_id,
+            "counts": Jsonb(run.counts),
+            "rule_versions": Jsonb(run.rule_versions),
+            "watermark_at": run.watermark_at,
+        },
+    )
+
+
+def _use_facts(use: DatasetUse) -> dict[str, object]:
+    return {name: getattr(use, name) for name in DatasetUse.__dataclass_fields__}
+
+
+def _record_failure(store: Store, owner_id: UUID, facts: Mapping[str, object]) -> None:
+    try:
+        with store.account(owner_id) as connection:
+            save(connection, _SQL["save_failed_run"], facts)
+    except CastlineError:
+        # The database that failed the run cannot take the note of it either; the caller sees the first error.
+        return
+
+
+def find_batch(connection: Connection, owner_id: UUID, kind: str, content_hash: bytes) -> Batch | None:
+    """The batch that the same content already became, None if it is new."""
+    return find_one(
+        connection,
+        Batch,
+        _SQL["find_batch_by_content"],
+        {"tenant": owner_id, "kind": kind, "content_hash": content_hash},
+    )
+
+
+def load_batches(connection: Connection, owner_id: UUID) -> list[Batch]:
+    """Every batch of the account, newest first."""
+    return load_all(connection, Batch, _SQL["load_batches"], {"tenant": owner_id})
+
+
+def save_batch(run: OpenRun, batch: Batch, drops: Iterable[Drop] = ()) -> None:
+    """The batch and its refused rows are part of the run."""
+    facts = {name: getattr(batch, name) for name in Batch.__dataclass_fields__}
+    save(run.connection, _SQL["save_batch"], facts | {"tenant": run.owner_id, "metadata": Jsonb(batch.metadata)})
+    save_drops(run, batch.batch_id, drops)
+
+
+def save_drops(run: OpenRun, batch_id: UUID, drops: Iterable[Drop]) -> None:
+    """The refused rows lie in quarantine with their reasons; a payload is kept up to 64 KiB, without NUL bytes."""
+    rows = (
+        {
+            "tenant": run.owner_id,
+            "batch_id": batch_id,
+            "line_number": drop.line_number,
+            "reason": drop.reason,
+            "detail": drop.detail[:1000].replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            "payload": drop.payload[:_PAYLOAD_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}"),
+        }
+        for drop in drops
+    )
+    save_all(run.connection, _SQL["save_drop"], rows)
+
+
+def load_quarantine(
+    connection: Connection, owner_id: UUID, *, include_replayed: bool = False, row_limit: int = 1000
+) -> list[Quarantined]:
+    """Refused rows of the account, newest first."""
+    facts = {"tenant": owner_id, "include_replayed": include_replayed, "row_limit": row_limit}
+    return load_all(connection, Quarantined, _SQL["load_quarantine"], facts)
+
+
+def count_quarantine(connection: Connection, owner_id: UUID) -> dict[str, int]:
+    """How many refused rows wait, by reason."""
+    rows = connection.execute(_SQL["count_quarantine"], {"tenant": owner_id}).fetchall()
+    return {str(reason): int(row_count) for reason, row_count in rows}
+
+
+def mark_replayed(run: OpenRun, quarantine_id: UUID) -> None:
+    """The refused row went through in this run."""
+    facts = {"tenant": run.owner_id, "run_id": run.run_id, "quarantine_id": quarantine_id}
+    save(run.connection, _SQL["mark_replayed"], facts)
+
+
+def load_runs(connection: Connection, owner_id: UUID, *, row_limit: int = 100) -> list[Run]:
+    """The account's runs, newest first."""
+    return load_all(connection, Run, _SQL["load_runs"], {"tenant": owner_id, "row_limit": row_limit})
+
+
+def load_dataset_uses(connection: Connection, owner_id: UUID, run_ids: Iterable[UUID]) -> list[DatasetUse]:
+    """What the runs read and wrote."""
+    facts = {"tenant": owner_id, "run_ids": list(run_ids)}
+    return load_all(connection, DatasetUse, _SQL["load_dataset_uses"], facts)

@@ -1,0 +1,176 @@
+"""The door to PostgreSQL: one pool, and transactions that act for one account in one role.
+
+Every transaction sets its role and its tenant locally, so nothing of one account can leak through a pooled connection
+into the next transaction.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final, Self
+from urllib.parse import urlsplit
+from uuid import UUID
+
+import psycopg
+from psycopg import Connection, errors
+from psycopg.types.json import set_json_dumps, set_json_loads
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from castline.base.config import Settings
+from castline.base.errors import Conflict, DatabaseUnavailable, InvalidInput, SchemaOutdated, Terminal
+from castline.store.embedded import EmbeddedServer, start_embedded
+from castline.store.migrate import apply_migrations, find_version, newest_version
+from castline.store.payload import decode_json, encode_json
+
+_CONNECT_SECONDS: Final = 10.0
+
+
+class NotAllowed(Terminal):
+    """The database refused this for the account: {detail}"""
+
+    fix = "The row, or one that it refers to, is not in this account."
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open PostgreSQL; close it to give back the pool and, where this process was its last user, stop the server."""
+
+    settings: Settings
+    dsn: str
+    _pool: ConnectionPool
+    _server: EmbeddedServer | None
+
+    @contextmanager
+    def account(self, owner_id: UUID) -> Iterator[Connection]:
+        """One transaction that sees and writes the account's relational rows, and reads its events through views."""
+        with self._transaction("castline_app", owner_id) as connection:
+            yield connection
+
+    @contextmanager
+    def ingest(self, owner_id: UUID) -> Iterator[Connection]:
+        """One transaction that may also COPY into and delete from the event tables."""
+        with self._transaction("castline_ingest", owner_id) as connection:
+            yield connection
+
+    @contextmanager
+    def system(self) -> Iterator[Connection]:
+        """One transaction across accounts, for sign-in and for finding what is due; never for a page's data."""
+        with self._transaction("castline_system", None) as connection:
+            yield connection
+
+    @contextmanager
+    def owner(self) -> Iterator[Connection]:
+        """One transaction as the schema's owner, for migrations and partitions."""
+        with self._connection() as connection, connection.transaction():
+            yield connection
+
+    def close(self) -> None:
+        """The pool is closed; an embedded server stops if no other process uses it."""
+        self._pool.close()
+        if self._server is not None:
+            self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _transaction(self, role: str, owner_id: UUID | None) -> Iterator[Connection]:
+        with self._connection() as connection, connection.transaction():
+            connection.execute(
+                "select set_config('role', %s, true), set_config('castline.tenant', %s, true)",
+                (role, "" if owner_id is None else str(owner_id)),
+            )
+            yield connection
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with translated_errors(self.dsn), self._pool.connection() as connection:
+            yield connection
+
+
+def open_store(settings: Settings, *, connection_count: int = 4) -> Store:
+    """The store, migrated and ready.
+
+    Without DATABASE_URL the embedded server is started (or joined) and brought to the newest schema. A database of
+    your own is migrated when it is empty, and otherwise only by `castline admin migrate`.
+    Raises DatabaseUnavailable, SchemaOutdated.
+    """
+    store = connect_store(settings, connection_count=connection_count)
+    try:
+        with store.owner() as connection:
+            found = find_version(connection)
+        if found < newest_version():
+            if found and settings.database_url:
+                raise SchemaOutdated(found=found, needed=newest_version())
+            apply_migrations(store.dsn)
+    except BaseException:
+        store.close()
+        raise
+    return store
+
+
+def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
+    """The store as it is, whatever version its schema has. Raises DatabaseUnavailable."""
+    server = None if settings.database_url else start_embedded(settings.data_dir)
+    dsn = settings.database_url or (server.dsn if server else "")
+    pool = ConnectionPool(
+        dsn,
+        min_size=0,
+        max_size=connection_count,
+        timeout=_CONNECT_SECONDS,
+        reconnect_timeout=_CONNECT_SECONDS,
+        configure=_configure,
+        check=ConnectionPool.check_connection,
+        kwargs={"connect_timeout": int(_CONNECT_SECONDS), "application_name": "castline"},
+        open=False,
+    )
+    try:
+        with translated_errors(dsn):
+            # One plain connection first: its error says why, where the pool could only say that time ran out.
+            psycopg.connect(dsn, connect_timeout=int(_CONNECT_SECONDS)).close()
+            pool.open()
+    except BaseException:
+        if server is not None:
+            server.close()
+        raise
+    return Store(settings, dsn, pool, server)
+
+
+def _configure(connection: Connection) -> None:
+    set_json_dumps(encode_json, connection)
+    set_json_loads(decode_json, connection)
+    connection.execute("set time zone 'UTC'")
+    connection.commit()
+
+
+def address_of(dsn: str) -> str:
+    """Host and database of a DSN without its user and password, for messages."""
+    try:
+        parts = psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        return urlsplit(dsn).hostname or "the given DATABASE_URL"
+    return f"{parts.get('host') or 'the local socket'}:{parts.get('port') or 5432}/{parts.get('dbname') or ''}"
+
+
+@contextmanager
+def translated_errors(dsn: str) -> Iterator[None]:
+    """Errors of the driver leave as errors of castline."""
+    try:
+        yield
+    except errors.UniqueViolation as error:
+        raise Conflict(noun="row", key=error.diag.constraint_name, detail=error.diag.message_detail) from error
+    except errors.InsufficientPrivilege as error:
+        raise NotAllowed(detail=error.diag.message_primary) from error
+    except errors.CheckViolation as error:
+        raise InvalidInput(field=error.diag.constraint_name, detail=error.diag.message_primary) from error
+    except errors.StringDataRightTruncation as error:
+        raise InvalidInput(field=error.diag.table_name or "value", detail=error.diag.message_primary) from error
+    except errors.ForeignKeyViolation as error:
+        raise Conflict(noun="row", key=error.diag.constraint_name, detail=error.diag.message_detail) from error
+    except (psycopg.OperationalError, PoolTimeout, psycopg.InterfaceError) as error:
+        raise DatabaseUnavailable(
+            address=address_of(dsn), detail=" ".join(str(error).split()), retry_after=5.0
+        ) from error
