@@ -1,0 +1,54 @@
+"""What a campaign cost and brought. Money is in the campaign's currency, exact, to the minor unit."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from castline.base.period import Period
+from castline.model.vocab import AttributionMethod, AttributionTier
+
+
+@dataclass(frozen=True, slots=True)
+class MethodFigures:
+    """One attribution method's part of a campaign in one tier; `credited_orders` is a sum of credits, so a fraction."""
+
+    method: AttributionMethod
+    tier: AttributionTier
+    credited_orders: Decimal
+    gross_revenue: Decimal
+    refunds: Decimal
+    net_revenue: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class RoiFigures:
+    """The headline counts the confirmed tier with equal credit (ruling 10d); the modeled tier stands beside it.
+
+    `refunds` is zero or below. A rate is None where its denominator is zero: a ROI of zero cost is not infinite, it is
+    not measurable. `unconverted_count` is the number of credited orders left out for want of an exchange rate.
+    """
+
+    campaign_id: UUID
+    period: Period
+    as_of: datetime
+    currency: str
+    cost: Decimal
+    spend: Decimal
+    impressions: int
+    credited_orders: Decimal
+    gross_revenue: Decimal
+    refunds: Decimal
+    net_revenue: Decimal
+    roi_rate: Decimal | None
+    roas: Decimal | None
+    cost_per_acquisition: Decimal | None
+    cost_per_mille: Decimal | None
+    average_order_value: Decimal | None
+    break_even_orders: int | None
+    modeled_orders: Decimal
+    modeled_net_revenue: Decimal
+    unconverted_count: int
+    visit_count: int
+    methods: tuple[MethodFigures, ...]
+    model_version: str
