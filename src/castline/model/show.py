@@ -164,3 +164,14 @@ class Episode:
         object.__setattr__(
             self, "ad_slots", convert_json(list(self.ad_slots or ()), tuple[AdSlot, ...], field="ad_slots")
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AudioKey:
+    """One address (host and path) under which requests for an episode come, with what its size threshold needs."""
+
+    podcast_id: UUID
+    episode_id: UUID
+    audio_key: str
+    duration_seconds: int | None
+    audio_bytes: int | None

@@ -1,0 +1,170 @@
+-- name: load_podcasts
+-- one row per show of the account, by title
+select podcast_id, user_id, title, description, author, image_url, feed_url, website_url, language, category, explicit,
+    platform_configs, ingestion_status, last_ingested_at, created_at, updated_at, metadata, podcast_guid, deactivated_at
+from podcasts
+where user_id = :tenant
+order by title, podcast_id
+
+-- name: find_podcast_by_feed
+-- at most one row: the show of this feed address, or of this podcast:guid
+select podcast_id, user_id, title, description, author, image_url, feed_url, website_url, language, category, explicit,
+    platform_configs, ingestion_status, last_ingested_at, created_at, updated_at, metadata, podcast_guid, deactivated_at
+from podcasts
+where user_id = :tenant and (feed_url = :feed_url or podcast_guid = :podcast_guid)
+order by (feed_url = :feed_url) desc, created_at
+limit 1
+
+-- name: create_podcast
+-- one row: the new show
+insert into podcasts (user_id, title, feed_url)
+values (:tenant, :title, :feed_url)
+returning podcast_id
+
+-- name: save_podcast
+-- what the feed says of the show
+update podcasts
+set title = :title,
+    description = :description,
+    author = :author,
+    image_url = :image_url,
+    feed_url = :feed_url,
+    website_url = :website_url,
+    language = :language,
+    category = :category,
+    explicit = :explicit,
+    podcast_guid = coalesce(:podcast_guid, podcast_guid),
+    ingestion_status = 'active',
+    last_ingested_at = :ingested_at,
+    metadata = :metadata
+where user_id = :tenant and podcast_id = :podcast_id
+
+-- name: set_ingestion_status
+-- polling of the show goes on, pauses, or is in error
+update podcasts
+set ingestion_status = :ingestion_status
+where user_id = :tenant and podcast_id = :podcast_id and ingestion_status <> :ingestion_status
+
+-- name: load_episodes
+-- one row per episode, newest first
+select episode_id, podcast_id, guid, episodes.title, episodes.description, audio_url, duration_seconds, publish_date,
+    link, episodes.author, categories, episodes.explicit, transcript_url, transcript_status, ad_slots,
+    episodes.created_at, episodes.updated_at, episodes.metadata, audio_bytes, audio_key, publish_date_is_first_seen
+from episodes
+join podcasts using (podcast_id)
+where podcasts.user_id = :tenant and (:podcast_id::uuid is null or podcast_id = :podcast_id)
+order by publish_date desc, episode_id
+
+-- name: load_episode_aliases
+-- one row per former guid or former enclosure of the show's episodes
+select kind, alias, episode_id
+from episode_aliases
+join podcasts using (podcast_id)
+where podcasts.user_id = :tenant and podcast_id = :podcast_id
+
+-- name: create_episode
+-- one row: the new episode
+insert into episodes (
+    podcast_id, guid, title, description, audio_url, duration_seconds, publish_date, link, author, categories,
+    explicit, transcript_url, metadata, audio_bytes, audio_key, publish_date_is_first_seen
+)
+values (
+    :podcast_id, :guid, :title, :description, :audio_url, :duration_seconds, :publish_date, :link, :author,
+    :categories, :explicit, :transcript_url, :metadata, :audio_bytes, :audio_key, :publish_date_is_first_seen
+)
+
+-- name: save_episode
+-- the episode as the feed has it now
+update episodes
+set guid = :guid,
+    title = :title,
+    description = :description,
+    audio_url = :audio_url,
+    duration_seconds = :duration_seconds,
+    publish_date = :publish_date,
+    link = :link,
+    author = :author,
+    categories = :categories,
+    explicit = :explicit,
+    transcript_url = :transcript_url,
+    metadata = :metadata,
+    audio_bytes = :audio_bytes,
+    audio_key = :audio_key,
+    publish_date_is_first_seen = :publish_date_is_first_seen
+where podcast_id = :podcast_id and episode_id = :episode_id
+
+-- name: save_alias
+-- a name that the episode once had
+insert into episode_aliases (podcast_id, kind, alias, episode_id)
+values (:podcast_id, :kind, :alias, :episode_id)
+on conflict (podcast_id, kind, alias) do update set episode_id = excluded.episode_id
+
+-- name: drop_alias
+-- the name belongs to an episode of its own again
+delete from episode_aliases
+where podcast_id = :podcast_id and kind = :kind and alias = :alias
+
+-- name: load_audio_keys
+-- one row per address under which requests for an episode may come, former ones included
+select podcast_id, episode_id, audio_key, duration_seconds, audio_bytes
+from episodes
+join podcasts using (podcast_id)
+where podcasts.user_id = :tenant
+union
+select episode_aliases.podcast_id, episode_id, alias, duration_seconds, audio_bytes
+from episode_aliases
+join episodes using (episode_id)
+join podcasts on podcasts.podcast_id = episode_aliases.podcast_id
+where podcasts.user_id = :tenant and kind = 'audio_key'
+order by podcast_id, episode_id, audio_key
+
+-- name: save_ad_slots
+-- the slots of one episode
+update episodes
+set ad_slots = :ad_slots
+where episode_id = :episode_id and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: mark_unmatched_days
+-- UTC days whose unmatched requests may belong to an episode that was not known before
+insert into dirty_days (user_id, day_on)
+select distinct user_id, day_on
+from request_verdicts
+where user_id = :tenant and reason in ('unmatched_url', 'ambiguous_url')
+on conflict (user_id, day_on) do nothing
+
+-- name: find_feed_state
+-- at most one row: what polling knows of the show's feed
+select etag, last_modified, content_hash, polled_at, changed_at, next_poll_at, failure_count, moved_to, moved_count
+from feed_states
+join podcasts using (podcast_id)
+where podcasts.user_id = :tenant and podcast_id = :podcast_id
+
+-- name: save_feed_state
+-- one row: what polling knows of the show's feed
+insert into feed_states (
+    podcast_id, etag, last_modified, content_hash, polled_at, changed_at, next_poll_at, failure_count, moved_to,
+    moved_count, problems
+)
+values (
+    :podcast_id, :etag, :last_modified, :content_hash, :polled_at, :changed_at, :next_poll_at, :failure_count,
+    :moved_to, :moved_count, coalesce(:problems, '[]'::jsonb)
+)
+on conflict (podcast_id) do update
+set etag = excluded.etag,
+    last_modified = excluded.last_modified,
+    content_hash = excluded.content_hash,
+    polled_at = excluded.polled_at,
+    changed_at = excluded.changed_at,
+    next_poll_at = excluded.next_poll_at,
+    failure_count = excluded.failure_count,
+    moved_to = excluded.moved_to,
+    moved_count = excluded.moved_count,
+    problems = coalesce(:problems, feed_states.problems)
+
+-- name: load_due_feeds
+-- one row per show, over all accounts, whose feed is due; for the scheduler
+select podcasts.user_id, podcast_id
+from podcasts
+left join feed_states using (podcast_id)
+where ingestion_status <> 'paused' and deactivated_at is null and coalesce(next_poll_at, 'epoch') <= :now
+order by coalesce(next_poll_at, 'epoch'), podcast_id
