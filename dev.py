@@ -217,7 +217,7 @@ class Pip:
 
     def _words(self) -> list[str]:
         # Compiling everything ahead takes longer than compiling what is imported.
-        options = ["--quiet", "--no-compile", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"]
+        options = ["-qq", "--no-compile", "--no-input", "--disable-pip-version-check", "--no-warn-script-location"]
         return [str(PYTHON), "-m", "pip", "install", *options]
 
 
