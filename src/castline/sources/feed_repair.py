@@ -1,0 +1,131 @@
+"""Mending the text of a feed that is not well-formed, so that libxml2's recovery loses as little as possible.
+
+Control characters go, HTML's named entities become characters, every other bare `&` is escaped (so no entity of the
+document's own is ever expanded), and what an early end has cut off is removed. Lines keep their numbers.
+"""
+
+import html
+import re
+from dataclasses import dataclass
+from html.entities import html5
+from typing import Final, Protocol
+
+_FORBIDDEN: Final = bytes(set(range(32)) - {9, 10, 13})  # XML 1.0, production 2
+_NONCHARACTERS: Final = re.compile(rb"\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
+_OPAQUE_OR_AND: Final = re.compile(
+    rb"<!\[CDATA\[.*?(?:\]\]>|\Z)|<!--.*?(?:-->|\Z)|&(?:(#[0-9]{1,9}|#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{0,31});)?",
+    re.DOTALL,
+)
+_XML_NAMES: Final = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
+_EVERY: Final = 0xFFFF
+_ITEM_START: Final = re.compile(rb"<(?:\w+:)?(item|entry)[\s>]", re.IGNORECASE)
+_ITEM_END: Final = re.compile(rb"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
+_ROOT_END: Final = re.compile(
+    rb"</(?:rss|feed|channel|rdf|(?:\w+:)rdf)\s*>\s*(?:<!--.*?-->\s*)*\Z", re.IGNORECASE | re.DOTALL
+)
+_GUID: Final = re.compile(rb"</(?:\w+:)?(?:guid|id)\s*>", re.IGNORECASE)
+_MEDIA: Final = re.compile(rb"<(?:\w+:)?enclosure\b[^<]*>|<(?:\w+:)?link\b[^<]*rel=.enclosure[^<]*>", re.IGNORECASE)
+_TITLE: Final = re.compile(rb"<title[^>]*>(?:<!\[CDATA\[)?(.{0,200}?)(?:\]\]>)?</title>", re.IGNORECASE | re.DOTALL)
+_TAIL: Final = 4 * 1024 * 1024
+
+# What windows-1252 has where Unicode has control characters (HTML Standard, numeric character reference end state).
+_CONTROLS: Final = {code: html.unescape(f"&#{code};") for code in range(0x80, 0xA0)}
+
+
+class Clock(Protocol):
+    """Something that raises when the time is used up."""
+
+    def check(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """The mended document; `cut_item_line` is where the last item begins if it is too incomplete to be kept."""
+
+    data: bytes
+    truncated: bool
+    item_count: int
+    cut_item_line: int | None = None
+    cut_title: str | None = None
+
+
+def fix_controls(text: str) -> str:
+    """The text with C1 control characters read as the windows-1252 characters that were meant."""
+    return text.translate(_CONTROLS) if not text.isascii() else text
+
+
+def repair(data: bytes, clock: Clock) -> Repaired:
+    """A document that libxml2 can recover. Raises what `clock` raises."""
+    data = _NONCHARACTERS.sub(b"\xef\xbf\xbd", data.translate(None, _FORBIDDEN))
+    clock.check()
+    data = _escape(data, clock)
+    clock.check()
+    return _trim(data)
+
+
+def _escape(data: bytes, clock: Clock) -> bytes:
+    """Every `&` outside CDATA and comments is a predefined entity or a legal character reference, or is escaped."""
+    parts: list[bytes] = []
+    position = 0
+    for number, found in enumerate(_OPAQUE_OR_AND.finditer(data)):
+        if number & _EVERY == _EVERY:
+            clock.check()
+        if not found[0].startswith(b"&") or found[1] in _XML_NAMES:
+            continue
+        parts += (data[position : found.start()], _reference(found[1]))
+        position = found.end()
+    parts.append(data[position:])
+    return b"".join(parts)
+
+
+def _reference(name: bytes | None) -> bytes:
+    if name is None:
+        return b"&amp;"
+    text = f"{name.decode('ascii')};"
+    if text.startswith("#"):
+        character = html.unescape(f"&{text}")
+        return html.escape(character).encode("utf-8", "replace") if character.isprintable() else b" "
+    character = html5.get(text, "")
+    return html.escape(character).encode() if character else b"&amp;" + text.encode()
+
+
+def _trim(data: bytes) -> Repaired:
+    """Cut behind the last complete tag if the document ends early; an item without identity goes as a whole."""
+    starts = sum(1 for _ in _ITEM_START.finditer(data))
+    if _ROOT_END.search(data, max(0, len(data) - 4096)):
+        return Repaired(data, truncated=False, item_count=starts)
+    floor = max(0, len(data) - _TAIL)
+    ends = [found.end() for found in _ITEM_END.finditer(data, floor)]
+    floor = ends[-1] if ends else floor
+    opened = _ITEM_START.search(data, floor)
+    if opened is None:
+        return Repaired(data, truncated=True, item_count=starts)
+    tail = _complete(data[opened.start() :])
+    if _GUID.search(tail) and _MEDIA.search(tail):
+        return Repaired(data[: opened.start()] + tail, truncated=True, item_count=starts)
+    title = _TITLE.search(tail)
+    return Repaired(
+        data[: opened.start()],
+        truncated=True,
+        item_count=starts - 1,
+        cut_item_line=data.count(b"\n", 0, opened.start()) + 1,
+        cut_title=title[1].decode("utf-8", "replace").strip() if title else None,
+    )
+
+
+def _complete(tail: bytes) -> bytes:
+    """The tail up to its last complete element: a text that was cut off is worth nothing."""
+    opened = tail.rfind(b"<![CDATA[")
+    if opened > tail.rfind(b"]]>"):
+        tail = tail[:opened]
+    return tail[: max(tail.rfind(b"/>") + 2, _last_end_tag(tail), 0)]
+
+
+def _last_end_tag(tail: bytes) -> int:
+    start = tail.rfind(b"</")
+    while start >= 0:
+        end = tail.find(b">", start)
+        if end >= 0:
+            return end + 1
+        start = tail.rfind(b"</", 0, start)
+    return 0

@@ -1,0 +1,159 @@
+"""Reading one XML feed in small pieces: strictly, or with libxml2's recovery after the text has been repaired.
+
+The tree never holds more than the region since the last finished item, so memory is bounded by MAX_REGION and not by
+the feed. Processor time is bounded by a Budget that is asked after each piece.
+"""
+
+import time
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from lxml import etree
+
+from castline.model.feed import Feed, FeedEpisode, FeedProblem
+from castline.sources.feed_errors import FeedTooHeavy, NotAFeed
+from castline.sources.feed_item import ItemContext, make_guid, read_item
+from castline.sources.feed_names import short_name
+from castline.sources.feed_podcast import Parts
+from castline.sources.feed_show import read_show
+from castline.sources.feed_tree import Element, line_of
+
+CPU_SECONDS: Final = 1.7  # below the two seconds that a hostile feed may take, for what follows the last check
+MAX_REGION: Final = 4 * 1024 * 1024  # bytes of markup without a finished item; about 160 MB of tree at worst
+MAX_ITEMS: Final = 100_000  # the largest public feeds have about 20,000
+MAX_SHOW_PARTS: Final = 20_000
+MAX_ERRORS: Final = 20_000
+_PIECE: Final = 64 * 1024
+_ITEM_TAGS: Final = ("{*}item", "{*}entry", "{*}Item", "{*}ITEM", "{*}Entry")
+_ITEMS: Final = frozenset({"item", "entry"})
+_HOLDERS: Final = frozenset({"channel", "rdf:rdf", "rss", "feed", "rdf", "items"})
+ROOTS: Final = frozenset({"rss", "rdf:rdf", "rdf", "feed", "channel"})
+
+
+@dataclass(slots=True)
+class Budget:
+    """Processor seconds of this thread that one source may still take."""
+
+    source: str
+    started: float = field(default_factory=time.thread_time)
+
+    def check(self) -> None:
+        """Raises FeedTooHeavy when they are used up."""
+        if time.thread_time() - self.started > CPU_SECONDS:
+            raise FeedTooHeavy(source=self.source, detail=f"reading it takes more than {CPU_SECONDS} processor seconds")
+
+
+@dataclass(slots=True)
+class Reading:
+    """One pass over a document: the show's elements, the episodes so far and the problems met."""
+
+    source: str
+    context: ItemContext
+    show_parts: Parts = field(default_factory=Parts)
+    episodes: list[FeedEpisode] = field(default_factory=list)
+    guids: set[str] = field(default_factory=set)
+    item_count: int = 0
+    part_count: int = 0
+
+    def take_item(self, item: Element) -> bool:
+        """An item becomes an episode or a problem, and it and all before it leave the tree; False for no real item."""
+        holder = item.getparent()
+        if holder is None or short_name(holder) not in _HOLDERS:
+            return False
+        self.item_count += 1
+        if self.item_count > MAX_ITEMS:
+            raise FeedTooHeavy(source=self.source, detail=f"it has more than {MAX_ITEMS:,} items")
+        episode = read_item(item, self.context)
+        if episode is not None:
+            self._keep(episode, line_of(item))
+        item.clear()
+        self._drop_before(item, holder)
+        return True
+
+    def _keep(self, episode: FeedEpisode, line: int | None) -> None:
+        if episode.guid in self.guids and episode.guid_source == "enclosure":
+            facts = (episode.title, episode.publish_date, episode.duration_seconds)
+            guid, source = make_guid("", *facts)  # several items share one file, so the file identifies none
+            episode = replace(episode, guid=guid, guid_source=source)
+        if episode.guid in self.guids:
+            message = f"an earlier item has the guid {episode.guid[:200]}; {episode.title[:80]!r} is left out"
+            self.context.problems.append(FeedProblem("duplicate_guid", message, line, episode.guid))
+            return
+        self.guids.add(episode.guid)
+        self.episodes.append(episode)
+
+    def _drop_before(self, item: Element, holder: Element) -> None:
+        """What stands before the item is the show's; it is taken there and removed from the tree."""
+        while (before := holder[0]) is not item:
+            self._take_part(before, holder)
+            del holder[0]
+
+    def _take_part(self, element: Element, holder: Element) -> None:
+        name = short_name(element)
+        if name in _ITEMS:
+            return
+        if name == "channel" and self.show_parts.find("channel-element") is None:
+            self.take_rest(element)
+            return
+        if self.show_parts.find("channel-element") is None:
+            self.show_parts.add("channel-element", holder)
+        self.part_count += 1
+        if self.part_count > MAX_SHOW_PARTS:
+            raise FeedTooHeavy(source=self.source, detail=f"its show has more than {MAX_SHOW_PARTS:,} elements")
+        self.show_parts.add(name, element)
+
+    def take_rest(self, holder: Element) -> None:
+        """Every child that is no item belongs to the show."""
+        for element in holder:
+            if short_name(element) == "channel":
+                self.take_rest(element)
+            else:
+                self._take_part(element, holder)
+
+    def finish(self, problems: tuple[FeedProblem, ...]) -> Feed:
+        """The feed as far as it was read."""
+        show = read_show(self.show_parts, self.context)
+        found = (*problems, *self.context.problems)
+        return Feed(self.source, show, tuple(self.episodes), found, self.item_count)
+
+
+def scan(data: bytes, reading: Reading, budget: Budget, *, recover: bool = False) -> None:
+    """`reading` holds all that `data` says. Raises etree.XMLSyntaxError where it breaks, unless `recover`.
+
+    Raises FeedTooHeavy at any limit and NotAFeed when the root element is of another kind of document.
+    """
+    parser = etree.XMLPullParser(
+        events=("end",),
+        tag=_ITEM_TAGS,
+        recover=recover,
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        remove_comments=True,
+        remove_pis=True,
+        huge_tree=False,
+        encoding="utf-8",
+    )
+    region = 0
+    for start in range(0, len(data), _PIECE):
+        parser.feed(data[start : start + _PIECE])
+        taken = _take_items(parser, reading)
+        region = 0 if taken else region + _PIECE
+        if region > MAX_REGION:
+            raise FeedTooHeavy(source=reading.source, detail=f"it has {MAX_REGION:,} bytes without a finished item")
+        budget.check()
+        if recover and len(parser.feed_error_log) > MAX_ERRORS:
+            raise FeedTooHeavy(
+                source=reading.source, detail=f"it breaks the rules of XML more than {MAX_ERRORS:,} times"
+            )
+    root = parser.close()
+    _take_items(parser, reading)
+    if short_name(root) not in ROOTS:
+        raise NotAFeed(source=reading.source, detail=f"it is an XML document <{short_name(root)}>")
+    reading.take_rest(root)
+
+
+def _take_items(parser: etree.XMLPullParser, reading: Reading) -> int:
+    """How many of the items that ended since the last call were real ones; `reading` holds them."""
+    ended = (item for _, item in parser.read_events() if isinstance(item, etree._Element))  # noqa: SLF001  # no public name
+    return sum([reading.take_item(item) for item in ended])
