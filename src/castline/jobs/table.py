@@ -1,0 +1,87 @@
+"""The scheduled work: one row per job, thin handlers over the functions that the commands call too."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from castline.attribute.engine import attribute
+from castline.base.clock import now
+from castline.base.errors import CastlineError
+from castline.ingest.feeds import poll_feeds
+from castline.measure.run import measure
+from castline.store.jobs import load_owners_to_attribute, load_owners_to_measure
+from castline.store.pool import Store
+from castline.store.retention import apply_retention
+from castline.store.shows import load_due_feeds
+from castline.store.timeseries import ensure_partitions
+
+_log = logging.getLogger(__name__)
+_AHEAD: Final = timedelta(weeks=4)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One kind of scheduled work: its name, when it runs (cron, UTC), and what it does."""
+
+    name: str
+    cron: str
+    handle: Callable[[Store], None]
+
+
+def poll_due_feeds(store: Store) -> None:
+    """Every feed that is due has been polled."""
+    with store.system() as connection:
+        due = load_due_feeds(connection, now())
+    by_owner: dict[UUID, list[UUID]] = {}
+    for feed in due:
+        by_owner.setdefault(feed.user_id, []).append(feed.podcast_id)
+    for owner_id, podcast_ids in by_owner.items():
+        _keep_going("feed.poll", owner_id, lambda owner_id=owner_id, ids=podcast_ids: poll_feeds(store, owner_id, ids))
+
+
+def measure_due_days(store: Store) -> None:
+    """Every UTC day with new requests has been measured."""
+    with store.system() as connection:
+        owners = load_owners_to_measure(connection)
+    for owner_id in owners:
+        _keep_going("measure.run", owner_id, lambda owner_id=owner_id: measure(store, owner_id))
+
+
+def attribute_changed(store: Store) -> None:
+    """Every account whose evidence changed has been attributed again."""
+    with store.system() as connection:
+        owners = load_owners_to_attribute(connection)
+    for owner_id in owners:
+        _keep_going("attribution.run", owner_id, lambda owner_id=owner_id: attribute(store, owner_id))
+
+
+def make_partitions(store: Store) -> None:
+    """The coming four weeks have their partitions."""
+    today = now().date()
+    with store.owner() as connection:
+        ensure_partitions(connection, today, today + _AHEAD)
+
+
+def drop_expired(store: Store) -> None:
+    """Nothing that has passed its retention is kept."""
+    apply_retention(store)
+
+
+JOBS: Final = (
+    Job("partitions.make", "10 0 * * *", make_partitions),
+    Job("feeds.poll", "* * * * *", poll_due_feeds),
+    Job("measure.run", "* * * * *", measure_due_days),
+    Job("attribution.run", "*/5 * * * *", attribute_changed),
+    Job("retention.apply", "30 3 * * *", drop_expired),
+)
+
+
+def _keep_going(job: str, owner_id: UUID, work: Callable[[], object]) -> None:
+    """One account's failure, which its run ledger has, does not keep the others waiting."""
+    try:
+        work()
+    except CastlineError as error:
+        _log.warning("%s for account %s: %s", job, owner_id, error.message)
