@@ -197,16 +197,14 @@ codecs.register_error("castline-cp1252", _byte_as_cp1252)
 
 def _cleaned(data: bytes, problems: tuple[FeedProblem, ...]) -> FeedText:
     """Without declaration and document type; each is replaced by the line ends that it held."""
-    body = _DECLARATION.sub(_line_ends, data.removeprefix(codecs.BOM_UTF8), count=1)
+    body = data.removeprefix(codecs.BOM_UTF8)
+    if found := _DECLARATION.match(body):
+        body = b"\n" * found[0].count(b"\n") + body[found.end() :]
     body, declares = _without_doctype(body)
     if declares:
         detail = "the document type declares entities; none is expanded and nothing is fetched"
         problems += (FeedProblem("declarations_ignored", detail, 1 + data.count(b"\n", 0, data.find(b"<!DOCTYPE"))),)
     return FeedText(body, problems)
-
-
-def _line_ends(found: re.Match[bytes]) -> bytes:
-    return b"\n" * found[0].count(b"\n")
 
 
 _PROLOG: Final = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)

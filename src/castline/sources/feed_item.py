@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
-from urllib.parse import urljoin, urlsplit
 
 from castline.model.feed import FeedEnclosure, FeedEpisode, FeedProblem, GuidSource, ProblemCode
 from castline.sources.enclosure import strip_prefixes
 from castline.sources.feed_dates import try_parse_date
+from castline.sources.feed_media import Media, find_media, find_media_seconds, find_web_url
 from castline.sources.feed_names import ABOUT, short_name
 from castline.sources.feed_podcast import (
     Parts,
@@ -24,18 +24,15 @@ from castline.sources.feed_text import (
     clean_line,
     try_parse_duration,
     try_parse_flag,
-    try_parse_float,
     try_parse_whole,
 )
 from castline.sources.feed_tree import (
     Element,
     attribute,
     child_text,
-    children,
     inner_markup,
     line_of,
     text_of,
-    whole_attribute,
 )
 
 # What is plain text in an item; everything else that is known has attributes or children.
@@ -48,20 +45,17 @@ _TEXTS: Final = frozenset(
     " media:keywords content:content".split()
 )
 _MARKUP: Final = frozenset({"description", "summary", "content:encoded", "itunes:summary"})
-_DATES: Final = ("pubdate", "published", "dc:date", "dcterms:issued", "issued", "created", "dcterms:created", "date")
-_CHANGES: Final = ("updated", "modified")
-_MEDIA: Final = ("audio", "video")
-_MEDIA_ENDINGS: Final = (
-    ".mp3", ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".aac", ".ogg", ".oga", ".opus", ".flac", ".wav", ".webm", ".mpga",
-)  # fmt: skip
-_NO_MEDIA: Final = (
-    "image/",
-    "text/html",
-    "text/plain",
-    "text/xml",
-    "application/xml",
-    "application/rss",
-    "application/atom",
+_DATES: Final = (
+    "pubdate",
+    "published",
+    "dc:date",
+    "dcterms:issued",
+    "issued",
+    "created",
+    "dcterms:created",
+    "date",
+    "updated",
+    "modified",
 )
 
 
@@ -165,7 +159,7 @@ def read_item(element: Element, context: ItemContext) -> FeedEpisode | None:
 def _episode(
     raw: RawItem,
     identity: tuple[str, GuidSource, str],
-    media: FeedEnclosure,
+    media: Media,
     known: tuple[datetime | None, int | None, tuple[FeedEnclosure, ...]],
 ) -> FeedEpisode:
     parts = raw.parts
@@ -207,83 +201,27 @@ def _episode(
     )
 
 
-def _find_media(raw: RawItem, alternates: tuple[FeedEnclosure, ...]) -> FeedEnclosure | None:
-    """The item's audio (or else video): from enclosures, then media:content, then alternate enclosures."""
-    found = [media for tag in raw.parts.all("enclosure") if (media := _media_of(tag, "url", "type", "length"))]
-    found += [
-        media
-        for tag in raw.parts.all("link")
-        if attribute(tag, "rel") == "enclosure" and (media := _media_of(tag, "href", "type", "length"))
-    ]
-    found = found or _media_contents(raw)
-    fitting = [media for media in found if is_media(media.type, media.urls[0])]
-    fitting = fitting or [one for one in alternates if (one.type or "").startswith(_MEDIA)]
-    if not fitting:
-        raw.complain("no_enclosure", _why_none(found))
+def _find_media(raw: RawItem, alternates: tuple[FeedEnclosure, ...]) -> Media | None:
+    """The item's file with one absolute address; without any the item gets the problem that accounts for it."""
+    media, instead = find_media(raw.parts, alternates)
+    if media is None:
+        found = (
+            f"the item's enclosure is {instead}, neither audio nor video" if instead else "the item has no enclosure"
+        )
+        raw.complain("no_enclosure", f"{found}, so it is no episode")
         return None
-    best = min(fitting, key=_preference)
-    url = next((usable for one in best.urls if (usable := _usable(one, raw.context.base))), None)
+    url = find_web_url(media.urls, raw.context.base)
     if url is None:
-        raw.complain("bad_enclosure_url", f"the enclosure {best.urls[0][:200]!r} is neither http nor https")
+        raw.complain("bad_enclosure_url", f"the enclosure {media.urls[0][:200]!r} is neither http nor https")
         return None
-    return FeedEnclosure((url,), best.type, best.bytes)
-
-
-def _media_of(tag: Element, url: str, kind: str, length: str) -> FeedEnclosure | None:
-    address = attribute(tag, url) or (text_of(tag) if url == "url" else None)
-    if not address:
-        return None
-    return FeedEnclosure((address,), (attribute(tag, kind) or "").lower() or None, whole_attribute(tag, length) or None)
-
-
-def _media_contents(raw: RawItem) -> list[FeedEnclosure]:
-    """media:content of an item, also inside media:group; `medium` stands for a missing type."""
-    tags = list(raw.parts.all("media:content"))
-    for group in raw.parts.all("media:group"):
-        tags += children(group, "media:content")
-    found = []
-    for tag in tags:
-        media = _media_of(tag, "url", "type", "fileSize")
-        medium = (attribute(tag, "medium") or "").lower()
-        if media and (media.type or medium in _MEDIA or _has_media_ending(media.urls[0])):
-            found.append(media if media.type else FeedEnclosure(media.urls, medium or None, media.bytes))
-    return [media for media in found if (media.type or "audio").startswith(_MEDIA)]
-
-
-def is_media(kind: str | None, url: str) -> bool:
-    """True unless the type says picture or page and the address does not look like media either."""
-    return not (kind or "").startswith(_NO_MEDIA) or _has_media_ending(url)
-
-
-def _has_media_ending(url: str) -> bool:
-    return url.partition("?")[0].lower().endswith(_MEDIA_ENDINGS)
-
-
-def _preference(media: FeedEnclosure) -> int:
-    kind = media.type or ("audio" if _has_media_ending(media.urls[0]) else "")
-    return 0 if kind.startswith("audio") else 1 if kind.startswith("video") else 2
-
-
-def _why_none(found: list[FeedEnclosure]) -> str:
-    if not found:
-        return "the item has no enclosure, so it is no episode"
-    return f"the item's enclosure is {found[0].type}, neither audio nor video, so it is no episode"
-
-
-def _usable(url: str, base: str) -> str | None:
-    """The absolute web address; None for any other scheme and for what cannot be resolved."""
-    if url[:8].lower().startswith(("http://", "https://")):
-        return url
-    try:
-        absolute = urljoin(base, url)
-        parts = urlsplit(absolute)
-    except ValueError:
-        return None
-    return absolute if parts.scheme in {"http", "https"} and parts.netloc else None
+    return Media((url,), media.type, media.bytes)
 
 
 def _date(raw: RawItem) -> datetime | None:
-    texts = [raw.texts[name] for name in (*_DATES, *_CHANGES) if name in raw.texts]
+    usual = raw.texts.get("pubdate")
+    if usual and (moment := try_parse_date(usual)):
+        return moment
+    texts = [raw.texts[name] for name in _DATES if name in raw.texts]
     if not texts:
         raw.complain("no_date", "the item has no date")
         return None
@@ -296,16 +234,11 @@ def _date(raw: RawItem) -> datetime | None:
 def _duration(raw: RawItem) -> int | None:
     text = raw.first("itunes:duration")
     if text is None:
-        return _media_duration(raw.parts)
+        return find_media_seconds(raw.parts)
     seconds = try_parse_duration(text)
     if seconds is None:
         raw.complain("bad_duration", f"{text[:80]!r} is no length of time, such as 1:02:03 or 3723")
     return seconds
-
-
-def _media_duration(parts: Parts) -> int | None:
-    lengths = (try_parse_float(attribute(tag, "duration")) for tag in parts.all("media:content"))
-    return next((int(seconds) for seconds in lengths if seconds), None)
 
 
 def _number(raw: RawItem, *names: str) -> int | None:
@@ -340,7 +273,7 @@ def make_guid(
 
 def find_link(raw: RawItem) -> str | None:
     """The web page: RSS's link text, or Atom's alternate link."""
-    for tag in raw.parts.all("link"):
+    for tag in raw.parts.get("link", ()):
         href = attribute(tag, "href")
         if href and attribute(tag, "rel") in {None, "alternate"}:
             return href
@@ -352,7 +285,7 @@ def find_link(raw: RawItem) -> str | None:
 def _author(raw: RawItem) -> str | None:
     if text := raw.line("itunes:author", "googleplay:author"):
         return text
-    for tag in raw.parts.all("author"):
+    for tag in raw.parts.get("author", ()):
         if text := child_text(tag, "name") or child_text(tag, "email") or text_of(tag):
             return clean_line(text)
     return raw.line("dc:creator")
@@ -360,16 +293,16 @@ def _author(raw: RawItem) -> str | None:
 
 def _categories(raw: RawItem) -> tuple[str, ...]:
     """Each category once: RSS text, Atom term, iTunes text."""
-    found = [attribute(tag, "term") or attribute(tag, "text") or text_of(tag) for tag in raw.parts.all("category")]
-    found += [attribute(tag, "text") or "" for tag in raw.parts.all("itunes:category")]
-    found += [text_of(tag) for tag in raw.parts.all("dc:subject")]
+    found = [attribute(tag, "term") or attribute(tag, "text") or text_of(tag) for tag in raw.parts.get("category", ())]
+    found += [attribute(tag, "text") or "" for tag in raw.parts.get("itunes:category", ())]
+    found += [text_of(tag) for tag in raw.parts.get("dc:subject", ())]
     return tuple(dict.fromkeys(clean_line(text) for text in found if text.strip()))
 
 
 def find_image(parts: Parts) -> str | None:
     """The picture: iTunes, podcast or googleplay image, else RSS image, else media:thumbnail."""
     for name in ("itunes:image", "podcast:image", "googleplay:image", "image", "media:thumbnail", "logo", "icon"):
-        for tag in parts.all(name):
+        for tag in parts.get(name, ()):
             if url := attribute(tag, "href") or attribute(tag, "url") or child_text(tag, "url") or text_of(tag):
                 return url
     return None

@@ -1,5 +1,7 @@
 """The podcast namespace's and Podlove's tags as typed values (https://podcasting2.org/docs/podcast-namespace)."""
 
+from typing import Final
+
 from castline.model.feed import (
     FeedChapter,
     FeedEnclosure,
@@ -24,49 +26,42 @@ from castline.sources.feed_text import clean_line, try_parse_flag, try_parse_flo
 from castline.sources.feed_tree import Element, attribute, children, text_of, whole_attribute
 
 
-class Parts:
+class Parts(dict[str, list[Element]]):
     """The elements of one show or item by short name, in document order."""
 
-    __slots__ = ("_by_name",)
-
-    def __init__(self) -> None:
-        self._by_name: dict[str, list[Element]] = {}
+    __slots__ = ()
 
     def add(self, name: str, element: Element) -> None:
         """`element` is kept under `name`."""
-        self._by_name.setdefault(name, []).append(element)
-
-    def all(self, name: str) -> list[Element]:
-        """Every element of that name."""
-        return self._by_name.get(name, [])
+        if name in self:
+            self[name].append(element)
+        else:
+            self[name] = [element]
 
     def find(self, name: str) -> Element | None:
         """The first element of that name."""
-        found = self._by_name.get(name)
+        found = self.get(name)
         return found[0] if found else None
 
-    def has_any(self, prefix: str) -> bool:
-        """True if a name begins with `prefix`."""
-        return any(name.startswith(prefix) for name in self._by_name)
 
-
+_SHARED: Final = frozenset(f"podcast:{name}" for name in ("person", "value", "txt", "location", "license", "funding"))
 _NOTHING = FeedExtras()
 
 
 def read_extras(parts: Parts) -> FeedExtras:
     """The tags that shows and episodes share."""
-    if not parts.has_any("podcast:"):
+    if _SHARED.isdisjoint(parts):
         return _NOTHING
     value, rights = parts.find("podcast:value"), parts.find("podcast:license")
     return FeedExtras(
-        persons=tuple(_person(tag) for tag in parts.all("podcast:person") if text_of(tag)),
+        persons=tuple(_person(tag) for tag in parts.get("podcast:person", ()) if text_of(tag)),
         value=None if value is None else _value(value),
-        txts=tuple(FeedTxt(text_of(tag), attribute(tag, "purpose")) for tag in parts.all("podcast:txt")),
-        locations=tuple(_location(tag) for tag in parts.all("podcast:location")),
+        txts=tuple(FeedTxt(text_of(tag), attribute(tag, "purpose")) for tag in parts.get("podcast:txt", ())),
+        locations=tuple(_location(tag) for tag in parts.get("podcast:location", ())),
         license=None if rights is None else FeedLicense(clean_line(text_of(rights)), attribute(rights, "url")),
         funding=tuple(
             FeedFunding(url, clean_line(text_of(tag)) or None)
-            for tag in parts.all("podcast:funding")
+            for tag in parts.get("podcast:funding", ())
             if (url := attribute(tag, "url"))
         ),
     )
@@ -76,7 +71,7 @@ def read_transcripts(parts: Parts) -> tuple[FeedTranscript, ...]:
     """Every transcript that has an address."""
     return tuple(
         FeedTranscript(url, attribute(tag, "type"), attribute(tag, "language"), attribute(tag, "rel"))
-        for tag in parts.all("podcast:transcript")
+        for tag in parts.get("podcast:transcript", ())
         if (url := attribute(tag, "url"))
     )
 
@@ -85,14 +80,14 @@ def read_soundbites(parts: Parts) -> tuple[FeedSoundbite, ...]:
     """Every soundbite with a readable start and length."""
     found = (
         (try_parse_float(tag.get("startTime")), try_parse_float(tag.get("duration")), clean_line(text_of(tag)) or None)
-        for tag in parts.all("podcast:soundbite")
+        for tag in parts.get("podcast:soundbite", ())
     )
     return tuple(FeedSoundbite(start, length, title) for start, length, title in found if None not in {start, length})  # type: ignore[arg-type]
 
 
 def read_alternates(parts: Parts) -> tuple[FeedEnclosure, ...]:
     """Every alternate enclosure that has a source."""
-    return tuple(found for tag in parts.all("podcast:alternateenclosure") if (found := _alternate(tag)).urls)
+    return tuple(found for tag in parts.get("podcast:alternateenclosure", ()) if (found := _alternate(tag)).urls)
 
 
 def _alternate(tag: Element) -> FeedEnclosure:
@@ -122,7 +117,7 @@ def read_social(parts: Parts) -> tuple[FeedSocial, ...]:
             attribute(tag, "accountId"),
             whole_attribute(tag, "priority"),
         )
-        for tag in parts.all("podcast:socialinteract")
+        for tag in parts.get("podcast:socialinteract", ())
     )
 
 
@@ -130,7 +125,7 @@ def read_chapters(parts: Parts) -> tuple[FeedChapter, ...]:
     """Podlove simple chapters with a readable start."""
     found = (
         (_play_time(attribute(chapter, "start")), chapter)
-        for tag in parts.all("psc:chapters")
+        for tag in parts.get("psc:chapters", ())
         for chapter in children(tag, "psc:chapter")
     )
     return tuple(
@@ -220,7 +215,7 @@ def read_trailers(parts: Parts) -> tuple[FeedTrailer, ...]:
             bytes=whole_attribute(tag, "length") or None,
             season=whole_attribute(tag, "season"),
         )
-        for tag in parts.all("podcast:trailer")
+        for tag in parts.get("podcast:trailer", ())
         if (url := attribute(tag, "url"))
     )
 

@@ -56,13 +56,13 @@ def read_show(parts: Parts, context: ItemContext) -> FeedShow:
         trailers=read_trailers(parts),
         podroll=tuple(
             read_remote_item(item)
-            for roll in parts.all("podcast:podroll")
+            for roll in parts.get("podcast:podroll", ())
             for item in children(roll, "podcast:remoteitem")
         ),
         publisher=None if remote is None else read_remote_item(remote),
-        live_items=tuple(live for tag in parts.all("podcast:liveitem") if (live := _live_item(tag, context))),
+        live_items=tuple(live for tag in parts.get("podcast:liveitem", ()) if (live := _live_item(tag, context))),
         blocks=tuple(
-            (attribute(tag, "id") or "", bool(try_parse_flag(text_of(tag)))) for tag in parts.all("podcast:block")
+            (attribute(tag, "id") or "", bool(try_parse_flag(text_of(tag)))) for tag in parts.get("podcast:block", ())
         ),
         uses_podping=None if podping is None else try_parse_flag(podping.get("usesPodping")),
         extras=read_extras(parts),
@@ -70,7 +70,7 @@ def read_show(parts: Parts, context: ItemContext) -> FeedShow:
 
 
 def _text(parts: Parts, *names: str) -> str | None:
-    return next((text for name in names for tag in parts.all(name) if (text := text_of(tag))), None)
+    return next((text for name in names for tag in parts.get(name, ()) if (text := text_of(tag))), None)
 
 
 def _line(parts: Parts, *names: str) -> str | None:
@@ -79,18 +79,18 @@ def _line(parts: Parts, *names: str) -> str | None:
 
 
 def _markup(parts: Parts, *names: str) -> str | None:
-    return next((text for name in names for tag in parts.all(name) if (text := inner_markup(tag))), None)
+    return next((text for name in names for tag in parts.get(name, ()) if (text := inner_markup(tag))), None)
 
 
 def _author(parts: Parts) -> str | None:
     if text := _line(parts, "itunes:author", "googleplay:author"):
         return text
-    named = (child_text(tag, "name") or text_of(tag) for tag in parts.all("author"))
+    named = (child_text(tag, "name") or text_of(tag) for tag in parts.get("author", ()))
     return next((clean_line(text) for text in named if text), None) or _line(parts, "dc:creator", "managingeditor")
 
 
 def _link(parts: Parts, rel: str) -> str | None:
-    links = (attribute(tag, "href") for tag in parts.all("link") if attribute(tag, "rel") == rel)
+    links = (attribute(tag, "href") for tag in parts.get("link", ()) if attribute(tag, "rel") == rel)
     return next((href for href in links if href), None)
 
 
@@ -102,11 +102,11 @@ def _website(parts: Parts, context: ItemContext) -> str | None:
 def _categories(parts: Parts) -> tuple[str, ...]:
     """ITunes categories first, each before its subcategories, then the others; each once."""
     found: list[str] = []
-    for tag in parts.all("itunes:category"):
+    for tag in parts.get("itunes:category", ()):
         found.append(attribute(tag, "text") or (text_of(tag) if not len(tag) else ""))
         found += [attribute(inner, "text") or "" for inner in children(tag, "itunes:category")]
-    found += [attribute(tag, "text") or text_of(tag) for tag in parts.all("googleplay:category")]
-    found += [attribute(tag, "term") or text_of(tag) for tag in parts.all("category")]
+    found += [attribute(tag, "text") or text_of(tag) for tag in parts.get("googleplay:category", ())]
+    found += [attribute(tag, "term") or text_of(tag) for tag in parts.get("category", ())]
     return tuple(dict.fromkeys(clean_line(text) for text in found if text.strip()))
 
 

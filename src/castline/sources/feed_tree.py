@@ -42,12 +42,11 @@ def child_text(element: Element, name: str) -> str | None:
 
 
 def attribute(element: Element, name: str) -> str | None:
-    """An attribute's stripped value; None where it is missing or empty. Letter case of the name does not matter."""
-    value: object = element.get(name)
-    if value is None:
-        wanted = name.lower()
-        value = next((found for key, found in element.items() if str(key).lower() == wanted), None)
-    return str(value).strip() or None if value is not None else None
+    """An attribute's stripped value; None where it is missing or empty. `feedGuid` is also found as `feedguid`."""
+    value = element.get(name)
+    if value is None and not name.islower():
+        value = element.get(name.lower())
+    return value.strip() or None if value is not None else None
 
 
 def whole_attribute(element: Element, name: str) -> int | None:

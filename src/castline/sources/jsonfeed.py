@@ -10,7 +10,8 @@ import msgspec
 from castline.model.feed import Feed, FeedEnclosure, FeedEpisode, FeedProblem, FeedShow, ProblemCode
 from castline.sources.feed_dates import try_parse_date
 from castline.sources.feed_errors import FeedTooHeavy, NotAFeed
-from castline.sources.feed_item import is_media, make_guid
+from castline.sources.feed_item import make_guid
+from castline.sources.feed_media import is_media
 from castline.sources.feed_text import LONGEST_SECONDS, clean_line
 
 MAX_ITEMS: Final = 100_000

@@ -19,7 +19,8 @@ from castline.sources.feed_repair import Repaired, fix_controls, repair
 from castline.sources.feed_xml import Budget, Reading, scan
 from castline.sources.jsonfeed import parse_json_feed
 
-_CONTROLS: Final = re.compile(rb"&#(?:1[2-5]\d|x[89][0-9a-f]);|\xc2[\x80-\x9f]", re.IGNORECASE)
+_CONTROL_REFERENCE: Final = re.compile(rb"&#(?:1[2-5]\d|[xX][89][0-9a-fA-F]);")
+_CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
 # libxml2's refusals that are no syntax errors: nesting, and names or texts of ten million bytes
 _LIMITS: Final = ("huge", "depth", "too long", "too deep", "memory", "amplification", "limit")
 
@@ -55,7 +56,8 @@ def _read(document: bytes, budget: Budget, problems: tuple[FeedProblem, ...]) ->
 
 
 def _reading(document: bytes, budget: Budget) -> Reading:
-    fixing = fix_controls if _CONTROLS.search(document) else None
+    references = b"&#" in document and _CONTROL_REFERENCE.search(document)
+    fixing = fix_controls if references or (b"\xc2" in document and _CONTROL.search(document)) else None
     return Reading(budget.source, ItemContext(budget.source, repair=fixing))
 
 
