@@ -1,0 +1,159 @@
+"""`castline run`, `castline batch`, `castline quarantine`: what came in, what was done with it, what was refused."""
+
+from dataclasses import fields
+
+import click
+
+from castline.cli.output import json_option, say, show_json, show_table
+from castline.model.lineage import Batch
+
+
+@click.group()
+def run() -> None:
+    """The ledger: every import, poll and computation with its counts."""
+
+
+@run.command("list")
+@click.option("--limit", default=50, show_default=True, help="How many, newest first.")
+@json_option
+def list_runs(limit: int, as_json: bool) -> None:
+    """List runs, newest first."""
+    from castline.cli.session import open_account
+    from castline.store.ledger import load_runs
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        runs = load_runs(connection, acting.owner_id, row_limit=limit)
+    if as_json:
+        show_json(runs)
+        return
+    rows = [
+        {
+            "run": str(one.run_id)[:8],
+            "job": one.job,
+            "status": one.status,
+            "started": f"{one.started_at:%Y-%m-%d %H:%M:%S}",
+            "counts": ", ".join(f"{name} {value}" for name, value in one.counts.items()) or one.error,
+        }
+        for one in runs
+    ]
+    show_table(rows, ["run", "job", "status", "started", "counts"])
+
+
+@run.command("show")
+@click.argument("run_id")
+@json_option
+def show_run(run_id: str, as_json: bool) -> None:
+    """Show one run with what it read and wrote."""
+    from castline.base.errors import NotFound
+    from castline.cli.session import open_account
+    from castline.store.ledger import load_dataset_uses, load_runs
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        found = [
+            one
+            for one in load_runs(connection, acting.owner_id, row_limit=100_000)
+            if str(one.run_id).startswith(run_id)
+        ]
+        if len(found) != 1:
+            raise NotFound(noun="run", key=run_id)
+        uses = load_dataset_uses(connection, acting.owner_id, [found[0].run_id])
+    if as_json:
+        show_json({"run": found[0], "datasets": uses})
+        return
+    one = found[0]
+    show_table(
+        [{"run": str(one.run_id), "job": one.job, "status": one.status, "code": one.code_version}],
+        ["run", "job", "status", "code"],
+    )
+    show_table(
+        [
+            {"direction": use.direction, "dataset": use.dataset, "reference": use.reference, "rows": use.row_count}
+            for use in uses
+        ],
+        ["direction", "dataset", "reference", "rows"],
+    )
+
+
+@click.group()
+def batch() -> None:
+    """What came in: every delivered file and body, known by its content."""
+
+
+@batch.command("list")
+@json_option
+def list_batches(as_json: bool) -> None:
+    """List batches, newest first."""
+    from castline.cli.session import open_account
+    from castline.store.ledger import load_batches
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        batches = load_batches(connection, acting.owner_id)
+    if as_json:
+        show_json([_batch_facts(one) for one in batches])
+        return
+    columns = ["batch", "kind", "source", "received", "accepted", "refused", "created"]
+    show_table([_batch_row(one) for one in batches], columns)
+
+
+def _batch_facts(one: Batch) -> dict[str, object]:
+    facts = {item.name: getattr(one, item.name) for item in fields(Batch)}
+    return facts | {"content_hash": one.content_hash.hex()}
+
+
+def _batch_row(one: Batch) -> dict[str, object]:
+    return {
+        "batch": str(one.batch_id)[:8],
+        "kind": one.kind,
+        "source": one.source,
+        "received": one.received_count,
+        "accepted": one.accepted_count,
+        "refused": one.refused_count,
+        "created": f"{one.created_at:%Y-%m-%d %H:%M}",
+    }
+
+
+@click.group()
+def quarantine() -> None:
+    """Rows that were refused, each with its place, its reason and itself."""
+
+
+@quarantine.command("list")
+@click.option("--all", "include_replayed", is_flag=True, help="Also those that went through later.")
+@click.option("--limit", default=1000, show_default=True, help="How many, newest first.")
+@json_option
+def list_quarantine(include_replayed: bool, limit: int, as_json: bool) -> None:
+    """List refused rows, newest batch first."""
+    from castline.cli.session import open_account
+    from castline.store.ledger import load_quarantine
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        rows = load_quarantine(connection, acting.owner_id, include_replayed=include_replayed, row_limit=limit)
+    if as_json:
+        show_json(rows)
+        return
+    table = [
+        {
+            "batch": str(row.batch_id)[:8],
+            "line": row.line_number,
+            "reason": row.reason,
+            "detail": row.detail,
+            "row": row.payload[:80],
+        }
+        for row in rows
+    ]
+    show_table(table, ["batch", "line", "reason", "detail", "row"])
+
+
+@quarantine.command("replay")
+@json_option
+def replay_quarantine(as_json: bool) -> None:
+    """Try every refused row again, after what it lacked was added."""
+    from castline.cli.session import open_account
+    from castline.ingest.replay import replay
+
+    with open_account() as acting:
+        result = replay(acting.store, acting.owner_id)
+    if as_json:
+        show_json(result)
+        return
+    say(f"{result.accepted_count} went through, {result.refused_count} are still refused")
