@@ -47,15 +47,33 @@ class Membership:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A signed-in browser: who it is and which account it acts for."""
+    """A signed-in browser: who it is and which account it acts for; its id is known only as a hash."""
 
+    session_hash: bytes = field(repr=False)
     user_id: UUID
     owner_id: UUID
-    role: Role
-    csrf_token: str
+    csrf_token: str = field(repr=False)
     created_at: datetime
     seen_at: datetime
     expires_at: datetime
+    user_agent: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Somebody acting for an account: for their own, or with a member's role for another's."""
+
+    user: User
+    owner: User
+    role: Role
+
+    @property
+    def owner_id(self) -> UUID:
+        return self.owner.user_id
+
+    @property
+    def may_write(self) -> bool:
+        return self.role in {"admin", "user"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +83,7 @@ class ApiKey:
     api_key_id: UUID
     user_id: UUID
     prefix: str
+    key_hash: bytes = field(repr=False)
     name: str
     scopes: tuple[Scope, ...]
     created_at: datetime
