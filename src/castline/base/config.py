@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
@@ -22,6 +22,7 @@ class Settings:
     ip_privacy: IpPrivacy = "truncated"
     public_url: str = "http://127.0.0.1:8321"
     allow_private_addresses: bool = False
+    secret_key: str | None = field(default=None, repr=False)
 
     @property
     def landing_dir(self) -> Path:
@@ -30,6 +31,7 @@ class Settings:
 
 
 _PRIVACY: Final = get_args(IpPrivacy)
+_SECRET_LENGTH: Final = 32
 
 
 def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -45,6 +47,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         ip_privacy=cast(IpPrivacy, privacy),
         public_url=environ.get("CASTLINE_PUBLIC_URL", "http://127.0.0.1:8321").rstrip("/"),
         allow_private_addresses=_flag(environ, "CASTLINE_ALLOW_PRIVATE_ADDRESSES"),
+        secret_key=_secret(environ),
     )
 
 
@@ -53,6 +56,13 @@ def _data_dir(environ: Mapping[str, str]) -> Path:
         return Path(chosen).expanduser().absolute()
     base = environ.get("XDG_DATA_HOME")
     return (Path(base) if base else Path.home() / ".local" / "share") / "castline"
+
+
+def _secret(environ: Mapping[str, str]) -> str | None:
+    secret = environ.get("CASTLINE_SECRET_KEY") or None
+    if secret is not None and len(secret) < _SECRET_LENGTH:
+        raise ConfigurationError(setting="CASTLINE_SECRET_KEY", detail=f"needs at least {_SECRET_LENGTH} characters")
+    return secret
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:

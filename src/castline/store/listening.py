@@ -1,0 +1,167 @@
+"""Downloads, their rollups, and where every request went."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from psycopg import Connection, sql
+
+from castline.base.period import Period, start_of_day
+from castline.model.lineage import Batch
+from castline.model.listening import DailyMetric, VerdictCount
+from castline.store.rows import find_one, load_all, load_scalars, save
+from castline.store.sql import load_sql
+
+_SQL: Final = load_sql("listening")
+LOG_KIND: Final = "access_log"
+MEASURED: Final = ("downloads", "consumers")
+Dimension = Literal["total", "episode", "app", "country", "device"]
+Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyDay:
+    """A UTC day whose requests changed since it was last measured."""
+
+    day_on: date
+    marked_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRow:
+    """One row of `request_verdicts`; without an episode the requests belong to no show of the account."""
+
+    day_on: date
+    batch_id: UUID
+    podcast_id: UUID | None
+    episode_id: UUID | None
+    verdict: str
+    reason: str
+    request_count: int
+
+
+def load_daily(  # noqa: PLR0913  # one filter each, most of them optional
+    connection: Connection,
+    owner_id: UUID,
+    period: Period,
+    *,
+    metric: str = "downloads",
+    dimension: Dimension = "total",
+    podcast_ids: Sequence[UUID] | None = None,
+) -> list[DailyMetric]:
+    """One row per UTC day of the period, show and member, by day; the member of `total` is the empty text.
+
+    Members are episode ids, app names, ISO 3166 country codes and device types; what is not known is `unknown`.
+    """
+    facts = _days_of(period) | {
+        "tenant": owner_id,
+        "metric": metric,
+        "dimension": dimension,
+        "podcast_ids": None if podcast_ids is None else list(podcast_ids),
+    }
+    return load_all(connection, DailyMetric, _SQL["load_daily"], facts)
+
+
+def load_waterfall(
+    connection: Connection,
+    owner_id: UUID,
+    period: Period | None = None,
+    *,
+    batch_ids: Sequence[UUID] | None = None,
+    podcast_ids: Sequence[UUID] | None = None,
+) -> list[VerdictCount]:
+    """What became of the measured requests, by verdict and reason, the most first; they sum to the requests landed."""
+    facts = {
+        "tenant": owner_id,
+        "first_on": None,
+        "last_on": None,
+        "batch_ids": None if batch_ids is None else list(batch_ids),
+        "podcast_ids": None if podcast_ids is None else list(podcast_ids),
+    }
+    days = {} if period is None else _days_of(period)
+    return load_all(connection, VerdictCount, _SQL["load_waterfall"], facts | days)
+
+
+def load_refused(
+    connection: Connection, owner_id: UUID, *, batch_ids: Sequence[UUID] | None = None
+) -> list[VerdictCount]:
+    """How many lines of imported logs were no request, by reason: what stands between received and landed."""
+    facts = {"tenant": owner_id, "kind": LOG_KIND, "batch_ids": None if batch_ids is None else list(batch_ids)}
+    return load_all(connection, VerdictCount, _SQL["load_refused"], facts)
+
+
+def load_dirty_days(connection: Connection, owner_id: UUID) -> list[DirtyDay]:
+    """The days that wait to be measured, oldest first."""
+    return load_all(connection, DirtyDay, _SQL["load_dirty_days"], {"tenant": owner_id})
+
+
+def lock_dirty_days(connection: Connection, owner_id: UUID, days: Sequence[date]) -> list[date]:
+    """Those of the days that are still dirty; nobody else measures or marks them until the transaction ends."""
+    found = load_scalars(connection, _SQL["lock_dirty_days"], {"tenant": owner_id, "days": list(days)})
+    return [day for day in found if isinstance(day, date)]
+
+
+def mark_dirty_days(connection: Connection, owner_id: UUID, days: Sequence[date]) -> None:
+    """The days wait to be measured again."""
+    # In one order everywhere, so that two imports of the same days wait for each other and never deadlock.
+    save(connection, _SQL["mark_dirty_days"], {"tenant": owner_id, "days": sorted(days)})
+
+
+def clear_dirty_days(connection: Connection, owner_id: UUID, days: Sequence[date]) -> None:
+    """The days are measured."""
+    save(connection, _SQL["clear_dirty_days"], {"tenant": owner_id, "days": list(days)})
+
+
+def load_log_batches(connection: Connection, owner_id: UUID, period: Period) -> list[Batch]:
+    """The imported logs that have requests in the period, by id."""
+    facts = {"tenant": owner_id, "kind": LOG_KIND, "start_at": period.start_at, "end_at": period.end_at}
+    return load_all(connection, Batch, _SQL["load_log_batches"], facts)
+
+
+def find_log_by_file(connection: Connection, owner_id: UUID, file_hash: str) -> Batch | None:
+    """The batch that a file of these very bytes became, None if there is none."""
+    facts = {"tenant": owner_id, "kind": LOG_KIND, "file_hash": file_hash}
+    return find_one(connection, Batch, _SQL["find_log_by_file"], facts)
+
+
+def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]) -> None:
+    """Nothing measured is left of the account's UTC days: no download, no rollup, no verdict."""
+    facts = {
+        "tenant": owner_id,
+        "days": list(days),
+        "metrics": list(MEASURED),
+        "start_at": start_of_day(min(days)),
+        "end_at": start_of_day(max(days) + timedelta(days=1)),
+    }
+    for name in ("delete_downloads", "delete_hourly_metrics", "delete_daily_metrics", "delete_verdicts"):
+        save(connection, _SQL[name], facts)
+
+
+def save_verdicts(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[VerdictRow]) -> int:
+    """How many rows were written."""
+    names = ("day_on", "batch_id", "podcast_id", "episode_id", "verdict", "reason", "request_count")
+    keys = ("days", "batch_ids", "podcast_ids", "episode_ids", "verdicts", "reasons", "counts")
+    columns = {key: [getattr(row, name) for row in rows] for key, name in zip(keys, names, strict=True)}
+    return save(connection, _SQL["save_verdicts"], columns | {"tenant": owner_id, "run_id": run_id})
+
+
+def copy_rows(connection: Connection, table: Series, columns: Sequence[str], content: bytes) -> int:
+    """How many rows of CSV (empty is null, no header) went into the table.
+
+    The rows' partitions stand already (castline.store.timeseries.ensure_partitions); the caller's transaction acts in
+    the ingest role, which row-level security does not cover on event tables: the rows must be the account's own.
+    """
+    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    )
+    with connection.cursor() as cursor:
+        with cursor.copy(statement) as copy:
+            copy.write(content)
+        return cursor.rowcount
+
+
+def _days_of(period: Period) -> dict[str, object]:
+    last_at = period.end_at.astimezone(UTC) - timedelta(microseconds=1)
+    return {"first_on": period.start_at.astimezone(UTC).date(), "last_on": last_at.date()}

@@ -1,0 +1,114 @@
+-- name: load_dirty_days
+-- one row per UTC day whose requests changed since it was last measured, oldest first
+select day_on, marked_at
+from dirty_days
+where user_id = :tenant
+order by day_on
+
+-- name: lock_dirty_days
+-- one row per dirty day of the list, locked until the transaction ends
+select day_on
+from dirty_days
+where user_id = :tenant and day_on = any(:days)
+order by day_on
+for update
+
+-- name: mark_dirty_days
+-- one row per UTC day that has to be measured again
+insert into dirty_days (user_id, day_on)
+select :tenant, day_on
+from unnest(:days::date[]) as days (day_on)
+on conflict (user_id, day_on) do update set marked_at = clock_timestamp()
+
+-- name: clear_dirty_days
+-- the days are measured
+delete from dirty_days
+where user_id = :tenant and day_on = any(:days)
+
+-- name: load_log_batches
+-- one row per imported log that has requests between the two times
+select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
+    first_at, last_at, created_at, metadata
+from batches
+where user_id = :tenant and kind = :kind and first_at < :end_at and last_at >= :start_at
+order by batch_id
+
+-- name: find_log_by_file
+-- at most one row: the batch that the very same file, as it lay on the disk, became
+select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
+    first_at, last_at, created_at, metadata
+from batches
+where user_id = :tenant and kind = :kind and metadata ->> 'file_hash' = :file_hash
+order by created_at
+limit 1
+
+-- name: delete_downloads
+-- the account's downloads of the UTC days are gone, to be written anew
+delete from listener_events
+where timestamp >= :start_at and timestamp < :end_at
+    and event_type = 'download'
+    and (timestamp at time zone 'utc')::date = any(:days)
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: delete_hourly_metrics
+-- the account's hourly rows of the UTC days are gone, to be written anew
+delete from hourly_metrics
+where hour_at >= :start_at and hour_at < :end_at
+    and metric = any(:metrics)
+    and (hour_at at time zone 'utc')::date = any(:days)
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: delete_daily_metrics
+-- the account's daily rows of the UTC days are gone, to be written anew
+delete from daily_metrics
+where day_on = any(:days)
+    and metric = any(:metrics)
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: delete_verdicts
+-- what became of the requests of the UTC days is gone, to be written anew
+delete from request_verdicts
+where user_id = :tenant and day_on = any(:days)
+
+-- name: save_verdicts
+-- one row per UTC day, batch, episode, verdict and reason
+insert into request_verdicts (
+    user_id, day_on, batch_id, podcast_id, episode_id, verdict, reason, request_count, run_id
+)
+select :tenant, day_on, batch_id, podcast_id, episode_id, verdict, reason, request_count, :run_id
+from unnest(
+    :days::date[], :batch_ids::uuid[], :podcast_ids::uuid[], :episode_ids::uuid[], :verdicts::text[],
+    :reasons::text[], :counts::bigint[]
+) as rows (day_on, batch_id, podcast_id, episode_id, verdict, reason, request_count)
+
+-- name: load_daily
+-- one row per UTC day, show and member of the dimension
+select day_on, podcast_id, metric, dimension, member, value
+from my_daily_metrics
+where day_on >= :first_on and day_on <= :last_on
+    and metric = :metric and dimension = :dimension
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+order by day_on, podcast_id, value desc, member
+
+-- name: load_waterfall
+-- one row per verdict and reason: requests, the most first
+select verdict, reason, sum(request_count)::bigint as request_count
+from request_verdicts
+where user_id = :tenant
+    and (:first_on::date is null or day_on >= :first_on)
+    and (:last_on::date is null or day_on <= :last_on)
+    and (:batch_ids::uuid[] is null or batch_id = any(:batch_ids))
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+group by verdict, reason
+order by request_count desc, verdict, reason
+
+-- name: load_refused
+-- one row per reason: log lines that are no request, by the batches they came in
+select 'dropped' as verdict, reason, count(*) as request_count
+from quarantine
+join batches using (batch_id, user_id)
+where quarantine.user_id = :tenant and batches.kind = :kind
+    and (:batch_ids::uuid[] is null or batch_id = any(:batch_ids))
+group by reason
+order by request_count desc, reason
