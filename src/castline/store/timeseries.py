@@ -6,11 +6,11 @@ Daily metrics live for seven years and are small, so they are cut by year.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, Literal
+from functools import cache
 
 from psycopg import Connection, sql
 
-Cut = Literal["week", "year"]
+from castline.catalogue.tables import Cut, find_table, load_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,16 +19,18 @@ class SeriesTable:
 
     name: str
     column: str
-    column_type: Literal["timestamptz", "date"]
+    column_type: str
     cut: Cut
 
 
-SERIES: Final = (
-    SeriesTable("listener_events", "timestamp", "timestamptz", "week"),
-    SeriesTable("attribution_events", "timestamp", "timestamptz", "week"),
-    SeriesTable("hourly_metrics", "hour_at", "timestamptz", "week"),
-    SeriesTable("daily_metrics", "day_on", "date", "year"),
-)
+@cache
+def iter_series() -> tuple[SeriesTable, ...]:
+    """Every time-partitioned table, as the catalogue cuts it."""
+    return tuple(
+        SeriesTable(table.name, table.cut.column, table.columns[table.cut.column].type, table.cut.by)
+        for table in load_tables().values()
+        if table.cut is not None
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def ensure_partitions(connection: Connection, first_on: date, last_on: date) -> 
     """
     made = []
     existing = _existing_names(connection)
-    for table in SERIES:
+    for table in iter_series():
         day = first_on
         while day <= last_on:
             partition = partition_of(table, day)
@@ -73,7 +75,7 @@ def list_partitions(connection: Connection) -> list[Partition]:
     """Every partition there is, by table and time."""
     names = _existing_names(connection)
     found = []
-    for table in SERIES:
+    for table in iter_series():
         for name in names:
             suffix = name.removeprefix(f"{table.name}_")
             if suffix != name and suffix[0] in "wy":
@@ -96,7 +98,7 @@ def _existing_names(connection: Connection) -> set[str]:
         "select child.relname from pg_inherits"
         " join pg_class child on child.oid = inhrelid join pg_class parent on parent.oid = inhparent"
         " where parent.relname = any(%s) and parent.relkind = 'p' and pg_table_is_visible(parent.oid)",
-        ([table.name for table in SERIES],),
+        ([table.name for table in iter_series()],),
     ).fetchall()
     return {str(row[0]) for row in rows}
 
