@@ -6,18 +6,15 @@ is taken out of the prolog. Lines keep their numbers throughout.
 
 import codecs
 import re
-import zlib
 from dataclasses import dataclass
 from typing import Final
 
 from castline.model.feed import FeedProblem
+from castline.sources.compressed import inflate
 from castline.sources.feed_errors import FeedTooHeavy
 
 # The largest public feeds we know have about 20 MB; at 35 MB/s and more this stays within two seconds.
 MAX_BYTES: Final = 32 * 1024 * 1024
-# Feeds of one repeated template reach about 60:1; a bomb of zeros has 1030:1.
-MAX_RATIO: Final = 200
-_FREE_BYTES: Final = 4 * 1024 * 1024  # below this no ratio matters
 _CHUNK: Final = 256 * 1024
 
 _BOMS: Final = (
@@ -59,46 +56,20 @@ class FeedText:
 
 
 def unpack(data: bytes, *, source: str) -> tuple[bytes, tuple[FeedProblem, ...]]:
-    """The bytes of the document itself, of a gzip or zlib file too. Raises FeedTooHeavy over MAX_BYTES or MAX_RATIO."""
+    """The bytes of the document itself, of a gzip or zlib file too.
+
+    Raises FeedTooHeavy over MAX_BYTES or at an absurd compression.
+    """
     problems: tuple[FeedProblem, ...] = ()
     for _ in range(2):  # a compressed file sent compressed
         if not data.startswith((b"\x1f\x8b", b"\x78\x9c", b"\x78\xda")):
             break
-        data, broken = _inflate(data, source)
+        data, broken = inflate(data, limit=MAX_BYTES, refuse=lambda why: FeedTooHeavy(source=source, detail=why))
         if broken:
             problems = (FeedProblem("truncated", f"the compressed data break off: {broken}"),)
     if len(data) > MAX_BYTES:
         raise FeedTooHeavy(source=source, detail=f"it has {len(data):,} bytes; {MAX_BYTES:,} are read")
     return data, problems
-
-
-def _inflate(data: bytes, source: str) -> tuple[bytes, str]:
-    """What can be unpacked, and why it is not the whole; concatenated members are one document."""
-    parts: list[bytes] = []
-    total, rest = 0, data
-    while rest:
-        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)
-        while rest and not unpacker.eof:
-            try:
-                part = unpacker.decompress(rest, _CHUNK)
-            except zlib.error as error:
-                return b"".join(parts), str(error)
-            rest = unpacker.unconsumed_tail
-            total += len(part)
-            parts.append(part)
-            _check_size(total, len(data), source)
-        if not unpacker.eof:
-            parts.append(unpacker.flush()[:_CHUNK])
-            return b"".join(parts), "the end is missing"
-        rest = unpacker.unused_data if unpacker.unused_data.startswith(b"\x1f\x8b") else b""
-    return b"".join(parts), ""
-
-
-def _check_size(total: int, packed: int, source: str) -> None:
-    if total > MAX_BYTES:
-        raise FeedTooHeavy(source=source, detail=f"it unpacks to more than {MAX_BYTES:,} bytes")
-    if total > _FREE_BYTES and total > packed * MAX_RATIO:
-        raise FeedTooHeavy(source=source, detail=f"its compression is above {MAX_RATIO}:1, as in a decompression bomb")
 
 
 def to_text(data: bytes, content_type: str | None) -> FeedText:

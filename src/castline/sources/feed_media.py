@@ -46,8 +46,8 @@ def _enclosures(parts: Parts) -> Iterator[Media]:
         if url := attribute(tag, "url") or attribute(tag, "href") or text_of(tag):
             yield Media((url,), _kind(tag), whole_attribute(tag, "length") or None)
     for tag in parts.get("link", ()):
-        if tag.get("rel") == "enclosure" and (url := attribute(tag, "href")):
-            yield Media((url,), _kind(tag), whole_attribute(tag, "length") or None)
+        if tag.get("rel") == "enclosure" and (href := attribute(tag, "href")):
+            yield Media((href,), _kind(tag), whole_attribute(tag, "length") or None)
 
 
 def _kind(tag: Element) -> str | None:
