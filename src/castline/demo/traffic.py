@@ -219,7 +219,7 @@ def add_watches(requests: Requests, has_watch: NDArray[np.bool_], watch: int, rn
     phones = phones.chosen(rng.random(len(phones)) < 0.12)  # noqa: PLR2004
     size = len(phones)
     return Requests(
-        at=phones.at + rng.integers(1, 3, size),
+        at=np.minimum(phones.at + rng.integers(1, 3, size), phones.at - phones.at % DAY_SECONDS + DAY_SECONDS - 1),
         show=phones.show,
         path=phones.path,
         address=phones.address,
