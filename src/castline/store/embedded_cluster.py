@@ -176,8 +176,9 @@ def _launch(place: Place) -> None:
     _write_settings(place)
     deadline = time.monotonic() + _ORPHAN_SECONDS
     while True:
-        # Nobody alive is behind it (find_running looked), but a zombie or a reused number would stop PostgreSQL.
-        (place.data / "postmaster.pid").unlink(missing_ok=True)
+        # Nobody alive is behind these (find_running looked), but a zombie or a reused number would stop PostgreSQL.
+        for stale in (place.data / "postmaster.pid", *(place.home / "run").glob(".s.PGSQL.*")):
+            stale.unlink(missing_ok=True)
         begin = place.log.stat().st_size if place.log.exists() else 0
         done = _run(
             place, ["pg_ctl", "start", "--silent", f"--pgdata={place.data}", f"--log={place.log}", "--timeout=60"]

@@ -126,10 +126,11 @@ def _owner_for_root(home: Path) -> pwd.struct_passwd:
 
 def _castline_user() -> pwd.struct_passwd:
     for make in (_make_user_by_useradd, _make_user_by_hand):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(OS_USER)
+        if _has_user():
+            break
         with _one_at_a_time():
-            make()
+            if not _has_user():
+                make()
     try:
         return pwd.getpwnam(OS_USER)
     except KeyError as error:
@@ -150,7 +151,7 @@ def _one_at_a_time() -> Iterator[None]:
 
 def _make_user_by_useradd() -> None:
     program = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
-    if program is not None and not _has_user():
+    if program is not None:
         options = [
             "--system",
             "--user-group",
@@ -173,8 +174,6 @@ def _has_user() -> bool:
 
 def _make_user_by_hand(passwd: Path = Path("/etc/passwd"), group: Path = Path("/etc/group")) -> None:
     """Small images have no useradd: a line in each file does the same."""
-    if _has_user():
-        return
     taken = {
         int(line.split(":")[2]) for file in (passwd, group) for line in file.read_text().splitlines() if ":" in line
     }
