@@ -3,11 +3,13 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final, Literal, cast, get_args
 
 from castline.base.errors import ConfigurationError
 
+Network = IPv4Network | IPv6Network
 IpPrivacy = Literal["full", "truncated", "none"]
 
 
@@ -23,6 +25,7 @@ class Settings:
     public_url: str = "http://127.0.0.1:8321"
     allow_private_addresses: bool = False
     secret_key: str | None = field(default=None, repr=False)
+    trusted_proxies: tuple[Network, ...] = ()
 
     @property
     def landing_dir(self) -> Path:
@@ -48,6 +51,7 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         public_url=environ.get("CASTLINE_PUBLIC_URL", "http://127.0.0.1:8321").rstrip("/"),
         allow_private_addresses=_flag(environ, "CASTLINE_ALLOW_PRIVATE_ADDRESSES"),
         secret_key=_secret(environ),
+        trusted_proxies=_networks(environ),
     )
 
 
@@ -63,6 +67,14 @@ def _secret(environ: Mapping[str, str]) -> str | None:
     if secret is not None and len(secret) < _SECRET_LENGTH:
         raise ConfigurationError(setting="CASTLINE_SECRET_KEY", detail=f"needs at least {_SECRET_LENGTH} characters")
     return secret
+
+
+def _networks(environ: Mapping[str, str]) -> tuple[Network, ...]:
+    texts = environ.get("CASTLINE_TRUSTED_PROXIES", "").replace(",", " ").split()
+    try:
+        return tuple(ip_network(text) for text in texts)
+    except ValueError as error:
+        raise ConfigurationError(setting="CASTLINE_TRUSTED_PROXIES", detail=str(error)) from error
 
 
 def _flag(environ: Mapping[str, str], name: str) -> bool:
