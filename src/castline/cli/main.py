@@ -65,7 +65,7 @@ class _LazyGroup(click.Group):
 @click.pass_context
 def castline(ctx: click.Context, account: str | None, verbose: bool) -> None:
     """Open podcast analytics and sponsorship: every figure traceable to its source."""
-    from castline.base.log import configure_log  # noqa: PLC0415  # the start stays fast
+    from castline.base.log import configure_log  # the start stays fast
 
     configure_log(verbose=verbose)
     ctx.obj = account
@@ -94,7 +94,7 @@ def main() -> NoReturn:
 def show_error(error: CastlineError) -> None:
     """The error's message and its fix are on stderr; as JSON when the command was asked for JSON."""
     if "--json" in sys.argv:
-        from castline.store.payload import encode_json  # noqa: PLC0415
+        from castline.store.payload import encode_json
 
         body = {"error": error.code, "message": error.message, "fix": error.advice or None}
         click.echo(encode_json(body), err=True)

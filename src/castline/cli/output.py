@@ -6,23 +6,23 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 import click
-
-from castline.store.payload import encode_json
+import msgspec
 
 Item = TypeVar("Item")
 
+_json = msgspec.json.Encoder(decimal_format="number")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def show_json(value: object) -> None:
-    """One line of JSON is on stdout."""
-    click.echo(encode_json(value))
+    """One line of JSON is on stdout; keys stand in the order of the value's fields."""
+    click.echo(_json.encode(value))
 
 
 def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, title: str | None = None) -> None:
     """A table of the named columns is on stdout; numbers stand to the right."""
-    from rich.console import Console  # noqa: PLC0415  # the start stays fast
-    from rich.table import Table  # noqa: PLC0415
+    from rich.console import Console  # the start stays fast
+    from rich.table import Table
 
     rows = list(rows)
     table = Table(title=title, box=None, header_style="bold", pad_edge=False)

@@ -1,0 +1,161 @@
+"""`castline feed` and `castline episode`: shows from their feeds."""
+
+from typing import Any
+
+import click
+
+from castline.base.errors import EXIT_FAILURE, EXIT_SOURCE, CastlineError
+from castline.cli.output import json_option, progress, say, show_json, show_table
+
+
+@click.group()
+def feed() -> None:
+    """Shows from their feeds."""
+
+
+@feed.command("add")
+@click.argument("source", metavar="URL|FILE")
+@json_option
+def add(source: str, as_json: bool) -> None:
+    """Add the show of a feed to the account, with its episodes."""
+    from castline.cli.session import open_account
+    from castline.ingest.feeds import add_feed
+
+    with open_account() as acting:
+        outcome = add_feed(acting.store, acting.owner_id, source)
+    if as_json:
+        show_json(outcome)
+        return
+    counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in outcome.counts.items() if count)
+    say(f"{outcome.title}: {outcome.status}; {counts}")
+    if outcome.problem_count:
+        say(f"{outcome.problem_count} problems in the feed; `castline feed parse` names each")
+
+
+@feed.command("parse")
+@click.argument("sources", nargs=-1, required=True, metavar="URL|FILE...")
+@json_option
+@click.pass_context
+def parse(ctx: click.Context, sources: tuple[str, ...], as_json: bool) -> None:
+    """Read feeds without storing them: episodes, and every problem. With --json one line per feed."""
+    from castline.base.config import load_settings
+    from castline.ingest.feeds import read_feed
+    from castline.sources.feed_line import failure_line, to_line
+
+    settings, code = load_settings(), 0
+    with progress(sources, "reading feeds") as each:
+        for source in each:
+            try:
+                line = to_line(read_feed(settings, source))
+            except CastlineError as error:
+                code = max(code, EXIT_SOURCE if error.exit_code == EXIT_SOURCE else EXIT_FAILURE)
+                line = failure_line(source, error)
+            if as_json:
+                show_json(line)
+            else:
+                _show_feed(line)
+    ctx.exit(code)
+
+
+def _show_feed(line: dict[str, Any]) -> None:
+    show = line["show"]
+    if show is None:
+        say(line["problems"][0]["message"])
+        return
+    say(f"{show['title']} ({line['source']}): {len(line['episodes'])} episodes of {line['item_count']} items")
+    columns = ["publish_date", "duration_seconds", "title", "guid"]
+    show_table([{name: episode[name] for name in columns} for episode in line["episodes"]], columns)
+    for problem in line["problems"]:
+        place = f" (line {problem['line']})" if "line" in problem else ""
+        say(f"{problem['code']}{place}: {problem['message']}")
+
+
+@feed.command("poll")
+@click.argument("shows", nargs=-1, metavar="[SHOW...]")
+@click.option("--force", is_flag=True, help="Read again what says it did not change.")
+@json_option
+@click.pass_context
+def poll(ctx: click.Context, shows: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Ask every feed of the account, or these, for what is new."""
+    from castline.cli.session import open_account
+    from castline.ingest.feeds import poll_feeds
+    from castline.store.shows import find_podcast
+
+    with open_account() as acting:
+        podcast_ids = None
+        if shows:
+            with acting.store.account(acting.owner_id) as connection:
+                podcast_ids = [find_podcast(connection, acting.owner_id, ref).podcast_id for ref in shows]
+        outcomes = poll_feeds(acting.store, acting.owner_id, podcast_ids, force=force)
+    if as_json:
+        show_json(outcomes)
+    else:
+        rows = [
+            {
+                "show": outcome.title,
+                "status": outcome.status,
+                "created": outcome.counts.get("created", 0),
+                "changed": outcome.counts.get("changed", 0),
+                "problems": outcome.problem_count,
+                "error": outcome.error,
+            }
+            for outcome in outcomes
+        ]
+        show_table(rows, ["show", "status", "created", "changed", "problems", "error"])
+    ctx.exit(EXIT_SOURCE if any(outcome.status == "failed" for outcome in outcomes) else 0)
+
+
+@feed.command("list")
+@json_option
+def list_feeds(as_json: bool) -> None:
+    """List the account's shows."""
+    from castline.cli.session import open_account
+    from castline.store.shows import load_podcasts
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        shows = load_podcasts(connection, acting.owner_id)
+    if as_json:
+        show_json(shows)
+        return
+    rows = [
+        {
+            "id": str(one.podcast_id)[:8],
+            "title": one.title,
+            "status": one.ingestion_status,
+            "last_read": f"{one.last_ingested_at:%Y-%m-%d %H:%M}" if one.last_ingested_at else None,
+            "feed": one.feed_url,
+        }
+        for one in shows
+    ]
+    show_table(rows, ["id", "title", "status", "last_read", "feed"])
+
+
+@click.group()
+def episode() -> None:
+    """The episodes of a show."""
+
+
+@episode.command("list")
+@click.argument("show", required=False)
+@json_option
+def list_episodes(show: str | None, as_json: bool) -> None:
+    """List the episodes of the account or of one show, newest first."""
+    from castline.cli.session import open_account
+    from castline.store.shows import find_podcast, load_episodes
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        podcast_id = find_podcast(connection, acting.owner_id, show).podcast_id if show else None
+        episodes = load_episodes(connection, acting.owner_id, podcast_id)
+    if as_json:
+        show_json(episodes)
+        return
+    rows = [
+        {
+            "id": str(one.episode_id)[:8],
+            "published": f"{one.publish_date:%Y-%m-%d}",
+            "seconds": one.duration_seconds,
+            "title": one.title,
+        }
+        for one in episodes
+    ]
+    show_table(rows, ["id", "published", "seconds", "title"])
