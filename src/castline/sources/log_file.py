@@ -1,0 +1,213 @@
+"""A log file as blocks of whole lines, plain or gzipped, with its hashes; a damaged file gives what can be read."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import BinaryIO, Final, Generic, Protocol, TypeVar
+
+from castline.base.errors import SourceUnreadable
+
+Item = TypeVar("Item")
+BLOCK_BYTES: Final = 48 * 1024 * 1024  # about 300,000 lines: larger blocks were no faster, and memory grows with them
+_READ_BYTES: Final = 1024 * 1024
+_STEP_BYTES: Final = 4 * 1024 * 1024
+_SKIPPED_BYTES: Final = 1000
+_GZIP: Final = b"\x1f\x8b"
+_GZIP_WBITS: Final = zlib.MAX_WBITS | 16
+# What people hand over by mistake, by their first bytes.
+_OTHERS: Final = (
+    (b"PK\x03\x04", "a ZIP archive"),
+    (b"%PDF", "a PDF"),
+    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ", "compressed with xz"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+
+
+class _Hash(Protocol):
+    """What hashlib's functions return; it names no class of its own."""
+
+    def update(self, data: bytes, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Whole lines, the last of them without a line feed if the file ends so; `skipped` says why there is no text."""
+
+    first_line: int
+    text: bytes
+    skipped: str = ""
+
+
+@dataclass(slots=True)
+class LogFile:
+    """A file under reading; the hashes and the problem are whole when `iter_lines` is through."""
+
+    path: Path
+    block_bytes: int = BLOCK_BYTES
+    problem: str | None = None
+    read_bytes: int = 0
+    _content: "_Hash" = field(default_factory=sha256, repr=False)
+
+    @property
+    def content_hash(self) -> bytes:
+        """SHA-256 of what was read, uncompressed: the same log gzipped anew is the same content."""
+        return self._content.digest()
+
+    def iter_lines(self) -> Iterator[Lines]:
+        """Blocks of whole lines in order, read ahead in a thread. Raises SourceUnreadable."""
+        return _read_ahead(self._iter_blocks())
+
+    def _iter_blocks(self) -> Iterator[Lines]:
+        line, buffer, skipping = 1, bytearray(), False
+        for piece in self._iter_pieces():
+            rest = piece
+            if skipping:
+                # The rest of a line that is longer than a block goes with it.
+                start = rest.find(b"\n") + 1
+                if not start:
+                    continue
+                rest, skipping, line = rest[start:], False, line + 1
+            buffer += rest
+            if len(buffer) < self.block_bytes:
+                continue
+            if end := buffer.rfind(b"\n") + 1:
+                yield Lines(line, bytes(buffer[:end]))
+                line += buffer.count(b"\n", 0, end)
+                del buffer[:end]
+            else:
+                yield Lines(line, bytes(buffer[:_SKIPPED_BYTES]), f"is longer than {self.block_bytes:,} bytes")
+                buffer.clear()
+                skipping = True
+        if buffer:
+            yield Lines(line, bytes(buffer))
+
+    def _iter_pieces(self) -> Iterator[bytes]:
+        try:
+            with self.path.open("rb") as file:
+                start = file.read(16)
+                file.seek(0)
+                for magic, name in _OTHERS:
+                    if start.startswith(magic):
+                        raise SourceUnreadable(
+                            source=self.path,
+                            detail=f"line 1: it is {name}, where an access log, plain or gzipped, is expected",
+                        )
+                pieces = self._iter_gzip(file) if start.startswith(_GZIP) else _iter_plain(file)
+                for piece in pieces:
+                    self._content.update(piece)
+                    yield piece
+        except OSError as error:
+            raise SourceUnreadable(source=self.path, detail=error.strerror or str(error)) from error
+
+    def _check_start(self, start: bytes) -> None:
+        for magic, name in _OTHERS:
+            if start.startswith(magic):
+                raise SourceUnreadable(
+                    source=self.path, detail=f"line 1: it is {name}; an access log, plain or gzipped, is expected"
+                )
+
+    def _iter_gzip(self, file: BinaryIO) -> Iterator[bytes]:
+        """Every member's content; where one breaks, what came before, and a problem that names the place."""
+        inflate = zlib.decompressobj(_GZIP_WBITS)
+        while chunk := file.read(_READ_BYTES):
+            self.read_bytes += len(chunk)
+            while chunk:
+                if inflate.eof:
+                    chunk = chunk.lstrip(b"\0")  # tapes and some tools pad with zero bytes
+                    if not chunk:
+                        break
+                    inflate = zlib.decompressobj(_GZIP_WBITS)
+                saved, given = inflate.copy(), 0
+                try:
+                    for content in _inflate(inflate, chunk):
+                        given += len(content)
+                        yield content
+                except zlib.error as error:
+                    # zlib keeps back what it had of the chunk that broke: give it again byte by byte.
+                    done, content = _salvage(saved, chunk)
+                    if len(content) > given:
+                        yield content[given:]
+                    self._break_off(self.read_bytes - len(chunk) + done, str(error))
+                    return
+                chunk = inflate.unused_data
+        if not inflate.eof:
+            self._break_off(self.read_bytes, "it ends in the middle")
+
+    def _break_off(self, position: int, reason: str) -> None:
+        self.problem = f"the gzip data break at byte {position:,}: {reason}; what came before is read"
+
+
+def _inflate(inflate: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
+    content = inflate.decompress(chunk, _STEP_BYTES)
+    while content:
+        yield content
+        content = inflate.decompress(inflate.unconsumed_tail, _STEP_BYTES) if not inflate.eof else b""
+
+
+def _salvage(inflate: "zlib._Decompress", chunk: bytes) -> tuple[int, bytes]:
+    """How many bytes of the chunk are sound, and what they hold."""
+    found = []
+    place = 0
+    try:
+        while place < len(chunk):
+            found.append(inflate.decompress(chunk[place : place + 1]))
+            place += 1
+    except zlib.error:
+        pass
+    return place, b"".join(found)
+
+
+def _iter_plain(file: BinaryIO) -> Iterator[bytes]:
+    while piece := file.read(_STEP_BYTES):
+        yield piece
+
+
+def _read_ahead(source: Iterator[Item]) -> Iterator[Item]:
+    """The same items; the next one is made in a thread meanwhile (zlib and SHA-256 let other threads run)."""
+    ready: Queue[_Entry[Item]] = Queue(maxsize=1)
+    stopped = Event()
+    thread = Thread(target=_fill, args=(source, ready, stopped), name="read-ahead", daemon=True)
+    thread.start()
+    try:
+        while (entry := ready.get()).item is not None:
+            yield entry.item
+        if entry.error is not None:
+            raise entry.error
+    finally:
+        stopped.set()
+        thread.join()
+
+
+def _fill(source: Iterator[Item], ready: "Queue[_Entry[Item]]", stopped: Event) -> None:
+    try:
+        for item in source:
+            _put(ready, _Entry(item), stopped)
+            if stopped.is_set():
+                return
+        _put(ready, _Entry(None), stopped)
+    except BaseException as error:  # noqa: BLE001  # it is raised again where the items are taken
+        _put(ready, _Entry(None, error), stopped)
+
+
+def _put(ready: "Queue[_Entry[Item]]", entry: "_Entry[Item]", stopped: Event) -> None:
+    while not stopped.is_set():
+        try:
+            ready.put(entry, timeout=0.2)
+        except Full:
+            continue
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry(Generic[Item]):
+    item: Item | None
+    error: BaseException | None = None
