@@ -1,0 +1,268 @@
+"""Everything that is in a report, once: the frozen inputs of its figures, and the figures as they are shown.
+
+`ReportFigures` is what a report rests on; its canonical JSON is what the content hash is of. `Document` is the same
+as sections, figures and tables, and each format renders that and nothing else.
+"""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Literal
+from uuid import UUID
+
+from castline.base.money import check_currency
+from castline.base.period import Period
+from castline.model.check import check_aware
+from castline.model.listening import VerdictCount
+from castline.model.roi import RoiFigures
+from castline.model.vocab import AttributionMethod, AttributionTier, CampaignStatus, PlacementKind, PlacementPosition
+
+AudienceDimension = Literal["app", "country", "device"]
+Unit = Literal["text", "count", "share", "money", "rate", "ratio", "date", "moment"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom and what the report is about. `fee` is of `currency`; `methods` are the keys that are live."""
+
+    campaign_id: UUID
+    campaign: str
+    sponsor: str
+    shows: tuple[str, ...]
+    status: CampaignStatus
+    flight: Period
+    currency: str
+    fee: Decimal
+    methods: tuple[AttributionMethod, ...]
+
+    def __post_init__(self) -> None:
+        check_currency(self.currency)
+
+
+@dataclass(frozen=True, slots=True)
+class DayDownloads:
+    """Downloads of the campaign's episodes on one UTC day."""
+
+    day_on: date
+    downloads: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementDelivery:
+    """One placement, or an episode of the campaign that has none.
+
+    `delivered` counts the flight's downloads, `delivered_days_7` those of the first seven UTC days on the air, and so
+    on; None while the days are not over, or where they were never counted.
+    """
+
+    show: str
+    episode: str
+    air_on: date
+    kind: PlacementKind | None
+    position: PlacementPosition | None
+    contracted: int | None
+    delivered: int
+    delivered_days_7: int | None
+    delivered_days_30: int | None
+    delivered_days_60: int | None
+    spend: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AudienceShare:
+    """Downloads of one app, country or kind of device within the flight."""
+
+    dimension: AudienceDimension
+    member: str
+    downloads: int
+
+
+@dataclass(frozen=True, slots=True)
+class RawConversions:
+    """What one method matched before each order was credited once; `record_count` is of conversions as received."""
+
+    method: AttributionMethod
+    tier: AttributionTier
+    record_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConversionCounts:
+    """The sponsor's conversions within the flight's windows: received, credited to this campaign, credited nowhere."""
+
+    received: int
+    credited_here: int
+    credited_elsewhere: int
+    unattributed: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchUse:
+    """A file or body that came in; `content_hash` is SHA-256 in hexadecimal."""
+
+    kind: str
+    source: str
+    content_hash: str
+    received_count: int
+    accepted_count: int
+    refused_count: int
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RunUse:
+    """The newest run of a job that the figures rest on."""
+
+    job: str
+    run_id: UUID
+    code_version: str
+    rule_versions: dict[str, str]
+    finished_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TableUse:
+    """How many rows of a table the figures rest on."""
+
+    table: str
+    row_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListUse:
+    """A list or table of others that counting used, and its date."""
+
+    title: str
+    version: str
+    built_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the figures come from. `listening_until` is the newest request that was counted, None if none was."""
+
+    code_version: str
+    ip_privacy: str
+    listening_until: datetime | None
+    conversions_until: datetime | None
+    batches: tuple[BatchUse, ...]
+    runs: tuple[RunUse, ...]
+    tables: tuple[TableUse, ...]
+    lists: tuple[ListUse, ...]
+    restatements: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReportFigures:
+    """The frozen inputs of one report. `audience_base` is how many downloads the audience shares are of."""
+
+    as_of: datetime
+    subject: Subject
+    daily: tuple[DayDownloads, ...]
+    placements: tuple[PlacementDelivery, ...]
+    audience: tuple[AudienceShare, ...]
+    audience_base: int
+    raw_conversions: tuple[RawConversions, ...]
+    conversions: ConversionCounts
+    roi: RoiFigures
+    counting: tuple[VerdictCount, ...]
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        check_aware(self.as_of, field="as_of")
+
+    @property
+    def delivered(self) -> int:
+        """Downloads over every placement within the flight."""
+        return sum(placement.delivered for placement in self.placements)
+
+    @property
+    def contracted(self) -> int | None:
+        """Contracted downloads over every placement, None where a placement has none."""
+        counts = [placement.contracted for placement in self.placements]
+        known = [count for count in counts if count is not None]
+        return sum(known) if known and len(known) == len(counts) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """No value, and why. It is not zero."""
+
+    reason: str
+
+
+Value = int | Decimal | str | date | datetime | Missing
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """How a metric is counted; the version rises when the way of counting changes."""
+
+    metric: str
+    version: int
+    how: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.metric}/{self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One value with its unit, its definition (`metric` is id/version) and its window."""
+
+    name: str
+    label: str
+    value: Value
+    unit: Unit
+    metric: str = ""
+    window: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table; all its cells have one unit, one definition and one window."""
+
+    name: str
+    label: str
+    unit: Unit
+    metric: str = ""
+    window: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One row per thing that `name` names, in the order to be shown."""
+
+    name: str
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Value, ...], ...]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the report: its own figures, then its tables."""
+
+    name: str
+    title: str
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A report as every format shows it. `report_id` is made of the content hash, so that equal figures share it."""
+
+    figures: ReportFigures
+    report_id: str
+    content_hash: str
+    currency: str
+    sections: tuple[Section, ...]
+    definitions: tuple[Definition, ...]
+
+    def section(self, name: str) -> Section:
+        """The section of that name."""
+        return next(section for section in self.sections if section.name == name)

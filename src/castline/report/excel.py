@@ -1,0 +1,218 @@
+"""The report as a workbook: real numbers with formats, native charts, and no text that becomes a formula."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import BytesIO
+from typing import Any, Final, cast
+
+from xlsxwriter import Workbook  # type: ignore[import-untyped]  # xlsxwriter ships no types
+from xlsxwriter.format import Format  # type: ignore[import-untyped]
+from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
+
+from castline.base.money import minor_unit
+from castline.model.figures import Document, Figure, Missing, Section, Table, Unit, Value
+from castline.report.numbers import NO_VALUE
+
+_HEAD: Final = ("Figure", "Value", "Unit", "Counted by", "Window", "Remark")
+# Sheet, its sections, and which tables of theirs: None for all.
+_SHEETS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...] | None], ...]] = (
+    ("Summary", ("subject", "summary"), None),
+    ("Delivery", ("delivery",), ("placements",)),
+    ("Daily", ("delivery",), ("daily",)),
+    ("Audience", ("audience",), None),
+    ("Attribution", ("attribution",), None),
+    ("ROI", ("return",), None),
+    ("Waterfall", ("counting",), None),
+    ("Provenance", ("provenance",), None),
+)
+_ACCENT: Final = "#0B6E6E"
+_WIDEST: Final = 60
+_CHART_COLUMN: Final = 7
+
+
+class _Book:
+    """A workbook under way, with its formats made once."""
+
+    def __init__(self, document: Document) -> None:
+        self.content = BytesIO()
+        self.document = document
+        self.workbook = Workbook(
+            self.content,
+            {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False},
+        )
+        digits = -int(minor_unit(document.currency).as_tuple().exponent)
+        money = "#,##0" + ("." + "0" * digits if digits else "")
+        codes: dict[Unit, str] = {
+            "text": "@",
+            "count": "#,##0",
+            "share": "#,##0.##",
+            "money": f"{money};[Color 53]-{money}",
+            "rate": "0.0%",
+            "ratio": '0.00"\N{MULTIPLICATION SIGN}"',
+            "date": "yyyy-mm-dd",
+            "moment": "yyyy-mm-dd hh:mm",
+        }
+        self.formats = {unit: self._format(num_format=code) for unit, code in codes.items()}
+        self.head = self._format(bold=True, bottom=1, text_wrap=True)
+        self.title = self._format(bold=True, font_size=14)
+        self.muted = self._format(font_color="#5B6875", align="right")
+
+    def _format(self, **properties: Any) -> Format:
+        return cast(Format, self.workbook.add_format({"valign": "top"} | properties))
+
+
+class _Sheet:
+    """A worksheet that is written downwards; `row` is the next free one."""
+
+    def __init__(self, book: _Book, name: str) -> None:
+        self.book = book
+        self.sheet = cast(Worksheet, book.workbook.add_worksheet(name))
+        self.row = 0
+        self.widths: dict[int, int] = {}
+
+    def write(self, column: int, value: Value, unit: Unit) -> None:
+        """The value stands in the next row as what it is; a missing one as a dash with its reason as a note."""
+        wanted = self.book.formats[unit]
+        if isinstance(value, Missing):
+            self.sheet.write_string(self.row, column, NO_VALUE, self.book.muted)
+            self.sheet.write_comment(self.row, column, value.reason)
+        elif isinstance(value, str):
+            self.sheet.write_string(self.row, column, value, wanted)
+        elif isinstance(value, date | datetime):
+            self.sheet.write_datetime(self.row, column, _naive(value), wanted)
+        else:
+            self.sheet.write_number(self.row, column, _number(value), wanted)
+        self.widths[column] = max(self.widths.get(column, 8), min(_width(value, unit), _WIDEST))
+
+    def write_head(self, labels: tuple[str, ...]) -> None:
+        for column, words in enumerate(labels):
+            self.sheet.write_string(self.row, column, words, self.book.head)
+            self.widths[column] = max(self.widths.get(column, 8), min(len(words) + 2, 18))
+        self.row += 1
+
+    def close(self) -> None:
+        """The columns are as wide as their content."""
+        for column, width in self.widths.items():
+            self.sheet.set_column(column, column, width)
+
+
+def render_excel(document: Document) -> bytes:
+    """The document as XLSX; the same document gives the same bytes."""
+    book = _Book(document)
+    as_of = document.figures.as_of.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    subject = document.figures.subject
+    book.workbook.set_properties(
+        {"title": f"{subject.sponsor}: {subject.campaign}"[:255], "author": "castline", "created": as_of}
+    )
+    for name, sections, tables in _SHEETS:
+        _write_sheet(_Sheet(book, name), [document.section(section) for section in sections], tables)
+    _write_definitions(_Sheet(book, "Definitions"))
+    book.workbook.close()
+    return book.content.getvalue()
+
+
+def _write_sheet(sheet: _Sheet, sections: list[Section], names: tuple[str, ...] | None) -> None:
+    whole = names is None
+    for section in sections:
+        if whole and section.figures:
+            _write_figures(sheet, section)
+        tables = [table for table in section.tables if whole or table.name in (names or ())]
+        for table in tables:
+            _write_table(sheet, table, titled=len(tables) > 1 or (whole and bool(section.figures)))
+    sheet.close()
+    sheet.sheet.set_landscape()
+    sheet.sheet.fit_to_pages(1, 0)
+
+
+def _write_figures(sheet: _Sheet, section: Section) -> None:
+    if sheet.row == 0:
+        sheet.sheet.freeze_panes(2, 1)
+    sheet.sheet.write_string(sheet.row, 0, section.title, sheet.book.title)
+    sheet.row += 1
+    sheet.write_head(_HEAD)
+    first = sheet.row
+    for figure in section.figures:
+        _write_figure(sheet, figure)
+    if section.name == "return":
+        _add_chart(sheet, "Return", (first, 0), (first, 1), len(section.figures) - 1)
+    sheet.row += 1
+
+
+def _write_figure(sheet: _Sheet, figure: Figure) -> None:
+    remark = figure.value.reason if isinstance(figure.value, Missing) else ""
+    unit = sheet.book.document.currency if figure.unit == "money" else figure.unit
+    sheet.write(0, figure.label, "text")
+    sheet.write(1, figure.value, figure.unit)
+    for column, words in enumerate((unit, figure.metric, figure.window, remark), 2):
+        sheet.write(column, words, "text")
+    sheet.row += 1
+
+
+def _write_table(sheet: _Sheet, table: Table, *, titled: bool) -> None:
+    if titled:
+        sheet.sheet.write_string(sheet.row, 0, table.title, sheet.book.title)
+        sheet.row += 1
+    elif sheet.row == 0:
+        sheet.sheet.freeze_panes(1, 2 if len(table.columns) > 4 else 1)  # noqa: PLR2004  # wide tables keep two in view
+    sheet.write_head(tuple(column.label for column in table.columns))
+    first = sheet.row
+    for row in table.rows:
+        for column, value in enumerate(row):
+            sheet.write(column, value, table.columns[column].unit)
+        sheet.row += 1
+    if table.rows and table.name == "daily":
+        _add_chart(sheet, "Downloads by day", (first, 0), (first, 1), len(table.rows))
+    if table.rows and table.name == "verdicts":
+        _add_chart(sheet, "Requests by verdict and reason", (first, 1), (first, 2), len(table.rows))
+    if table.note:
+        sheet.sheet.write_string(sheet.row, 0, table.note, sheet.book.formats["text"])
+        sheet.row += 1
+    sheet.row += 1
+
+
+def _add_chart(sheet: _Sheet, title: str, labels: tuple[int, int], values: tuple[int, int], count: int) -> None:
+    chart = sheet.book.workbook.add_chart({"type": "column"})
+    if chart is None:
+        raise AssertionError
+    name = sheet.sheet.get_name()
+    chart.add_series(
+        {
+            "name": title,
+            "categories": [name, labels[0], labels[1], labels[0] + count - 1, labels[1]],
+            "values": [name, values[0], values[1], values[0] + count - 1, values[1]],
+            "fill": {"color": _ACCENT},
+            "gap": 40,
+        }
+    )
+    chart.set_title({"name": title, "name_font": {"size": 11}})
+    chart.set_legend({"none": True})
+    chart.set_size({"width": 760, "height": 320})
+    sheet.sheet.insert_chart(1, _CHART_COLUMN, chart, {"description": title})
+
+
+def _write_definitions(sheet: _Sheet) -> None:
+    sheet.sheet.freeze_panes(1, 1)
+    sheet.write_head(("Figure / version", "How"))
+    document = sheet.book.document
+    facts = [(item.name, item.how) for item in document.definitions]
+    for name, how in (*facts, ("report_id", document.report_id), ("content_hash", document.content_hash)):
+        sheet.write(0, name, "text")
+        sheet.write(1, how, "text")
+        sheet.row += 1
+    sheet.close()
+    sheet.sheet.set_column(1, 1, 120)
+
+
+def _number(value: int | Decimal) -> float:
+    return float(value)
+
+
+def _naive(value: date | datetime) -> date | datetime:
+    """Workbooks know no time zones: the moment as UTC."""
+    return value.astimezone(UTC).replace(tzinfo=None) if isinstance(value, datetime) else value
+
+
+def _width(value: Value, unit: Unit) -> int:
+    if isinstance(value, str):
+        return len(value) + 2
+    return {"date": 12, "moment": 18}.get(unit, 14)

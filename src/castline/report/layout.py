@@ -1,0 +1,337 @@
+"""Figures laid out as sections and tables: every format shows this and nothing else."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Final
+
+from castline.base.money import Money
+from castline.model.figures import (
+    AudienceDimension,
+    Column,
+    Document,
+    Figure,
+    Missing,
+    PlacementDelivery,
+    ReportFigures,
+    Section,
+    Table,
+    Unit,
+    Value,
+)
+from castline.report.definitions import load_definitions, name_metric
+from castline.report.frozen import compute_hash, name_report
+from castline.report.sources import lay_out_provenance
+
+FLIGHT: Final = "flight"
+DUE: Final = "due on "
+DIMENSIONS: Final[Mapping[AudienceDimension, str]] = {"app": "Apps", "country": "Countries", "device": "Devices"}
+TIERS: Final = {"confirmed": "Confirmed", "modeled": "Modeled"}
+METHODS: Final = {
+    "promo_code": "Promo code",
+    "pixel": "Pixel, household",
+    "utm": "UTM or vanity link",
+    "direct": "Named by the advertiser",
+    "custom": "Custom id",
+}
+_NO_CONTRACT: Final = Missing("no number of downloads was contracted")
+_NOT_MEASURED: Final = Missing("no request of this flight was measured")
+_NOT_SHARED: Final = Missing("the fee is not split by placement")
+
+
+def lay_out(figures: ReportFigures) -> Document:
+    """The figures as a document; the same figures give the same document."""
+    content_hash = compute_hash(figures)
+    return Document(
+        figures=figures,
+        report_id=name_report(content_hash),
+        content_hash=content_hash.hex(),
+        currency=figures.subject.currency,
+        sections=(
+            _subject(figures),
+            _summary(figures),
+            _delivery(figures),
+            _audience(figures),
+            _attribution(figures),
+            _return(figures),
+            _counting(figures),
+            lay_out_provenance(figures),
+        ),
+        definitions=tuple(load_definitions().values()),
+    )
+
+
+def _subject(figures: ReportFigures) -> Section:
+    subject = figures.subject
+    last_on = (subject.flight.end_at - timedelta(microseconds=1)).date()
+    facts: tuple[tuple[str, str, Value, Unit], ...] = (
+        ("sponsor", "Sponsor", subject.sponsor, "text"),
+        ("campaign", "Campaign", subject.campaign, "text"),
+        ("shows", "Shows", ", ".join(subject.shows), "text"),
+        ("status", "Status", subject.status, "text"),
+        ("flight_first_on", "Flight from", subject.flight.start_at.date(), "date"),
+        ("flight_last_on", "Flight to", last_on, "date"),
+        ("as_of", "As of", figures.as_of, "moment"),
+        ("currency", "Currency", subject.currency, "text"),
+        ("methods", "Measured by", ", ".join(METHODS[method] for method in subject.methods), "text"),
+    )
+    return Section("subject", "Campaign", tuple(Figure(*fact) for fact in facts))
+
+
+def _figure(metric: str, label: str, value: Value, unit: Unit, *, name: str = "") -> Figure:
+    return Figure(name or metric, label, value, unit, name_metric(metric), FLIGHT)
+
+
+def _column(metric: str, label: str, unit: Unit, *, name: str = "") -> Column:
+    return Column(name or metric, label, unit, name_metric(metric), FLIGHT)
+
+
+def _known(value: int | Decimal | None, reason: str) -> Value:
+    return Missing(reason) if value is None else value
+
+
+def _share(part: int, whole: int) -> Decimal:
+    """The part as a rate, to a ten-thousandth of a percent."""
+    return (Decimal(part) / whole).quantize(Decimal("0.000001"))
+
+
+def _measured(count: int, figures: ReportFigures) -> Value:
+    """The count, unless nothing was measured at all: then it is unknown and not zero."""
+    return count if figures.counting or figures.delivered else _NOT_MEASURED
+
+
+def _delivery_rate(figures: ReportFigures) -> Value:
+    delivered = _measured(figures.delivered, figures)
+    if figures.contracted is None or isinstance(delivered, Missing):
+        return _NO_CONTRACT if figures.contracted is None else delivered
+    if not figures.contracted:
+        return Missing("nothing was contracted")
+    return _share(figures.delivered, figures.contracted)
+
+
+def _over_delivery(placement: PlacementDelivery, figures: ReportFigures) -> Value:
+    delivered = _measured(placement.delivered, figures)
+    if placement.contracted is None or isinstance(delivered, Missing):
+        return _NO_CONTRACT if placement.contracted is None else delivered
+    return placement.delivered - placement.contracted
+
+
+def _summary(figures: ReportFigures) -> Section:
+    roi, contracted = figures.roi, figures.contracted
+    no_orders = "no order was credited"
+    return Section(
+        "summary",
+        "At a glance",
+        (
+            _figure(
+                "impressions", "Delivered downloads", _measured(figures.delivered, figures), "count", name="delivered"
+            ),
+            _figure("contracted", "Contracted downloads", _known(contracted, _NO_CONTRACT.reason), "count"),
+            _figure("delivery_rate", "Delivered of contracted", _delivery_rate(figures), "rate"),
+            _figure("cost_per_mille", "eCPM", _known(roi.cost_per_mille, "nothing was delivered"), "money"),
+            _figure("credited_orders", "Conversions", roi.credited_orders, "share"),
+            _figure("credited_orders", "Modeled conversions", roi.modeled_orders, "share", name="modeled_orders"),
+            _figure("net_revenue", "Attributed revenue", roi.net_revenue, "money"),
+            _figure("net_revenue", "Modeled revenue", roi.modeled_net_revenue, "money", name="modeled_net_revenue"),
+            _figure("roas", "ROAS", _known(roi.roas, "nothing was spent yet"), "ratio"),
+            _figure("roi_rate", "ROI", _known(roi.roi_rate, "the campaign cost nothing"), "rate"),
+            _figure("cost_per_acquisition", "CPA", _known(roi.cost_per_acquisition, no_orders), "money"),
+            _figure("average_order_value", "Average order", _known(roi.average_order_value, no_orders), "money"),
+            _figure("break_even_orders", "Orders to break even", _known(roi.break_even_orders, no_orders), "count"),
+            _figure("visits", "Visits", roi.visit_count, "count"),
+        ),
+    )
+
+
+def _delivery(figures: ReportFigures) -> Section:
+    placements = Table(
+        "placements",
+        "By placement",
+        (
+            Column("show", "Show", "text"),
+            Column("episode", "Episode", "text"),
+            Column("air_on", "Aired", "date"),
+            Column("kind", "Kind", "text"),
+            Column("position", "Position", "text"),
+            _column("contracted", "Contracted", "count"),
+            _column("impressions", "Delivered", "count", name="delivered"),
+            _column("over_delivery", "Over / under", "count"),
+            _column("delivered_days", "7 days", "count", name="delivered_days_7"),
+            _column("delivered_days", "30 days", "count", name="delivered_days_30"),
+            _column("delivered_days", "60 days", "count", name="delivered_days_60"),
+            _column("spend", "Spend", "money"),
+            _column("cost_per_mille", "CPM", "money"),
+        ),
+        tuple(_placement(placement, figures) for placement in figures.placements),
+        "" if figures.placements else "No episode of this campaign is on the air.",
+    )
+    daily = Table(
+        "daily",
+        "By day",
+        (Column("day_on", "Day", "date"), _column("downloads", "Downloads", "count")),
+        tuple((day.day_on, day.downloads) for day in figures.daily),
+    )
+    return Section("delivery", "Delivery", tables=(placements, daily))
+
+
+def _placement(placement: PlacementDelivery, figures: ReportFigures) -> tuple[Value, ...]:
+    contracted = placement.contracted
+    return (
+        placement.show,
+        placement.episode,
+        placement.air_on,
+        placement.kind or Missing("no placement was entered"),
+        placement.position or Missing("no placement was entered"),
+        _NO_CONTRACT if contracted is None else contracted,
+        _measured(placement.delivered, figures),
+        _over_delivery(placement, figures),
+        _after_days(placement.delivered_days_7, placement.air_on, 7, figures),
+        _after_days(placement.delivered_days_30, placement.air_on, 30, figures),
+        _after_days(placement.delivered_days_60, placement.air_on, 60, figures),
+        _NOT_SHARED if placement.spend is None else placement.spend,
+        _placement_cpm(placement, figures.subject.currency),
+    )
+
+
+def _after_days(count: int | None, air_on: date, days: int, figures: ReportFigures) -> Value:
+    if count is not None:
+        return count
+    due_on = air_on + timedelta(days=days)
+    if due_on > figures.as_of.date():
+        return Missing(f"{DUE}{due_on:%Y-%m-%d}")
+    return Missing("not every one of these days was measured")
+
+
+def _placement_cpm(placement: PlacementDelivery, currency: str) -> Value:
+    if placement.spend is None:
+        return _NOT_SHARED
+    if not placement.delivered:
+        return Missing("nothing was delivered")
+    return Money(placement.spend * 1000 / placement.delivered, currency).rounded().amount
+
+
+def _audience(figures: ReportFigures) -> Section:
+    note = (
+        "" if figures.audience_base else "No rows of this flight are kept, so apps, countries and devices are unknown."
+    )
+    return Section(
+        "audience",
+        "Audience",
+        (_figure("downloads", "Downloads these shares are of", figures.audience_base, "count", name="base"),),
+        tuple(
+            Table(
+                dimension,
+                title,
+                (
+                    Column("member", title, "text"),
+                    _column("downloads", "Downloads", "count"),
+                    _column("share", "Share", "rate"),
+                ),
+                tuple(
+                    (item.member, item.downloads, _share(item.downloads, figures.audience_base))
+                    for item in figures.audience
+                    if item.dimension == dimension
+                ),
+                note,
+            )
+            for dimension, title in DIMENSIONS.items()
+        ),
+    )
+
+
+def _attribution(figures: ReportFigures) -> Section:
+    raw = {(item.method, item.tier): item.record_count for item in figures.raw_conversions}
+    methods = Table(
+        "methods",
+        "By method",
+        (
+            Column("tier", "Tier", "text"),
+            Column("method", "Method", "text"),
+            _column("raw_conversions", "Raw records", "count"),
+            _column("credited_orders", "Deduplicated orders", "share"),
+            _column("gross_revenue", "Gross revenue", "money"),
+            _column("refunds", "Refunds", "money"),
+            _column("net_revenue", "Net revenue", "money"),
+        ),
+        tuple(
+            (
+                TIERS[item.tier],
+                METHODS[item.method],
+                raw.get((item.method, item.tier), 0),
+                item.credited_orders,
+                item.gross_revenue,
+                item.refunds,
+                item.net_revenue,
+            )
+            for item in figures.roi.methods
+        ),
+        "" if figures.roi.methods else "No conversion was credited to this campaign.",
+    )
+    counts = figures.conversions
+    return Section(
+        "attribution",
+        "Attribution",
+        (
+            _figure("raw_conversions", "Conversions received", counts.received, "count", name="received"),
+            _figure("raw_conversions", "Credited to this campaign", counts.credited_here, "count", name="here"),
+            _figure("raw_conversions", "Credited elsewhere", counts.credited_elsewhere, "count", name="elsewhere"),
+            _figure("unattributed", "Credited to nobody", counts.unattributed, "count"),
+            _figure("unconverted", "Without an exchange rate", figures.roi.unconverted_count, "count"),
+        ),
+        (methods,),
+    )
+
+
+def _return(figures: ReportFigures) -> Section:
+    roi = figures.roi
+    return Section(
+        "return",
+        "Return",
+        (
+            _figure("gross_revenue", "Gross revenue", roi.gross_revenue, "money"),
+            _figure("refunds", "Refunds", roi.refunds, "money"),
+            _figure("net_revenue", "Net revenue", roi.net_revenue, "money"),
+            _figure("cost", "Cost", roi.cost, "money"),
+            _figure("return", "Return", roi.net_revenue - roi.cost, "money"),
+            _figure("spend", "Spend so far", roi.spend, "money"),
+        ),
+    )
+
+
+def _counting(figures: ReportFigures) -> Section:
+    steps = figures.counting
+    table = Table(
+        "verdicts",
+        "Where every request went",
+        (
+            Column("verdict", "Verdict", "text"),
+            Column("reason", "Reason", "text"),
+            _column("requests", "Requests", "count"),
+        ),
+        tuple((step.verdict, step.reason, step.request_count) for step in steps),
+        "" if steps else "No request of this flight was measured.",
+    )
+    received = sum(step.request_count for step in steps)
+    return Section(
+        "counting",
+        "From requests to downloads",
+        (
+            _figure("requests", "Requests received", received, "count", name="received"),
+            *(
+                _figure(
+                    "requests",
+                    label,
+                    sum(s.request_count for s in steps if s.verdict == verdict),
+                    "count",
+                    name=verdict,
+                )
+                for verdict, label in (
+                    ("counted", "Counted"),
+                    ("duplicate", "Duplicate"),
+                    ("partial", "Partial"),
+                    ("dropped", "Dropped"),
+                )
+            ),
+        ),
+        (table,),
+    )
