@@ -256,9 +256,17 @@ def _run_checks() -> list[str]:
     failed = []
     for name, words in checks.items():
         began = time.monotonic()
-        status = _python(*words)
-        _say(f"{name}: {'failed' if status else 'passed'} ({time.monotonic() - began:.1f} s)")
-        if status:
+        done = subprocess.run(
+            [str(PYTHON), *words],
+            env=_environ(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        _say(f"{name}: {'failed' if done.returncode else 'passed'} ({time.monotonic() - began:.1f} s)")
+        if done.returncode:
+            print(done.stdout, flush=True)
             failed.append(name)
     return failed
 

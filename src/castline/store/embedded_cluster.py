@@ -116,7 +116,7 @@ def ensure_running(place: Place) -> Running:
         running = find_running(place)
         if running is None:
             _launch(place)
-        elif running.status == "ready":
+        elif running.status == "ready" and _answers(place, running):
             return running
         else:
             time.sleep(0.02)
@@ -135,6 +135,12 @@ def find_running(place: Place) -> Running | None:
         return None
     status = lines[7].strip() if len(lines) > 7 else "starting"  # noqa: PLR2004  # the eighth line, see above
     return Running(pid, socket_folder, port, status)
+
+
+def _answers(place: Place, running: Running) -> bool:
+    """A process that was killed a moment ago still looks alive, and its socket still takes connections."""
+    address = [f"--host={running.socket_folder}", f"--port={running.port}", f"--dbname={DATABASE}"]
+    return _run(place, ["pg_isready", "--quiet", "--timeout=5", *address]).returncode == 0
 
 
 def _find_starting(place: Place) -> Running | None:
