@@ -109,7 +109,7 @@ def load_pixels(port: int, visits: Sequence[Order], campaign_ids: Sequence[str])
                 continue
             query = urlencode({"event": "visit", "id": visit.order_id, "at": visit.at.isoformat()})
             headers = {"X-Forwarded-For": visit.told.address or "", "User-Agent": _BROWSER}
-            ask("GET", f"/pixel/{campaign_ids[visit.campaign]}.gif?{query}", None, headers)
+            ask("GET", f"/p/{campaign_ids[visit.campaign]}.gif?{query}", None, headers)
 
 
 Ask = Callable[[str, str, bytes | None, Mapping[str, str]], bytes]
