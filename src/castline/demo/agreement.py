@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Final
 
+from castline.demo.requests_seen import RequestCounts
 from castline.demo.traffic import FATES
 from castline.demo.world import CampaignTruth, Truth
 from castline.model.listening import VerdictCount
@@ -39,9 +40,7 @@ class Difference:
 class Found:
     """What castline says of the world, in the order of the truth's campaigns."""
 
-    received_count: int
-    malformed_count: int
-    waterfall: tuple[VerdictCount, ...]
+    requests: RequestCounts
     downloads: Mapping[tuple[str, str, date], int]
     campaigns: tuple[RoiFigures, ...]
 
@@ -49,10 +48,10 @@ class Found:
 def compare(truth: Truth, found: Found) -> list[Difference]:
     """Every figure that differs; empty when all agree."""
     pairs: list[tuple[str, object, object]] = [
-        ("log lines received", truth.received_count, found.received_count),
-        ("malformed lines", truth.malformed_count, found.malformed_count),
+        ("log lines received", truth.received_count, found.requests.received_count),
+        ("malformed lines", truth.malformed_count, found.requests.malformed_count),
     ]
-    requests = count_fates(found.waterfall)
+    requests = count_fates(found.requests.waterfall)
     pairs += [(f"requests: {fate}", truth.requests[fate], requests.pop(fate, 0)) for fate in FATES]
     pairs += [(f"requests: {name}", 0, count) for name, count in requests.items()]
     pairs += _download_pairs(truth.downloads, found.downloads)

@@ -20,6 +20,8 @@ from castline.demo.visits import DAY_SECONDS
 _HOUR: Final = 3_600
 _WINDOW_DAYS: Final = 20  # orders follow within this time, well inside the 30 days of attribution
 _STRANGER_SHARE: Final = 0.4  # orders of a household campaign's sponsor that no listener made
+_RECENT_DAYS: Final = 20  # whoever comes by pixel heard an episode so lately
+_BUYING_SHARE: Final = 0.1  # of those who come by pixel
 _NAMED_SHARE: Final = 0.2  # of the orders with a tracking id, how many name the campaign itself instead
 _TOLD_TWICE_SHARE: Final = 0.15
 _API_SHARE: Final = 0.6  # those told twice among them
@@ -94,8 +96,8 @@ class Shop:
         return self.counted.chosen(heard & (self.counted.at < self.end_of(campaign) - DAY_SECONDS))
 
     def end_of(self, campaign: CampaignPlan) -> int:
-        """The epoch second at which the campaign's flight ends."""
-        return self.first_at + campaign.flight_days[1] * DAY_SECONDS
+        """The epoch second at which the campaign's flight ends, or the world before it."""
+        return self.first_at + min(campaign.flight_days[1], self.day_count) * DAY_SECONDS
 
     def stranger(self) -> str:
         """An address where nobody listens."""
@@ -113,7 +115,7 @@ def make_orders(shop: Shop) -> list[Order]:
     for index, campaign in enumerate(shop.plan.campaigns):
         for money in campaign.orders:
             orders += _make_campaign_orders(shop, index, money)
-        orders += _make_visits(shop, index)
+        orders += _make_pixel_hits(shop, index) if campaign.visit_count else []
         orders += _make_bystanders(shop, campaign)
     orders.sort(key=lambda order: (order.at, order.order_id))
     return orders
@@ -139,12 +141,20 @@ def _make_campaign_orders(shop: Shop, index: int, money: MoneyPlan) -> list[Orde
 
 
 def _draw_listeners(shop: Shop, campaign: CampaignPlan, count: int) -> Requests:
-    """Downloads of people who then buy: one per household, of households in which one person listens."""
+    """Downloads of people who then buy, one per household."""
     exposed = shop.exposed(campaign)
+    _, first = np.unique(exposed.address // 2, return_index=True)
+    chosen = _draw_households(shop, exposed, count)
+    return exposed.chosen(first[np.isin(exposed.address[first] // 2, chosen)])
+
+
+def _draw_households(shop: Shop, exposed: Requests, count: int) -> Ints:
+    """Households with a download among `exposed` in which one person listens."""
     people = np.bincount(shop.audience.household)
-    alone = exposed.chosen(people[exposed.address // 2] == 1)
-    _, first = np.unique(alone.address // 2, return_index=True)
-    return alone.chosen(shop.rng.choice(first, min(count, len(first)), replace=False))
+    homes = np.unique(exposed.address // 2)
+    alone = homes[people[homes] == 1]
+    chosen: Ints = shop.rng.permutation(alone)[:count]
+    return chosen
 
 
 def _draw_times(shop: Shop, campaign: CampaignPlan, heard: Requests) -> Ints:
@@ -174,31 +184,32 @@ def _draw_told(shop: Shop, campaign: CampaignPlan, household: int) -> Told:
     return Told(routes, campaign.keys, address=shop.stranger() if campaign.leaked else None)
 
 
-def _make_visits(shop: Shop, index: int) -> list[Order]:
+def _make_pixel_hits(shop: Shop, index: int) -> list[Order]:
+    """What browsers tell by pixel: visits and orders, on the day after the last, of recent listeners."""
     campaign = shop.plan.campaigns[index]
-    heard = _draw_listeners(shop, campaign, campaign.visit_count) if campaign.visit_count else None
-    if heard is None:
-        return []
+    heard = shop.exposed(campaign)
+    recent = heard.chosen(heard.at > shop.end_of(campaign) - _RECENT_DAYS * DAY_SECONDS)
+    households = _draw_households(shop, recent, campaign.visit_count)
+    order_count = round(len(households) * _BUYING_SHARE)
+    money = MoneyPlan(campaign.currency, order_count, *campaign.pixel_value)
     return [
         Order(
-            order_id=f"{campaign.sponsor[:3].upper()}-visit-{number:04}",
+            order_id=f"{campaign.sponsor[:3].upper()}-web-{number:04}",
             sponsor=campaign.sponsor,
             campaign=index,
-            at=_moment(at),
-            value=None,
-            currency=None,
+            at=_moment(shop.first_at + shop.day_count * DAY_SECONDS),
+            value=_draw_value(shop.rng, campaign, money) if number <= order_count else None,
+            currency=campaign.currency if number <= order_count else None,
             told=Told(("pixel",), address=shop.audience.addresses[2 * int(household)]),
         )
-        for number, (at, household) in enumerate(
-            zip(_draw_times(shop, campaign, heard), heard.address // 2, strict=True), start=1
-        )
+        for number, household in enumerate(households, start=1)
     ]
 
 
 def _make_bystanders(shop: Shop, campaign: CampaignPlan) -> list[Order]:
     """Orders of the sponsor's that no campaign brought: other codes, and households where nobody listens."""
     count = round(sum(item.order_count for item in campaign.orders) * _STRANGER_SHARE)
-    first, last = (shop.first_at + day * DAY_SECONDS for day in campaign.flight_days)
+    first, last = shop.first_at + campaign.flight_days[0] * DAY_SECONDS, shop.end_of(campaign)
     return [
         Order(
             order_id=f"{campaign.sponsor[:3].upper()}-other-{number:04}",

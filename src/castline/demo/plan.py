@@ -65,7 +65,8 @@ class CampaignPlan:
     """One campaign: what it costs, which episodes (by number) carry it, and what follows.
 
     `method` is the key that its orders bring: promo_code, utm, pixel (the household alone), custom (a tracking id).
-    `leaked` codes are used by people who never heard the show.
+    `impressions` are contracted for each episode. `visit_count` people come by pixel, some of whom buy for
+    `pixel_value`. `leaked` codes are used by people who never heard the show.
     """
 
     sponsor: str
@@ -78,11 +79,13 @@ class CampaignPlan:
     currency: str
     flight_days: tuple[int, int]
     episodes: tuple[int, ...]
+    impressions: int
     keys: dict[str, str]
     orders: tuple[MoneyPlan, ...] = ()
     refund_rate: float = 0.0
     chargeback_count: int = 0
     visit_count: int = 0
+    pixel_value: tuple[int, int] = (0, 1)
     leaked: bool = False
 
 

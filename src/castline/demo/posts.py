@@ -102,14 +102,16 @@ def conversion_keys(keys: Mapping[str, str]) -> dict[str, str]:
 
 
 def load_pixels(port: int, visits: Sequence[Order], campaign_ids: Sequence[str]) -> None:
-    """Each visitor's browser has loaded the pixel of the campaign's sponsor, behind a proxy on this machine."""
+    """Each visitor's browser has loaded the pixel of the campaign, through a proxy on this machine."""
     with _connected(port) as ask:
         for visit in visits:
             if visit.campaign is None:
                 continue
-            query = urlencode({"event": "visit", "id": visit.order_id, "at": visit.at.isoformat()})
+            query = {"dl": "https://shop.example/"}
+            if visit.value is not None and visit.currency is not None:
+                query |= {"order_id": visit.order_id, "value": str(visit.value), "currency": visit.currency}
             headers = {"X-Forwarded-For": visit.told.address or "", "User-Agent": _BROWSER}
-            ask("GET", f"/p/{campaign_ids[visit.campaign]}.gif?{query}", None, headers)
+            ask("GET", f"/p/{campaign_ids[visit.campaign]}.gif?{urlencode(query)}", None, headers)
 
 
 Ask = Callable[[str, str, bytes | None, Mapping[str, str]], bytes]
