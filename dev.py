@@ -157,24 +157,27 @@ def ensure_environment(level: str) -> None:
         "project": _hash(*PROJECT_FILES),
     }
     found = _read_stamp()
-    if found.get("python") != wanted["python"]:
+    if found.get("python") != wanted["python"] or not PYTHON.exists():
         found = {}
-    have = {name for name in LOCKS if found.get(name) == wanted[name]}
+    has_locks = any(found.get(name) == wanted[name] for name in {level, "dev"})
     has_project = found.get("project") == wanted["project"] and (ROOT / "src/castline/assets/manifest.json").exists()
-    if ("dev" in have or level in have) and has_project:
+    if has_locks and has_project:
         return
     began = time.monotonic()
     installer = _choose_installer()
-    if not found or not PYTHON.exists():
+    if not found or not installer.fits():
         installer.make()
-    if "dev" not in have and level not in have:
+        has_locks, found = False, {}
+    if not has_locks:
         _say(f"installing the {level} environment of {', '.join(LOCKS[level])} with {installer.name} ...")
         STAMP.unlink(missing_ok=True)
         installer.install(LOCKS[level])
-        have = {level}
+        found = {level: wanted[level]}
     _say("installing castline and fetching its fonts, scripts and address tables ...")
     installer.install_project()
-    STAMP.write_text(json.dumps({name: wanted[name] for name in ("python", "project", *have)}), encoding="utf-8")
+    held = {name: wanted[name] for name in LOCKS if found.get(name) == wanted[name]}
+    stamp = {"python": wanted["python"], "project": wanted["project"], **held}
+    STAMP.write_text(json.dumps(stamp), encoding="utf-8")
     _say(f"ready after {time.monotonic() - began:.0f} s")
 
 
@@ -183,6 +186,9 @@ class Uv:
 
     def __init__(self, program: str) -> None:
         self._program = program
+
+    def fits(self) -> bool:
+        return True
 
     def make(self) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
@@ -198,6 +204,9 @@ class Uv:
 
 class Pip:
     name = "pip"
+
+    def fits(self) -> bool:
+        return any(VENV.glob("lib/*/site-packages/pip"))  # uv makes environments without it
 
     def make(self) -> None:
         if importlib.util.find_spec("ensurepip") is None or importlib.util.find_spec("venv") is None:
