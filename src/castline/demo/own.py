@@ -1,20 +1,32 @@
 """The demo on the reader's own feed and logs: nothing is made up, and there is no truth to compare with."""
 
+from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from castline.base.clock import now
 from castline.base.config import load_settings
+from castline.base.period import Period
 from castline.demo.requests_seen import RequestCounts, load_request_counts
-from castline.demo.run import open_demo_account
-from castline.demo.stage import EMAIL, RunCommand, Stage, clear_folder, demo_environment, show_progress
-from castline.store.listening import load_downloads_by_episode
+from castline.demo.stage import (
+    EMAIL,
+    RunCommand,
+    Stage,
+    clear_folder,
+    demo_environment,
+    open_demo_account,
+    show_progress,
+)
+from castline.store.listening import load_daily
 from castline.store.pool import Store, open_store
-from castline.store.shows import load_episodes
+from castline.store.shows import load_audio_keys, load_episodes, load_podcasts
 
 _TOP_COUNT: Final = 10
 _COMMAND_COUNT: Final = 4
+_EVER: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +39,7 @@ class EpisodeRow:
 
 @dataclass(frozen=True, slots=True)
 class OwnResult:
-    """What came of the reader's feed and logs. `audio_key` is how the log's requests would have to look to match."""
+    """What came of the reader's feed and logs; `audio_keys` are some of the addresses that a request must be for."""
 
     data_dir: Path
     email: str
@@ -36,4 +48,38 @@ class OwnResult:
     episode_count: int
     requests: RequestCounts
     top_episodes: tuple[EpisodeRow, ...]
-    audio_key: str | None
+    audio_keys: tuple[str, ...]
+
+
+def run_own(data_dir: Path, feed: str, logs: tuple[str, ...], run_command: RunCommand) -> OwnResult:
+    """The feed's episodes and the logs' requests are measured. Raises CastlineError of whichever command failed."""
+    clear_folder(data_dir)
+    with demo_environment(data_dir), show_progress(_COMMAND_COUNT) as progress:
+        stage = Stage(data_dir, data_dir, run_command, progress, [])
+        with open_store(load_settings()) as store:
+            account = open_demo_account(stage)
+            stage.do("feed", "add", feed)
+            stage.do("log", "import", *logs)
+            stage.do("measure", "run")
+            return _find(store, UUID(account["user_id"]), data_dir, account["password"])
+
+
+def _find(store: Store, owner_id: UUID, data_dir: Path, password: str) -> OwnResult:
+    with store.account(owner_id) as connection:
+        show = load_podcasts(connection, owner_id)[0]
+        titles = {episode.episode_id: episode.title for episode in load_episodes(connection, owner_id)}
+        keys = load_audio_keys(connection, owner_id)
+        daily = load_daily(connection, owner_id, Period(_EVER, now()), dimension="episode")
+    downloads: Counter[UUID] = Counter()
+    for row in daily:
+        downloads[UUID(row.member)] += row.value
+    return OwnResult(
+        data_dir=data_dir,
+        email=EMAIL,
+        password=password,
+        show=show.title,
+        episode_count=len(titles),
+        requests=load_request_counts(store, owner_id),
+        top_episodes=tuple(EpisodeRow(titles[key], count) for key, count in downloads.most_common(_TOP_COUNT)),
+        audio_keys=tuple(key.audio_key for key in keys[:3]),
+    )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -18,9 +18,19 @@ from castline.demo.plan import CampaignPlan
 from castline.demo.posts import load_pixels, post_orders, run_web
 from castline.demo.requests_seen import RequestCounts, load_request_counts
 from castline.demo.shows import MadeEpisode
-from castline.demo.stage import EMAIL, RunCommand, Stage, clear_folder, demo_environment, show_progress
+from castline.demo.stage import (
+    EMAIL,
+    RunCommand,
+    Stage,
+    clear_folder,
+    demo_environment,
+    open_demo_account,
+    show_progress,
+)
 from castline.demo.tables import write_conversions, write_rates
 from castline.demo.world import World, make_world
+from castline.ingest.drain import drain_spool
+from castline.ingest.spool import Spool
 from castline.model.roi import RoiFigures
 from castline.store.listening import load_daily
 from castline.store.pool import Store, open_store
@@ -94,6 +104,8 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
     stage.do("log", "import", *map(str, logs), brief=f"log import {outside / 'logs'}/*.log.gz")
     stage.do("measure", "run")
     _tell_orders(stage, world, outside, campaign_ids)
+    # Hits that came in the web server's last seconds wait on the disk for whoever drains next.
+    drain_spool(store, Spool(stage.data_dir / "intake"))
     stage.do("attribution", "run")
     rows = tuple(
         CampaignRow(plan.name, plan.sponsor, msgspec.convert(stage.do("roi", ref), RoiFigures, strict=False))
@@ -110,14 +122,6 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
         reports=tuple(reports),
         differences=tuple(compare(world.truth, found)),
     )
-
-
-def open_demo_account(stage: Stage) -> dict[str, Any]:
-    """The account that the demo acts for, with its password."""
-    account: dict[str, Any] = stage.do(
-        "admin", "create", "--email", EMAIL, "--name", "Demo", "--tier", "professional", "--generate"
-    )
-    return account
 
 
 def _add_campaign(stage: Stage, world: World, plan: CampaignPlan) -> str:

@@ -56,6 +56,14 @@ class Stage:
         return found
 
 
+def open_demo_account(stage: Stage) -> dict[str, Any]:
+    """The account that the demo acts for, with its password."""
+    account: dict[str, Any] = stage.do(
+        "admin", "create", "--email", EMAIL, "--name", "Demo", "--tier", "professional", "--generate"
+    )
+    return account
+
+
 def demo_folder(environ: dict[str, str] | None = None) -> Path:
     """The demo's data folder: CASTLINE_DATA_DIR, else `castline-demo` beside where castline keeps its own."""
     environ = dict(os.environ) if environ is None else environ
