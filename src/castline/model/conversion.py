@@ -17,7 +17,8 @@ class ConversionInput:
     """A conversion as a source tells it, before it has an account: what CSV rows, API bodies and pixels become.
 
     `source_key` is the source's own id of this record; without one the order id serves, or a hash of the record.
-    `email` is never kept: `email_hash` is SHA-256 of the trimmed, lower-case address.
+    The sponsor and the campaign are named by id or name (`campaign`), or by id (`campaign_id`). An e-mail address is
+    never kept: `email_hash` is SHA-256 of the trimmed, lower-case address.
     """
 
     occurred_at: datetime
@@ -32,6 +33,7 @@ class ConversionInput:
     utm_medium: str | None = None
     utm_campaign: str | None = None
     campaign_id: UUID | None = None
+    campaign: str | None = None
     sponsor: str | None = None
     custom_tracking_id: str | None = None
     external_user_id: str | None = None

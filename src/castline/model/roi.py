@@ -1,12 +1,17 @@
 """What a campaign cost and brought. Money is in the campaign's currency, exact, to the minor unit."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
+from castline.base.errors import InvalidInput
+from castline.base.money import check_currency
 from castline.base.period import Period
 from castline.model.vocab import AttributionMethod, AttributionTier
+
+_LARGEST_RATE: Final = Decimal(10**12)  # numeric(24, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,3 +57,22 @@ class RoiFigures:
     visit_count: int
     methods: tuple[MethodFigures, ...]
     model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRate:
+    """One row of `exchange_rates`: units of `quote` for one unit of `base`, as published for a day."""
+
+    base: str
+    quote: str
+    rate_on: date
+    rate: Decimal
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        check_currency(self.base, field="base")
+        check_currency(self.quote, field="quote")
+        if self.base == self.quote:
+            raise InvalidInput(field="quote", detail=f"{self.quote} is the base itself")
+        if not self.rate.is_finite() or not 0 < self.rate < _LARGEST_RATE:
+            raise InvalidInput(field="rate", detail=f"{self.rate} is no rate")

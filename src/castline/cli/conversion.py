@@ -1,0 +1,111 @@
+"""`castline conversion`: orders, sign-ups, visits and refunds."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from castline.cli.output import json_option, say, show_json, show_table
+from castline.cli.session import open_account
+
+if TYPE_CHECKING:
+    from castline.ingest.conversions import ConversionBatch
+
+_SHOWN_DROPS = 20
+
+
+@click.group()
+def conversion() -> None:
+    """Orders, sign-ups, visits and refunds: import, list."""
+
+
+@conversion.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--sponsor", help="Whose customers these are, for rows that name no sponsor.")
+@click.option("--currency", help="The currency of rows that name none.")
+@click.option("--tz", "zone_name", default="UTC", show_default=True, help="The time zone of times without one.")
+@click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="Which of our fields a column is.")
+@click.option("--source", default="csv", show_default=True, help="The name of the door; keys are unique in it.")
+@json_option
+def import_files(
+    *,
+    files: tuple[Path, ...],
+    sponsor: str | None,
+    currency: str | None,
+    zone_name: str,
+    columns: tuple[str, ...],
+    source: str,
+    as_json: bool,
+) -> None:
+    """Import CSV FILES of conversions and refunds; a bad row is set apart and the rest goes on."""
+    from castline.ingest.conversion_files import import_conversions
+    from castline.sources.conversion_csv import CsvOptions
+
+    options = CsvOptions(parse_columns(columns), zone_name, sponsor, currency)
+    with open_account() as acting:
+        for file in files:
+            outcome = import_conversions(acting.store, acting.owner_id, file, options, source=source)
+            show_delivery(str(file), outcome, as_json=as_json)
+
+
+@conversion.command("list")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1))
+@json_option
+def list_conversions(limit: int, as_json: bool) -> None:
+    """List the newest conversions with the credit that they have."""
+    from castline.store.conversions import load_conversions
+
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        found = load_conversions(connection, acting.owner_id, row_limit=limit)
+    if as_json:
+        show_json(found)
+        return
+    columns = ("occurred_at", "type", "order", "value", "currency", "sponsor", "code", "utm_campaign", "credit")
+    rows = [
+        {
+            "occurred_at": f"{item.occurred_at:%Y-%m-%d %H:%M}",
+            "type": item.conversion_type,
+            "order": item.order_id,
+            "value": item.conversion_value,
+            "currency": item.currency,
+            "sponsor": item.sponsor,
+            "code": item.promo_code,
+            "utm_campaign": item.utm_campaign,
+            "credit": item.credit,
+        }
+        for item in found
+    ]
+    show_table(rows, columns)
+
+
+def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
+    """Column -> field from `Column=field`. Raises InvalidInput."""
+    from castline.base.errors import InvalidInput
+
+    columns = {}
+    for pair in pairs:
+        name, equals, target = pair.rpartition("=")
+        if not equals or not name or not target:
+            raise InvalidInput(field="--map", detail=f"{pair!r} is not COLUMN=FIELD")
+        columns[name] = target.strip()
+    return columns
+
+
+def show_delivery(name: str, outcome: "ConversionBatch", *, as_json: bool) -> None:
+    """What became of a delivery is shown; refused rows with their line and field."""
+    if as_json:
+        show_json({"file": name, "batch": outcome})
+        return
+    if outcome.already_imported:
+        say(f"{name} was imported before: nothing changed.")
+        return
+    say(
+        f"{name}: {outcome.received:,} rows, {outcome.accepted:,} new, {outcome.duplicate:,} known,"
+        f" {outcome.refused:,} refused"
+    )
+    for drop in outcome.drops[:_SHOWN_DROPS]:
+        say(f"  line {drop.line_number}: {drop.detail} ({drop.reason})")
+    if outcome.refused > _SHOWN_DROPS:
+        say(f"  .. and {outcome.refused - _SHOWN_DROPS:,} more")
+    if outcome.refused:
+        say("  `castline quarantine list` shows them, `castline quarantine replay` tries them again.")

@@ -1,0 +1,93 @@
+"""Exchange rates into the store: one per pair and day, and a second opinion is a conflict."""
+
+from pathlib import Path
+from typing import Final
+from uuid import UUID, uuid4
+
+from castline.base.clock import now
+from castline.base.period import start_of_day
+from castline.ingest.conversion_files import read_file
+from castline.ingest.conversions import ConversionBatch, describe_same, hash_delivery
+from castline.model.lineage import Batch, DatasetUse, Drop
+from castline.sources.rate_csv import RateRow, parse_rates
+from castline.store.conversions import load_rates, lock_conversions, save_rates
+from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
+from castline.store.pool import Store
+
+BATCH_KIND: Final = "rates"
+
+
+def import_rates(store: Store, owner_id: UUID, path: Path) -> ConversionBatch:
+    """The file's rates are in the store, its bad rows in quarantine. Raises SourceUnreadable, NotRates."""
+    body = read_file(path)
+    rows = parse_rates(body, source=path.name)
+    with open_run(store, owner_id, "rate.import", role="app", parameters={"name": path.name}) as run:
+        lock_conversions(run.connection, owner_id)
+        content_hash = hash_delivery(body, {})
+        if known := find_batch(run.connection, owner_id, BATCH_KIND, content_hash):
+            run.count("already_imported")
+            return describe_same(known)
+        return _save(run, path.name, content_hash, rows)
+
+
+def _save(run: OpenRun, name: str, content_hash: bytes, rows: list[RateRow | Drop]) -> ConversionBatch:
+    drops = [row for row in rows if isinstance(row, Drop)]
+    known = {(rate.base, rate.quote, rate.rate_on): rate.rate for rate in load_rates(run.connection, run.owner_id)}
+    fresh: list[RateRow] = []
+    for row in rows:
+        if isinstance(row, Drop):
+            continue
+        key = (row.value.base, row.value.quote, row.value.rate_on)
+        if key not in known:
+            known[key] = row.value.rate
+            fresh.append(row)
+        elif known[key] != row.value.rate:
+            detail = (
+                f"rate: {row.value.base}/{row.value.quote} of {row.value.rate_on} is {known[key].normalize():f} already"
+            )
+            drops.append(Drop(row.line_number, "conflict", detail, row.text))
+    drops.sort(key=lambda drop: drop.line_number)
+    batch = _make_batch(run, (name, content_hash), rows, fresh, drops)
+    save_batch(run, batch, drops)
+    save_rates(run.connection, [_facts(run, batch.batch_id, row) for row in fresh])
+    duplicates = len(rows) - len(fresh) - len(drops)
+    run.counts |= {"received": len(rows), "accepted": len(fresh), "duplicate": duplicates, "refused": len(drops)}
+    run.uses += [
+        DatasetUse("input", "rate table", name, len(rows), content_hash),
+        DatasetUse("output", "exchange_rates", str(batch.batch_id), len(fresh), None, batch.first_at, batch.last_at),
+    ]
+    return ConversionBatch(batch.batch_id, len(rows), len(fresh), duplicates, len(drops), tuple(drops))
+
+
+def _make_batch(
+    run: OpenRun, known_as: tuple[str, bytes], rows: list[RateRow | Drop], fresh: list[RateRow], drops: list[Drop]
+) -> Batch:
+    days = [row.value.rate_on for row in fresh]
+    return Batch(
+        batch_id=uuid4(),
+        user_id=run.owner_id,
+        run_id=run.run_id,
+        kind=BATCH_KIND,
+        source=known_as[0],
+        content_hash=known_as[1],
+        landed_as=None,
+        received_count=len(rows),
+        accepted_count=len(rows) - len(drops),
+        refused_count=len(drops),
+        first_at=start_of_day(min(days)) if days else None,
+        last_at=start_of_day(max(days)) if days else None,
+        created_at=now(),
+        metadata={"format": "csv"},
+    )
+
+
+def _facts(run: OpenRun, batch_id: UUID, row: RateRow) -> dict[str, object]:
+    return {
+        "tenant": run.owner_id,
+        "base": row.value.base,
+        "quote": row.value.quote,
+        "rate_on": row.value.rate_on,
+        "rate": row.value.rate,
+        "source": row.value.source,
+        "batch_id": batch_id,
+    }

@@ -1,0 +1,142 @@
+"""Taking in conversions: once each, refusals apart, replays after the reason is gone."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from castline.base.clock import now
+from castline.cli.sponsor import add_sponsor
+from castline.ingest.conversion_files import import_conversions
+from castline.ingest.conversions import ConversionBatch, receive_conversions
+from castline.ingest.places import listener_key
+from castline.ingest.rates import import_rates
+from castline.ingest.replay import REPLAYERS, ReplayResult
+from castline.model.account import User
+from castline.model.conversion import ConversionInput, RefundInput
+from castline.model.roi import ExchangeRate
+from castline.sources.conversion_csv import CsvOptions
+from castline.store.conversions import load_conversions, load_rates
+from castline.store.ledger import load_quarantine, load_runs
+from castline.store.pool import Store
+
+pytestmark = pytest.mark.store
+HEADER = "order_id,occurred_at,value,currency,sponsor,ip,email\n"
+AT = datetime(2026, 3, 1, 9, tzinfo=UTC)
+
+
+def deliver(store: Store, owner_id: UUID, path: Path, text: str, **options: object) -> ConversionBatch:
+    path.write_text(text, "utf-8")
+    return import_conversions(store, owner_id, path, CsvOptions(**options))  # type: ignore[arg-type]
+
+
+def counts(batch: ConversionBatch) -> tuple[int, int, int, int]:
+    return batch.received, batch.accepted, batch.duplicate, batch.refused
+
+
+def test_the_same_file_twice_changes_nothing(store: Store, account: User, tmp_path: Path) -> None:
+    text = HEADER + "1,2026-03-01,10,USD,,,\n2,2026-03-02,20,USD,,,\n"
+    first = deliver(store, account.user_id, tmp_path / "a.csv", text)
+    again = deliver(store, account.user_id, tmp_path / "b.csv", text)
+    assert (counts(first), first.already_imported) == ((2, 2, 0, 0), False)
+    assert (counts(again), again.already_imported, again.batch_id) == ((2, 0, 2, 0), True, first.batch_id)
+    with store.account(account.user_id) as connection:
+        assert len(load_conversions(connection, account.user_id)) == 2
+
+
+def test_an_overlapping_file_adds_only_what_is_new(store: Store, account: User, tmp_path: Path) -> None:
+    deliver(store, account.user_id, tmp_path / "a.csv", HEADER + "1,2026-03-01,10,USD,,,\n")
+    more = deliver(
+        store, account.user_id, tmp_path / "a.csv", HEADER + "1,2026-03-01,10.00,USD,,,\n2,2026-03-02,1,USD,,,\n"
+    )
+    assert counts(more) == (2, 1, 1, 0)
+
+
+def test_the_same_key_with_another_body_waits_as_a_conflict(store: Store, account: User, tmp_path: Path) -> None:
+    deliver(store, account.user_id, tmp_path / "a.csv", HEADER + "1,2026-03-01,10,USD,,,\n")
+    changed = deliver(store, account.user_id, tmp_path / "a.csv", HEADER + "1,2026-03-01,11,USD,,,\n")
+    assert counts(changed) == (1, 0, 0, 1)
+    assert [(drop.line_number, drop.reason) for drop in changed.drops] == [(2, "conflict")]
+    with store.account(account.user_id) as connection:
+        assert [item.conversion_value for item in load_conversions(connection, account.user_id)] == [Decimal(10)]
+
+
+def test_an_unknown_sponsor_waits_and_is_replayed_when_it_is_there(store: Store, account: User, tmp_path: Path) -> None:
+    row = '1,2026-03-01,"1.234,50",EUR,Acme,203.0.113.77,ada@example.org'
+    first = deliver(store, account.user_id, tmp_path / "a.csv", f"{HEADER}{row}\n2,2026-03-01,1,EUR,Nobody,,\n")
+    assert [drop.reason for drop in first.drops] == ["unknown_sponsor", "unknown_sponsor"]
+    with store.account(account.user_id) as connection:
+        kept = load_quarantine(connection, account.user_id)
+    assert all("ada@" not in item.payload and "203.0.113.77" not in item.payload for item in kept)
+    add_sponsor(store, account.user_id, "acme", {})
+    replay = REPLAYERS["conversions"]
+    assert replay(store, account.user_id, None) == ReplayResult(tried=2, replayed=1, duplicate=0, refused=1)
+    assert replay(store, account.user_id, None) == ReplayResult(tried=1, replayed=0, duplicate=0, refused=1)
+    with store.account(account.user_id) as connection:
+        found = load_conversions(connection, account.user_id)
+        waiting = load_quarantine(connection, account.user_id)
+    assert [(item.order_id, item.conversion_value, item.sponsor) for item in found] == [
+        ("1", Decimal("1234.5"), "acme")
+    ]
+    assert [item.line_number for item in waiting] == [3]
+
+
+def test_refused_json_bodies_are_replayed_too(store: Store, account: User) -> None:
+    row = ConversionInput(occurred_at=AT, order_id="1", sponsor="Acme", campaign=None)
+    batch = receive_conversions(store, account.user_id, [row], source="api", content_hash=b"1", name="body")
+    assert counts(batch) == (1, 0, 0, 1)
+    add_sponsor(store, account.user_id, "Acme", {})
+    assert REPLAYERS["conversions"](store, account.user_id, None).replayed == 1
+
+
+def test_refunds_of_one_order_are_rows_of_their_own(store: Store, account: User) -> None:
+    rows = [
+        RefundInput("1", AT, Decimal(-10), "USD"),
+        RefundInput("1", AT + timedelta(hours=1), Decimal(-10), "USD"),
+        RefundInput("1", AT, Decimal(-10), "USD"),
+    ]
+    batch = receive_conversions(store, account.user_id, rows, source="api", content_hash=b"1", name="body")
+    assert counts(batch) == (3, 2, 1, 0)
+
+
+def test_a_row_from_the_future_is_refused(store: Store, account: User) -> None:
+    row = ConversionInput(occurred_at=now() + timedelta(days=3), order_id="1")
+    batch = receive_conversions(store, account.user_id, [row], source="api", content_hash=b"1", name="body")
+    assert [drop.reason for drop in batch.drops] == ["invalid_field"]
+
+
+def test_an_address_becomes_a_key_and_a_network(store: Store, account: User) -> None:
+    row = ConversionInput(occurred_at=AT, order_id="1", ip_address="::ffff:203.0.113.77")
+    bad = ConversionInput(occurred_at=AT, order_id="2", ip_address="300.1.1.1")
+    batch = receive_conversions(store, account.user_id, [row, bad], source="api", content_hash=b"1", name="body")
+    assert [drop.detail.split(":")[0] for drop in batch.drops] == ["ip_address"]
+    with store.account(account.user_id) as connection:
+        kept = connection.execute("select listener_key, host(ip_address) from conversions").fetchall()
+    assert kept == [(listener_key(store.settings, account.user_id, "203.0.113.77"), "203.0.113.0")]
+
+
+def test_the_ledger_counts_what_came(store: Store, account: User, tmp_path: Path) -> None:
+    deliver(store, account.user_id, tmp_path / "a.csv", HEADER + "1,2026-03-01,10,USD,,,\n2,x,20,USD,,,\n")
+    with store.account(account.user_id) as connection:
+        run = load_runs(connection, account.user_id)[0]
+    assert (run.job, run.status, run.counts) == (
+        "conversion.receive",
+        "succeeded",
+        {"received": 2, "accepted": 1, "duplicate": 0, "refused": 1},
+    )
+
+
+def test_rates_come_once_and_a_second_opinion_is_a_conflict(store: Store, account: User, tmp_path: Path) -> None:
+    path = tmp_path / "rates.csv"
+    path.write_text("date,base,quote,rate\n2026-03-01,EUR,USD,1.08\n2026-03-01,EUR,XXZ,1\n2026-03-02,EUR,EUR,1\n")
+    first = import_rates(store, account.user_id, path)
+    path.write_text("date;base;quote;rate\n2026-03-01;EUR;USD;1.080\n2026-03-02;EUR;USD;1.10\n2026-03-01;EUR;USD;1.2\n")
+    second = import_rates(store, account.user_id, path)
+    assert (counts(first), counts(second)) == ((3, 1, 0, 2), (3, 1, 1, 1))
+    with store.account(account.user_id) as connection:
+        assert load_rates(connection, account.user_id) == [
+            ExchangeRate("EUR", "USD", datetime(2026, 3, 2, tzinfo=UTC).date(), Decimal("1.10"), "rates.csv"),
+            ExchangeRate("EUR", "USD", datetime(2026, 3, 1, tzinfo=UTC).date(), Decimal("1.08"), "rates.csv"),
+        ]
