@@ -165,7 +165,7 @@ def _tell_orders(stage: Stage, world: World, outside: Path, campaign_ids: list[s
 
 def _build_report(stage: Stage, ref: str) -> list[str]:
     made = stage.do("report", "build", ref, "--format", _FORMATS, "--output", str(stage.output))
-    return [str(item["path"]) for item in made["files"]]
+    return [str(item["path"]) for item in made]
 
 
 def _find(store: Store, owner_id: UUID, world: World, rows: tuple[CampaignRow, ...]) -> Found:
