@@ -1,14 +1,21 @@
-"""The same tests over both places where sessions and the cache can be."""
+"""Where tests of the store run: both homes of sessions and the cache, and databases that no other test writes into."""
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from uuid import uuid4
 
+import psycopg
 import pytest
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
-from castline.store.pool import Store
+from castline.base.config import Settings
+from castline.store.pool import Store, open_store
 from redis_server import run_redis
+from store.fill import Pair, make_pair
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +31,35 @@ def kept_in(request: pytest.FixtureRequest, store: Store) -> Store:
     if request.param == "postgresql":
         return store
     return replace(store, settings=replace(store.settings, redis_url=request.getfixturevalue("redis_url")))
+
+
+@contextmanager
+def _schema(store: Store) -> Iterator[str]:
+    """An empty schema of the store's database, as a DSN that sees nothing else; the owner may make no database."""
+    name = f"beside_{uuid4().hex}"
+    with psycopg.connect(store.dsn, autocommit=True) as connection:
+        connection.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
+        yield make_conninfo(store.dsn, options=f"-c search_path={name}")
+        connection.execute("set client_min_messages = warning")
+        connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def empty_dsn(store: Store) -> Iterator[str]:
+    """An empty schema beside the store's."""
+    with _schema(store) as dsn:
+        yield dsn
+
+
+@pytest.fixture
+def own_store(settings: Settings, empty_dsn: str, tmp_path: Path) -> Iterator[Store]:
+    """A migrated store and a data folder that no other test writes into."""
+    with open_store(replace(settings, database_url=empty_dsn, data_dir=tmp_path)) as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+def pair(settings: Settings, store: Store) -> Iterator[Pair]:
+    """Two accounts with rows in every table of a store of their own; tests leave them as they are."""
+    with _schema(store) as dsn, open_store(replace(settings, database_url=dsn)) as opened:
+        yield make_pair(opened)
