@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import psycopg
-from psycopg import Connection, errors
+from psycopg import Connection as Connection  # noqa: PLC0414  # the rest takes it from here: only the store imports psycopg
+from psycopg import errors
 from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -44,6 +45,14 @@ class Store:
     def account(self, owner_id: UUID) -> Iterator[Connection]:
         """One transaction that sees and writes the account's relational rows, and reads its events through views."""
         with self._transaction("castline_app", owner_id) as connection:
+            yield connection
+
+    @contextmanager
+    def snapshot(self, owner_id: UUID) -> Iterator[Connection]:
+        """One transaction like `account`, all of whose queries see the same moment."""
+        with self._connection() as connection, connection.transaction():
+            connection.execute("set transaction isolation level repeatable read, read only")
+            _act(connection, "castline_app", owner_id)
             yield connection
 
     @contextmanager
@@ -79,10 +88,7 @@ class Store:
     @contextmanager
     def _transaction(self, role: str, owner_id: UUID | None) -> Iterator[Connection]:
         with self._connection() as connection, connection.transaction():
-            connection.execute(
-                "select set_config('role', %s, true), set_config('castline.tenant', %s, true)",
-                (role, "" if owner_id is None else str(owner_id)),
-            )
+            _act(connection, role, owner_id)
             yield connection
 
     @contextmanager
@@ -137,6 +143,13 @@ def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
             server.close()
         raise
     return Store(settings, dsn, pool, server)
+
+
+def _act(connection: Connection, role: str, owner_id: UUID | None) -> None:
+    connection.execute(
+        "select set_config('role', %s, true), set_config('castline.tenant', %s, true)",
+        (role, "" if owner_id is None else str(owner_id)),
+    )
 
 
 def _configure(connection: Connection) -> None:
