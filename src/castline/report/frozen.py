@@ -7,8 +7,9 @@ import msgspec
 
 from castline.base.errors import Terminal
 from castline.model.figures import ReportFigures
-from castline.store.payload import encode_json
 
+# Fields in the order of their names too, so that canonical JSON is the same read back by anyone who sorts keys.
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number", order="sorted")
 _ID_LENGTH: Final = 12  # 48 bits: enough to tell an account's reports apart and short enough to read out
 
 
@@ -18,7 +19,7 @@ class FiguresUnreadable(Terminal):
 
 def freeze_figures(figures: ReportFigures) -> bytes:
     """The figures as JSON with sorted keys and exact decimals: equal figures give equal bytes."""
-    return encode_json(figures)
+    return _ENCODER.encode(figures)
 
 
 def thaw_figures(content: bytes) -> ReportFigures:
@@ -29,9 +30,9 @@ def thaw_figures(content: bytes) -> ReportFigures:
         raise FiguresUnreadable(detail=str(error)) from error
 
 
-def compute_hash(figures: ReportFigures) -> bytes:
-    """SHA-256 of the frozen figures, which every format of a report shares."""
-    return sha256(freeze_figures(figures)).digest()
+def compute_hash(frozen: bytes) -> bytes:
+    """SHA-256 of frozen figures, which every format of a report shares."""
+    return sha256(frozen).digest()
 
 
 def name_report(content_hash: bytes) -> str:

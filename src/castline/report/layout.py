@@ -20,7 +20,7 @@ from castline.model.figures import (
     Value,
 )
 from castline.report.definitions import load_definitions, name_metric
-from castline.report.frozen import compute_hash, name_report
+from castline.report.frozen import compute_hash, freeze_figures, name_report
 from castline.report.sources import lay_out_provenance
 
 FLIGHT: Final = "flight"
@@ -41,7 +41,7 @@ _NOT_SHARED: Final = Missing("the fee is not split by placement")
 
 def lay_out(figures: ReportFigures) -> Document:
     """The figures as a document; the same figures give the same document."""
-    content_hash = compute_hash(figures)
+    content_hash = compute_hash(freeze_figures(figures))
     return Document(
         figures=figures,
         report_id=name_report(content_hash),

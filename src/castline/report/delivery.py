@@ -1,0 +1,75 @@
+"""Downloads by episode and day become what each placement delivered."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from castline.base.period import Period
+from castline.model.campaign import Placement
+from castline.model.figures import DayDownloads, PlacementDelivery
+from castline.model.listening import DailyMetric
+from castline.model.show import Episode
+
+EpisodeDays = Mapping[UUID, Mapping[date, int]]
+LONGEST_DAYS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """Downloads by episode and UTC day, of which those of the flight count; nothing is known before `measured_from`."""
+
+    show: str
+    episode_days: EpisodeDays
+    flight: Period
+    as_of: datetime
+    measured_from: date | None
+
+
+def group_by_episode(metrics: Iterable[DailyMetric]) -> EpisodeDays:
+    """Downloads by episode and UTC day out of rollup rows whose members are episodes."""
+    days: dict[UUID, dict[date, int]] = defaultdict(dict)
+    for metric in metrics:
+        days[UUID(metric.member)][metric.day_on] = metric.value
+    return days
+
+
+def compute_daily(listening: Listening, episode_ids: Sequence[UUID]) -> tuple[DayDownloads, ...]:
+    """One row per UTC day of the flight so far, with the downloads of the episodes, zero where there were none."""
+    days = [listening.episode_days.get(episode_id, {}) for episode_id in episode_ids]
+    return tuple(DayDownloads(day, sum(counts.get(day, 0) for counts in days)) for day in listening.flight.iter_days())
+
+
+def deliver_placement(listening: Listening, episode: Episode, placement: Placement | None) -> PlacementDelivery:
+    """What a placement delivered; without one, the same of an episode that runs in the campaign."""
+    aired_at = (placement.air_date if placement else None) or episode.publish_date
+    air_on = aired_at.astimezone(UTC).date()
+    counts = listening.episode_days.get(episode.episode_id, {})
+    return PlacementDelivery(
+        show=listening.show,
+        episode=episode.title,
+        air_on=air_on,
+        kind=placement.kind if placement else None,
+        position=placement.position if placement else None,
+        contracted=placement.contracted_impressions if placement else None,
+        delivered=sum(counts.get(day, 0) for day in listening.flight.iter_days()),
+        delivered_days_7=_first_days(listening, counts, air_on, 7),
+        delivered_days_30=_first_days(listening, counts, air_on, 30),
+        delivered_days_60=_first_days(listening, counts, air_on, LONGEST_DAYS),
+        spend=_spend(placement, aired_at, listening.as_of),
+    )
+
+
+def _first_days(listening: Listening, counts: Mapping[date, int], air_on: date, days: int) -> int | None:
+    measured_from = listening.measured_from
+    if air_on + timedelta(days=days) > listening.as_of.date() or measured_from is None or measured_from > air_on:
+        return None
+    return sum(counts.get(air_on + timedelta(days=day), 0) for day in range(days))
+
+
+def _spend(placement: Placement | None, aired_at: datetime, as_of: datetime) -> Decimal | None:
+    if placement is None or placement.cost is None:
+        return None
+    return placement.cost if aired_at <= as_of else Decimal(0)

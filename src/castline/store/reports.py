@@ -1,0 +1,98 @@
+"""Built reports, and what a report asks of the other tables."""
+
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Final
+from uuid import UUID
+
+from psycopg import Connection
+from psycopg.types.json import Jsonb
+
+from castline.base.period import Period
+from castline.model.campaign import Campaign
+from castline.model.figures import AudienceShare, ConversionCounts, RawConversions, TableUse
+from castline.model.lineage import Batch, Run
+from castline.model.report import Report
+from castline.store.ledger import OpenRun
+from castline.store.rows import find_one, load_all, load_scalars, save
+from castline.store.sql import load_sql
+
+_SQL: Final = load_sql("reports")
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a report asks for: a campaign, its episodes and a time. `first_on` and `last_on` are the time's UTC days."""
+
+    campaign: Campaign
+    episode_ids: tuple[UUID, ...]
+    period: Period
+    first_on: date
+    last_on: date
+
+    @property
+    def facts(self) -> dict[str, object]:
+        """The parameters that the queries share."""
+        return {
+            "tenant": self.campaign.user_id,
+            "campaign_id": self.campaign.campaign_id,
+            "podcast_id": self.campaign.podcast_id,
+            "episode_ids": list(self.episode_ids),
+            "start_at": self.period.start_at,
+            "end_at": self.period.end_at,
+            "first_on": self.first_on,
+            "last_on": self.last_on,
+        }
+
+
+def save_report(run: OpenRun, report: Report) -> None:
+    """The file is on record, as part of the run."""
+    facts = {item.name: getattr(report, item.name) for item in fields(report)}
+    save(run.connection, _SQL["save_report"], facts | {"tenant": run.owner_id, "metadata": Jsonb(report.metadata)})
+
+
+def load_reports(
+    connection: Connection, owner_id: UUID, campaign_id: UUID | None = None, *, row_limit: int = 1000
+) -> list[Report]:
+    """The account's files, newest first; of one campaign if it is named."""
+    facts = {"tenant": owner_id, "campaign_id": campaign_id, "row_limit": row_limit}
+    return load_all(connection, Report, _SQL["load_reports"], facts)
+
+
+def load_audience(connection: Connection, scope: Scope) -> list[AudienceShare]:
+    """Downloads by app, country and kind of device, from the events that are still kept."""
+    return load_all(connection, AudienceShare, _SQL["load_audience"], scope.facts)
+
+
+def count_sponsor_conversions(connection: Connection, scope: Scope, period: Period) -> ConversionCounts:
+    """The sponsor's conversions in the period by where their credit went."""
+    facts = scope.facts | {
+        "sponsor_id": scope.campaign.sponsor_id,
+        "start_at": period.start_at,
+        "end_at": period.end_at,
+    }
+    return find_one(connection, ConversionCounts, _SQL["count_sponsor_conversions"], facts) or ConversionCounts(
+        0, 0, 0, 0
+    )
+
+
+def count_rows_used(connection: Connection, scope: Scope) -> list[TableUse]:
+    """How many rows of each table the campaign's figures rest on."""
+    facts = scope.facts | {"members": [str(episode_id) for episode_id in scope.episode_ids]}
+    return load_all(connection, TableUse, _SQL["count_rows_used"], facts)
+
+
+def load_batches_used(connection: Connection, scope: Scope) -> list[Batch]:
+    """The files and bodies that the campaign's figures rest on, oldest first."""
+    return load_all(connection, Batch, _SQL["load_batches_used"], scope.facts)
+
+
+def load_runs_used(connection: Connection, scope: Scope, batch_ids: list[UUID]) -> list[Run]:
+    """The newest run of each job that wrote rows which the campaign's figures rest on."""
+    return load_all(connection, Run, _SQL["load_runs_used"], scope.facts | {"batch_ids": batch_ids})
+
+
+def find_first_measured(connection: Connection, owner_id: UUID) -> date | None:
+    """The first UTC day of which requests were measured, None if none were."""
+    (day,) = load_scalars(connection, _SQL["find_first_measured"], {"tenant": owner_id})
+    return day if isinstance(day, date) else None

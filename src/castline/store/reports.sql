@@ -1,0 +1,165 @@
+-- name: save_report
+-- one row: one file
+insert into reports (
+    report_id, user_id, campaign_id, template_id, report_type, format, file_url, file_size_bytes, includes_roi,
+    includes_attribution, includes_benchmarks, date_range_start, date_range_end, generated_at, metadata, content_hash,
+    run_id
+)
+values (
+    :report_id, :tenant, :campaign_id, :template_id, :report_type, :format, :file_url, :file_size_bytes, :includes_roi,
+    :includes_attribution, :includes_benchmarks, :date_range_start, :date_range_end, :generated_at, :metadata,
+    :content_hash, :run_id
+)
+
+-- name: load_reports
+-- one row per file, newest first; without a campaign those of every campaign
+select report_id, user_id, campaign_id, template_id, report_type, format, file_url, file_size_bytes, includes_roi,
+    includes_attribution, includes_benchmarks, date_range_start, date_range_end, generated_at, metadata, content_hash,
+    run_id
+from reports
+where user_id = :tenant and (:campaign_id::uuid is null or campaign_id = :campaign_id)
+order by generated_at desc, format, report_id
+limit :row_limit
+
+-- name: load_audience
+-- one row per app, country and kind of device: downloads of the episodes between the two times, the most first
+with heard as (
+    select platform, country_code, device_type
+    from my_listener_events
+    where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        and event_type = 'download'
+        and episode_id = any(:episode_ids)
+        and timestamp >= :start_at and timestamp < :end_at
+)
+select dimension, coalesce(member, 'unknown') as member, count(*) as downloads
+from heard
+cross join lateral (
+    values ('app', platform), ('country', country_code), ('device', device_type)
+) as parts (dimension, member)
+group by dimension, coalesce(member, 'unknown')
+order by dimension, downloads desc, member
+
+-- name: count_sponsor_conversions
+-- one row: conversions told by the sponsor or credited to the campaign between the two times, by where credit went
+with told as (
+    select
+        exists (
+            select from my_attribution_events as credited
+            where credited.conversion_id = conversions.conversion_id and credited.campaign_id = :campaign_id
+        ) as here,
+        exists (
+            select from my_attribution_events as credited
+            where credited.conversion_id = conversions.conversion_id and credited.campaign_id <> :campaign_id
+        ) as elsewhere,
+        sponsor_id = :sponsor_id as is_sponsors
+    from conversions
+    where user_id = :tenant and occurred_at >= :start_at and occurred_at < :end_at
+)
+select
+    count(*) filter (where here or is_sponsors) as received,
+    count(*) filter (where here) as credited_here,
+    count(*) filter (where is_sponsors and elsewhere and not here) as credited_elsewhere,
+    count(*) filter (where is_sponsors and not elsewhere and not here) as unattributed
+from told
+
+-- name: count_raw_conversions
+-- one row per method and tier: distinct conversion records credited to the campaign, visits left out
+select attribution_method as method, tier, count(distinct conversion_id) as record_count
+from my_attribution_events
+where campaign_id = :campaign_id
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and conversion_data ->> 'conversion_type' is distinct from 'visit'
+group by attribution_method, tier
+order by attribution_method, tier
+
+-- name: count_rows_used
+-- one row per table: rows that the campaign's figures rest on, between the two times
+select 'listener_events' as table, count(*) as row_count
+from my_listener_events
+where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and episode_id = any(:episode_ids)
+    and timestamp >= :start_at and timestamp < :end_at
+union all
+select 'daily_metrics', count(*)
+from my_daily_metrics
+where podcast_id = :podcast_id
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and dimension = 'episode'
+    and member = any(:members)
+    and day_on >= :first_on and day_on <= :last_on
+union all
+select 'request_verdicts', count(*)
+from request_verdicts
+where user_id = :tenant
+    and podcast_id = :podcast_id
+    and day_on >= :first_on and day_on <= :last_on
+union all
+select 'attribution_events', count(*)
+from my_attribution_events
+where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and campaign_id = :campaign_id
+union all
+select 'conversions', count(*)
+from conversions
+where user_id = :tenant
+    and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+order by 1
+
+-- name: load_batches_used
+-- one row per file or body that the campaign's figures rest on, oldest first
+select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
+    first_at, last_at, created_at, metadata
+from batches
+where user_id = :tenant
+    and (
+        batch_id in (
+            select batch_id
+            from request_verdicts
+            where user_id = :tenant
+                and podcast_id = :podcast_id
+                and day_on >= :first_on and day_on <= :last_on
+        )
+        or batch_id in (
+            select batch_id
+            from conversions
+            where user_id = :tenant
+                and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+        )
+        or batch_id in (
+            select refunds.batch_id
+            from refunds
+            join conversions using (user_id, order_id)
+            where user_id = :tenant
+                and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+        )
+    )
+order by created_at, batch_id
+
+-- name: load_runs_used
+-- one row per job: its newest run that wrote rows which the campaign's figures rest on
+with used as (
+    select run_id
+    from my_daily_metrics
+    where podcast_id = :podcast_id
+        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        and day_on >= :first_on and day_on <= :last_on
+    union
+    select run_id
+    from my_attribution_events
+    where campaign_id = :campaign_id
+    union
+    select run_id
+    from batches
+    where user_id = :tenant and batch_id = any(:batch_ids)
+)
+select distinct on (job) run_id, user_id, job, status, code_version, rule_versions, parameters, counts, watermark_at,
+    started_at, finished_at, error
+from runs
+where user_id = :tenant and run_id in (select run_id from used) and finished_at is not null
+order by job, finished_at desc, run_id
+
+-- name: find_first_measured
+-- one row: the first UTC day of which requests were measured, null if none were
+select min(day_on) as day_on
+from request_verdicts
+where user_id = :tenant
