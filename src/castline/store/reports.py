@@ -71,9 +71,13 @@ def count_sponsor_conversions(connection: Connection, scope: Scope, period: Peri
         "start_at": period.start_at,
         "end_at": period.end_at,
     }
-    return find_one(connection, ConversionCounts, _SQL["count_sponsor_conversions"], facts) or ConversionCounts(
-        0, 0, 0, 0
-    )
+    counted = find_one(connection, ConversionCounts, _SQL["count_sponsor_conversions"], facts)
+    return counted or ConversionCounts(0, 0, 0, 0)
+
+
+def count_raw_conversions(connection: Connection, scope: Scope) -> list[RawConversions]:
+    """How many conversion records each method has credited for the campaign, before orders are told apart."""
+    return load_all(connection, RawConversions, _SQL["count_raw_conversions"], scope.facts)
 
 
 def count_rows_used(connection: Connection, scope: Scope) -> list[TableUse]:
