@@ -12,10 +12,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[1]
 _LIMITS = {"pip": 90.0, "warm": 30.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One demo from its clone on; `said` is the end of what it complained of."""
+
+    seconds: float
+    exit_code: int
+    said: str
 
 
 def main() -> int:
@@ -34,12 +44,12 @@ def main() -> int:
             "warm": _measure(folder / "warm", caches, chosen.lines, without_uv=shutil.which("uv") is None),
         }
         venv_seconds = _time([sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")])
-    is_within = all(run["exit_code"] == 0 and run["seconds"] <= _LIMITS[name] for name, run in results.items())
+    is_within = all(run.exit_code == 0 and run.seconds <= _LIMITS[name] for name, run in results.items())
     print(
         json.dumps(
             {
                 "workload": "demo",
-                **results,
+                **{name: asdict(run) for name, run in results.items()},
                 "limits": _LIMITS,
                 "empty_venv_seconds": venv_seconds,
                 "load": os.getloadavg()[0],
@@ -50,7 +60,7 @@ def main() -> int:
     return 0 if is_within else 1
 
 
-def _measure(folder: Path, caches: Path, lines: str, *, without_uv: bool) -> dict[str, float | int | str]:
+def _measure(folder: Path, caches: Path, lines: str, *, without_uv: bool) -> Measured:
     folder.mkdir()
     clone = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", str(_ROOT), str(clone)], check=True)
@@ -68,10 +78,7 @@ def _measure(folder: Path, caches: Path, lines: str, *, without_uv: bool) -> dic
     begin = time.perf_counter()
     done = subprocess.run(words, cwd=clone, env=environ, capture_output=True, text=True, check=False)
     seconds = round(time.perf_counter() - begin, 1)
-    found: dict[str, float | int | str] = {"seconds": seconds, "exit_code": done.returncode}
-    if done.returncode:
-        found["said"] = done.stderr[-1000:]
-    return found
+    return Measured(seconds, done.returncode, done.stderr[-1000:] if done.returncode else "")
 
 
 def _path(*, without_uv: bool) -> str:
