@@ -1,0 +1,92 @@
+"""Charts: the same for the same values, safe to put into a page, and readable without sight."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from lxml import etree
+
+from castline.report.charts import ChartStep, ChartStyle, find_ceiling, render_daily_chart, render_waterfall_chart
+
+DAYS = [(date(2026, 3, 1) + timedelta(days=day), 10 * day) for day in range(31)]
+STEPS = [
+    ChartStep("Gross", Decimal(2400), "2,400"),
+    ChartStep("Refunds", Decimal(-100), "-100"),
+    ChartStep("Net", Decimal(2300), "2,300", is_total=True),
+]
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def bars(svg: str) -> list[tuple[str | None, float, float]]:
+    """Each bar's class, top and height."""
+    found = etree.fromstring(svg.encode()).iter(f"{SVG}rect")
+    return [(bar.get("class"), float(str(bar.get("y"))), float(str(bar.get("height")))) for bar in found]
+
+
+def test_bars_are_as_high_as_their_values() -> None:
+    # 220 px less 8 above and 22 below are 190; four steps of 80 hold 300, so 300 of 320 are 178.125 px.
+    assert bars(render_daily_chart(DAYS))[-1] == ("chart-bar", 19.88, 178.12)
+    assert bars(render_daily_chart(DAYS))[0] == ("chart-bar", 198.0, 0.0)
+
+
+def test_a_waterfall_step_begins_where_the_last_one_ended() -> None:
+    # 220 px less 24 above and 24 below are 172 for 2,400: 100 are 7.17 px.
+    assert bars(render_waterfall_chart(STEPS)) == [
+        ("chart-bar", 24.0, 172.0),
+        ("chart-loss", 24.0, 7.17),
+        ("chart-total", 31.17, 164.83),
+    ]
+
+
+def test_a_loss_hangs_below_the_ground() -> None:
+    steps = [ChartStep("Cost", Decimal(-50), "-50"), ChartStep("Return", Decimal(-50), "-50", is_total=True)]
+    assert bars(render_waterfall_chart(steps)) == [("chart-loss", 24.0, 172.0), ("chart-total", 24.0, 172.0)]
+
+
+@pytest.mark.parametrize(
+    ("highest", "ceiling"), [(0, 4), (4, 4), (5, 8), (9, 12), (99, 120), (121, 160), (1999, 2000), (8001, 12000)]
+)
+def test_a_scale_ends_on_a_round_number_above_the_highest_value(highest: int, ceiling: int) -> None:
+    assert find_ceiling(highest) == ceiling
+
+
+@pytest.mark.parametrize("highest", range(1, 3000, 7))
+def test_no_bar_leaves_the_chart(highest: int) -> None:
+    assert highest <= find_ceiling(highest) <= max(4, 2 * highest)
+
+
+def test_equal_values_give_equal_charts() -> None:
+    assert render_daily_chart(DAYS) == render_daily_chart(list(DAYS))
+
+
+def test_a_chart_tells_its_content_in_words() -> None:
+    root = etree.fromstring(render_daily_chart(DAYS).encode())
+    assert (root.get("role"), root.get("aria-label")) == ("img", "Downloads by day")
+    assert root.findtext(f"{SVG}desc") == (
+        "31 days from 2026-03-01 to 2026-03-31, 4,650 in all, most on 2026-03-31 with 300."
+    )
+
+
+def test_a_strict_policy_finds_nothing_to_block() -> None:
+    for svg in (render_daily_chart(DAYS), render_waterfall_chart(STEPS)):
+        for element in etree.fromstring(svg.encode()).iter():
+            assert element.tag in {f"{SVG}{name}" for name in ("svg", "title", "desc", "path", "rect", "text")}
+            assert not [
+                name for name in element.attrib if name in {"style", "id", "href"} or str(name).startswith("on")
+            ]
+
+
+def test_words_are_escaped() -> None:
+    step = ChartStep('<script>"&', Decimal(1), "<b>")
+    root = etree.fromstring(render_waterfall_chart([step], title='a"<b>&').encode())
+    assert root.get("aria-label") == 'a"<b>&'
+    assert [text.text for text in root.iter(f"{SVG}text")] == ["<b>", '<script>"&']
+
+
+def test_a_chart_of_nothing_is_a_chart() -> None:
+    assert bars(render_daily_chart([])) == []
+    assert bars(render_waterfall_chart([])) == []
+
+
+def test_a_chart_takes_its_colours_from_its_style() -> None:
+    assert 'fill="#123456"' in render_daily_chart(DAYS, ChartStyle(bar="#123456"))
