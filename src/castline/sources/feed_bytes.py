@@ -6,11 +6,13 @@ is taken out of the prolog. Lines keep their numbers throughout.
 
 import codecs
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from castline.model.feed import FeedProblem
 from castline.sources.compressed import inflate
+from castline.sources.feed_budget import Budget
 from castline.sources.feed_errors import FeedTooHeavy
 
 # The largest public feeds we know have about 20 MB; at 35 MB/s and more this stays within two seconds.
@@ -41,6 +43,12 @@ _REAL: Final = {
     **{f"iso8859-{part}": f"iso8859-{part}" for part in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)},
     **{f"cp{page}": f"cp{page}" for page in (1250, 1251, 1253, 1254, 1255, 1256, 1257, 1258, 874, 437, 850, 852)},
 }  # fmt: skip
+_PROLOG_BYTES: Final = 256 * 1024
+_SPACE: Final = re.compile(rb"\s*")
+_SKIPPED: Final = ((b"<!--", b"-->"), (b"<?", b"?>"))
+_TABLE: Final = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(256))
+_CONTINUATION: Final = 0x80
+_MANY: Final = 1000  # misfits in a quarter of a megabyte: it is no UTF-8 with a few slips
 _ESCAPING: Final = "iso2022_jp"  # looks like ASCII
 _ASCII: Final = bytes(range(128))
 _CONVINCING: Final = 24  # bytes beyond ASCII that are valid UTF-8 by chance with odds below one in a million
@@ -72,20 +80,20 @@ def unpack(data: bytes, *, source: str) -> tuple[bytes, tuple[FeedProblem, ...]]
     return data, problems
 
 
-def to_text(data: bytes, content_type: str | None) -> FeedText:
+def to_text(data: bytes, content_type: str | None, budget: Budget) -> FeedText:
     """The document in UTF-8. The mark decides, then what fits of declaration, HTTP charset, UTF-8 and windows-1252."""
     for mark, encoding in _BOMS:
         if data.startswith(mark):
-            return _decoded(data[len(mark) :], encoding)
+            return _decoded(data[len(mark) :], encoding, budget)
     for start, encoding in _UNMARKED:
         if data.startswith(start):
-            return _decoded(data, encoding)
+            return _decoded(data, encoding, budget)
     label = _DECLARED.search(data[:1024])
     sent = _CHARSET.search(content_type or "")
-    return _fitting(data, label[1].decode("ascii") if label else None, sent[1] if sent else None)
+    return _fitting(data, label[1].decode("ascii") if label else None, sent[1] if sent else None, budget)
 
 
-def _fitting(data: bytes, declared: str | None, sent: str | None) -> FeedText:
+def _fitting(data: bytes, declared: str | None, sent: str | None, budget: Budget) -> FeedText:
     """Text in the first encoding that fits. Valid UTF-8 beats a one-byte label: such bytes are no accident."""
     named = [real for real in (_real_encoding(declared), _real_encoding(sent)) if real]
     if data.isascii() and _ESCAPING not in named:
@@ -95,8 +103,8 @@ def _fitting(data: bytes, declared: str | None, sent: str | None) -> FeedText:
     for real in named:
         if real != "utf-8" and _first_misfit(data, real) is None:
             known = _real_encoding(declared)
-            return _decoded(data, real, _wrong(declared, real) if known not in {None, real} else ())
-    return _decoded(data, next((real for real in named if _ONE_BYTE.fullmatch(real) is None), "utf-8"))
+            return _decoded(data, real, budget, _wrong(declared, real) if known not in {None, real} else ())
+    return _decoded(data, next((real for real in named if _ONE_BYTE.fullmatch(real) is None), "utf-8"), budget)
 
 
 def _real_encoding(label: str | None) -> str | None:
@@ -121,7 +129,9 @@ def _is_utf8(data: bytes, named: list[str]) -> bool:
 
 def _first_misfit(data: bytes, encoding: str) -> int | None:
     """Where the bytes stop being text in `encoding`; None when all of them are. Decodes in pieces to stay small."""
-    decoder = codecs.getincrementaldecoder(encoding)(_errors(encoding))
+    if encoding == "cp1252":
+        return None
+    decoder = codecs.getincrementaldecoder(encoding)("strict")
     for start in range(0, len(data), _CHUNK):
         try:
             decoder.decode(data[start : start + _CHUNK], start + _CHUNK >= len(data))
@@ -130,25 +140,45 @@ def _first_misfit(data: bytes, encoding: str) -> int | None:
     return None
 
 
-def _errors(encoding: str) -> str:
-    return "castline-cp1252" if encoding == "cp1252" else "strict"
-
-
-def _decoded(data: bytes, encoding: str, problems: tuple[FeedProblem, ...] = ()) -> FeedText:
+def _decoded(data: bytes, encoding: str, budget: Budget, problems: tuple[FeedProblem, ...] = ()) -> FeedText:
     misfit = _first_misfit(data, encoding)
-    errors = _errors(encoding)
     if misfit is not None:
         line = data.count(b"\n", 0, misfit) + 1
         problems += (FeedProblem("bad_encoding", f"bytes that are no {encoding} text, first in line {line}", line),)
-        errors = "castline-cp1252" if encoding == "utf-8" else "replace"
-    if encoding == "utf-8" and misfit is None:
-        return _cleaned(data, problems)
-    decoder = codecs.getincrementaldecoder(encoding)(errors)
-    starts = range(0, len(data), _CHUNK)
-    parts = (
-        decoder.decode(data[at : at + _CHUNK], at + _CHUNK >= len(data)).encode("utf-8", "replace") for at in starts
-    )
-    return _cleaned(b"".join(parts), problems)
+    if encoding == "utf-8":
+        return _cleaned(data if misfit is None else _mended(data, budget), problems)
+    return _cleaned(b"".join(_pieces(data, encoding, budget)), problems)
+
+
+def _pieces(data: bytes, encoding: str, budget: Budget) -> Iterator[bytes]:
+    """The document in UTF-8, piece by piece; what does not fit is replaced."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    for start in range(0, len(data), _CHUNK):
+        budget.check()
+        piece = data[start : start + _CHUNK]
+        text = _cp1252(piece) if encoding == "cp1252" else decoder.decode(piece, start + _CHUNK >= len(data))
+        yield text.encode("utf-8", "replace")
+
+
+def _mended(data: bytes, budget: Budget) -> bytes:
+    """UTF-8 in which each byte that does not fit is read as windows-1252; a piece full of them is that altogether."""
+    parts: list[bytes] = []
+    start = 0
+    while start < len(data):
+        budget.check()
+        end = min(start + _CHUNK, len(data))
+        while start < end < len(data) and data[end] & 0xC0 == _CONTINUATION and end > start + _CHUNK - 4:
+            end -= 1
+        piece = data[start:end]
+        lost = piece.decode("utf-8", "replace").count("\ufffd")
+        text = _cp1252(piece) if lost > _MANY else piece.decode("utf-8", "castline-cp1252")
+        parts.append(text.encode("utf-8", "replace"))
+        start = end
+    return b"".join(parts)
+
+
+def _cp1252(piece: bytes) -> str:
+    return codecs.charmap_decode(piece, "strict", _TABLE)[0]
 
 
 def _wrong(label: str | None, real: str) -> tuple[FeedProblem, ...]:
@@ -156,11 +186,10 @@ def _wrong(label: str | None, real: str) -> tuple[FeedProblem, ...]:
 
 
 def _byte_as_cp1252(error: UnicodeError) -> tuple[str, int]:
-    """One undecodable byte as windows-1252 has it, else as latin-1 (a control character, which XML allows)."""
+    """One undecodable byte as windows-1252 has it."""
     if not isinstance(error, UnicodeDecodeError):
         raise error
-    byte = error.object[error.start : error.start + 1]
-    return byte.decode("cp1252", "ignore") or byte.decode("latin-1"), error.start + 1
+    return _TABLE[error.object[error.start]], error.start + 1
 
 
 codecs.register_error("castline-cp1252", _byte_as_cp1252)
@@ -178,22 +207,30 @@ def _cleaned(data: bytes, problems: tuple[FeedProblem, ...]) -> FeedText:
     return FeedText(body, problems)
 
 
-_PROLOG: Final = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
-_DOCTYPE: Final = re.compile(rb"<!DOCTYPE", re.IGNORECASE)
-_SUBSET_PART: Final = re.compile(rb"\"[^\"]*\"|'[^']*'|<!--.*?-->|\[|\]|>", re.DOTALL)
+_DOCTYPE: Final = b"<!doctype"
+_SUBSET_PART: Final = re.compile(rb"\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|<!--.*?(?:-->|\Z)|\[|\]|>", re.DOTALL)
 
 
 def _without_doctype(data: bytes) -> tuple[bytes, bool]:
-    """The document without any document type in its prolog, and whether one declared something."""
-    position, declares = 0, False
-    while True:
-        while found := _PROLOG.match(data, position):
-            position = found.end()
-        if not _DOCTYPE.match(data, position):
-            return data, declares
-        end, inner = _doctype_end(data, position)
-        declares = declares or inner
-        data = data[:position] + b"\n" * data.count(b"\n", position, end) + data[end:]
+    """The document without the document type in its prolog, and whether that declared something."""
+    position = prolog_end(data)
+    if data[position : position + len(_DOCTYPE)].lower() != _DOCTYPE:
+        return data, False
+    end, declares = _doctype_end(data, position)
+    return data[:position] + b"\n" * data.count(b"\n", position, end) + data[end:], declares
+
+
+def prolog_end(data: bytes) -> int:
+    """Where the first thing begins that is neither white space nor comment nor processing instruction."""
+    position = 0
+    while position < _PROLOG_BYTES:
+        position = _SPACE.match(data, position).end()  # type: ignore[union-attr]  # it also matches nothing
+        closing = next((end for start, end in _SKIPPED if data.startswith(start, position)), None)
+        end = data.find(closing, position) if closing else -1
+        if closing is None or end < 0:
+            return position
+        position = end + len(closing)
+    return position
 
 
 def _doctype_end(data: bytes, start: int) -> tuple[int, bool]:

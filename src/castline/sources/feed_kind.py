@@ -3,11 +3,11 @@
 import re
 from typing import Final
 
+from castline.sources.feed_bytes import prolog_end
 from castline.sources.feed_errors import NotAFeed
 
 _SEARCHED: Final = 64 * 1024  # warnings and blank lines of a broken site stand before the document, not pages of text
 _START: Final = re.compile(rb"<(?:\?xml|rss|feed|rdf:RDF)\b", re.IGNORECASE)
-_BEFORE_ROOT: Final = re.compile(rb"\s+|<!--.*?-->|<\?.*?\?>|<![^>]*>", re.DOTALL)
 _ROOT: Final = re.compile(rb"<([A-Za-z_][\w.-]*(?::[\w.-]+)?)")
 _FEED_ROOTS: Final = frozenset({"rss", "rdf", "feed", "channel"})
 _PAGES: Final = frozenset({"html", "head", "body", "div", "p", "script", "title", "meta", "h1", "center", "table"})
@@ -48,10 +48,10 @@ def check_kind(data: bytes, source: str) -> None:
 
 def _root(data: bytes) -> str | None:
     """The first element's name without prefix, in lower case; None where no element comes first."""
-    position = 0
-    while found := _BEFORE_ROOT.match(data, position):
-        position = found.end()
-    found = _ROOT.match(data, position)
+    start = prolog_end(data)
+    if data.startswith(b"<!", start):
+        start = data.find(b"<", start + 1, start + _SEARCHED)
+    found = _ROOT.match(data, max(start, 0))
     return found[1].decode("ascii", "replace").rpartition(":")[2].lower() if found else None
 
 

@@ -8,7 +8,9 @@ import html
 import re
 from dataclasses import dataclass
 from html.entities import html5
-from typing import Final, Protocol
+from typing import Final
+
+from castline.sources.feed_budget import Budget
 
 _FORBIDDEN: Final = bytes(set(range(32)) - {9, 10, 13})  # XML 1.0, production 2
 _NONCHARACTERS: Final = re.compile(rb"\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
@@ -32,10 +34,14 @@ _TAIL: Final = 4 * 1024 * 1024
 _CONTROLS: Final = {code: html.unescape(f"&#{code};") for code in range(0x80, 0xA0)}
 
 
-class Clock(Protocol):
-    """Something that raises when the time is used up."""
-
-    def check(self) -> None: ...
+# Elements that hold text or escaped HTML; where a feed is broken, mostly by raw HTML inside one of these.
+_LEAF_TAG: Final = re.compile(
+    rb"<(?:!\[CDATA\[.*?(?:\]\]>|\Z)|!--.*?(?:-->|\Z)"
+    rb"|(/?)((?:[a-zA-Z][a-zA-Z0-9]*:)?(?:title|subtitle|description|summary|encoded|keywords|copyright|item|entry))"
+    rb"(?:\s[^<>]*)?(?<!/)>)",
+    re.DOTALL,
+)
+_ITEMS: Final = frozenset({b"item", b"entry"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +60,53 @@ def fix_controls(text: str) -> str:
     return text.translate(_CONTROLS) if not text.isascii() else text
 
 
-def repair(data: bytes, clock: Clock) -> Repaired:
-    """A document that libxml2 can recover. Raises what `clock` raises."""
-    data = _NONCHARACTERS.sub(b"\xef\xbf\xbd", data.translate(None, _FORBIDDEN))
-    clock.check()
-    data = _escape(data, clock)
-    clock.check()
+def repair(data: bytes, budget: Budget) -> Repaired:
+    """A document that libxml2 can recover. Raises FeedTooHeavy when the budget is used up."""
+    data = data.translate(None, _FORBIDDEN)
+    if b"\xef\xbf" in data or b"\xed" in data:
+        data = _NONCHARACTERS.sub(b"\xef\xbf\xbd", data)
+    budget.check()
+    data = _escape_markup(_escape(data, budget), budget)
+    budget.check()
     return _trim(data)
 
 
-def _escape(data: bytes, clock: Clock) -> bytes:
+def _escape(data: bytes, budget: Budget) -> bytes:
     """Every `&` outside CDATA and comments is a predefined entity or a legal character reference, or is escaped."""
     parts: list[bytes] = []
     position = 0
     for number, found in enumerate(_OPAQUE_OR_AND.finditer(data)):
         if number & _EVERY == _EVERY:
-            clock.check()
+            budget.check()
         if not found[0].startswith(b"&") or found[1] in _XML_NAMES:
             continue
         parts += (data[position : found.start()], _reference(found[1]))
         position = found.end()
+    parts.append(data[position:])
+    return b"".join(parts)
+
+
+def _escape_markup(data: bytes, budget: Budget) -> bytes:
+    """Raw markup inside an element that should hold text has become text, so that it can break nothing."""
+    parts: list[bytes] = []
+    position = opened = 0
+    name = b""
+    holds_cdata = False
+    for number, found in enumerate(_LEAF_TAG.finditer(data)):
+        if number & _EVERY == _EVERY:
+            budget.check()
+        if found[2] is None:
+            holds_cdata = holds_cdata or found[0].startswith(b"<![CDATA[")
+        elif found[2].lower() in _ITEMS:
+            name = b""
+        elif not found[1]:
+            if not name or found[2].lower() == name:  # an element that was never closed ends where it starts again
+                name, opened, holds_cdata = found[2].lower(), found.end(), False
+        elif found[2].lower() == name:
+            if not holds_cdata and data.find(b"<", opened, found.start()) >= 0:
+                parts += (data[position:opened], data[opened : found.start()].replace(b"<", b"&lt;"))
+                position = found.start()
+            name = b""
     parts.append(data[position:])
     return b"".join(parts)
 
@@ -91,7 +124,7 @@ def _reference(name: bytes | None) -> bytes:
 
 def _trim(data: bytes) -> Repaired:
     """Cut behind the last complete tag if the document ends early; an item without identity goes as a whole."""
-    starts = sum(1 for _ in _ITEM_START.finditer(data))
+    starts = data.count(b"<item") + data.count(b"<entry")
     if _ROOT_END.search(data, max(0, len(data) - 4096)):
         return Repaired(data, truncated=False, item_count=starts)
     floor = max(0, len(data) - _TAIL)

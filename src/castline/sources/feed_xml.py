@@ -4,13 +4,13 @@ The tree never holds more than the region since the last finished item, so memor
 the feed. Processor time is bounded by a Budget that is asked after each piece.
 """
 
-import time
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from lxml import etree
 
 from castline.model.feed import Feed, FeedEpisode, FeedProblem
+from castline.sources.feed_budget import Budget
 from castline.sources.feed_errors import FeedTooHeavy, NotAFeed
 from castline.sources.feed_item import ItemContext, make_guid, read_item
 from castline.sources.feed_names import short_name
@@ -18,7 +18,6 @@ from castline.sources.feed_podcast import Parts
 from castline.sources.feed_show import read_show
 from castline.sources.feed_tree import Element, line_of
 
-CPU_SECONDS: Final = 1.7  # below the two seconds that a hostile feed may take, for what follows the last check
 MAX_REGION: Final = 4 * 1024 * 1024  # bytes of markup without a finished item; about 160 MB of tree at worst
 MAX_ITEMS: Final = 100_000  # the largest public feeds have about 20,000
 MAX_SHOW_PARTS: Final = 20_000
@@ -28,19 +27,6 @@ _ITEM_TAGS: Final = ("{*}item", "{*}entry", "{*}Item", "{*}ITEM", "{*}Entry")
 _ITEMS: Final = frozenset({"item", "entry"})
 _HOLDERS: Final = frozenset({"channel", "rdf:rdf", "rss", "feed", "rdf", "items"})
 ROOTS: Final = frozenset({"rss", "rdf:rdf", "rdf", "feed", "channel"})
-
-
-@dataclass(slots=True)
-class Budget:
-    """Processor seconds of this thread that one source may still take."""
-
-    source: str
-    started: float = field(default_factory=time.thread_time)
-
-    def check(self) -> None:
-        """Raises FeedTooHeavy when they are used up."""
-        if time.thread_time() - self.started > CPU_SECONDS:
-            raise FeedTooHeavy(source=self.source, detail=f"reading it takes more than {CPU_SECONDS} processor seconds")
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from castline.model.feed import Feed, FeedEnclosure, FeedEpisode, FeedProblem, FeedShow, ProblemCode
+from castline.sources.feed_budget import Budget
 from castline.sources.feed_dates import try_parse_date
 from castline.sources.feed_errors import FeedTooHeavy, NotAFeed
 from castline.sources.feed_item import make_guid
@@ -15,6 +16,7 @@ from castline.sources.feed_media import is_media
 from castline.sources.feed_text import LONGEST_SECONDS, clean_line
 
 MAX_ITEMS: Final = 100_000
+MAX_VALUES: Final = 1_500_000  # about 100 MB while they are sorted out
 MAX_ITEM_BYTES: Final = 2 * 1024 * 1024  # also what keeps a flood of tiny values below the memory limit
 
 Members = dict[str, Any]
@@ -38,14 +40,18 @@ class _Document(msgspec.Struct):
     expired: msgspec.Raw = msgspec.Raw()
 
 
-def parse_json_feed(data: bytes, *, source: str, problems: tuple[FeedProblem, ...] = ()) -> Feed:
+def parse_json_feed(data: bytes, *, budget: Budget, problems: tuple[FeedProblem, ...] = ()) -> Feed:
     """The feed in a JSON document. Raises NotAFeed if it is broken or something else, FeedTooHeavy over MAX_ITEMS."""
+    source = budget.source
+    if data.count(b",") > MAX_VALUES:
+        raise FeedTooHeavy(source=source, detail=f"it has more than {MAX_VALUES:,} values")
     document = _document(data, source)
     if len(document.items or ()) > MAX_ITEMS:
         raise FeedTooHeavy(source=source, detail=f"it has more than {MAX_ITEMS:,} items")
     found: list[FeedProblem] = []
     episodes: dict[str, FeedEpisode] = {}
     for raw in document.items or ():
+        budget.check()
         episode = _episode(raw, found)
         if episode is not None and episodes.setdefault(episode.guid, episode) is not episode:
             message = f"an earlier item has the guid {episode.guid[:200]}; {episode.title[:80]!r} is left out"

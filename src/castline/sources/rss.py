@@ -10,17 +10,19 @@ from typing import Final
 from lxml import etree
 
 from castline.model.feed import Feed, FeedProblem
+from castline.sources.feed_budget import Budget
 from castline.sources.feed_bytes import to_text, unpack
 from castline.sources.feed_errors import FeedTooHeavy, NotAFeed
 from castline.sources.feed_fallback import try_last_resort
 from castline.sources.feed_item import ItemContext
 from castline.sources.feed_kind import check_kind, feed_start
 from castline.sources.feed_repair import Repaired, fix_controls, repair
-from castline.sources.feed_xml import Budget, Reading, scan
+from castline.sources.feed_xml import Reading, scan
 from castline.sources.jsonfeed import parse_json_feed
 
 _CONTROL_REFERENCE: Final = re.compile(rb"&#(?:1[2-5]\d|[xX][89][0-9a-fA-F]);")
 _CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
+_EARLY: Final = 0.5  # seconds after which the last resort, which may take another one, comes too late
 # libxml2's refusals that are no syntax errors: nesting, and names or texts of ten million bytes
 _LIMITS: Final = ("huge", "depth", "too long", "too deep", "memory", "amplification", "limit")
 
@@ -32,10 +34,10 @@ def parse_feed(data: bytes, *, source: str, content_type: str | None = None) -> 
     """
     budget = Budget(source)
     plain, unpacking = unpack(data, source=source)
-    text = to_text(plain, content_type)
+    text = to_text(plain, content_type, budget)
     problems = (*unpacking, *text.problems)
     if text.data.lstrip()[:1] in {b"{", b"["}:
-        return parse_json_feed(text.data, source=source, problems=problems)
+        return parse_json_feed(text.data, budget=budget, problems=problems)
     start = feed_start(text.data)
     if start:
         line = text.data.count(b"\n", 0, start) + 1
@@ -73,7 +75,7 @@ def _recover(document: bytes, budget: Budget, problems: tuple[FeedProblem, ...],
         reading = _reading(fixed.data, budget)
     if reading.episodes or (reading.item_count == fixed.item_count and reading.part_count):
         return _accounted(reading, fixed).finish(problems)
-    feed = try_last_resort(document, source=budget.source, problems=problems)
+    feed = try_last_resort(document, source=budget.source, problems=problems) if budget.used_seconds < _EARLY else None
     if feed is None and not reading.part_count:
         raise NotAFeed(source=budget.source, detail=f"its XML breaks in line {error.lineno}: {error.msg}")
     return feed or _accounted(reading, fixed).finish(problems)
