@@ -2,19 +2,15 @@
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import psycopg
 import pytest
-from psycopg import sql
-from psycopg.conninfo import make_conninfo
 
 from castline.base.config import Settings
 from castline.store.pool import Store, open_store
 from redis_server import run_redis
+from store.beside import make_schema
 from store.fill import Pair, make_pair
 
 
@@ -33,21 +29,10 @@ def kept_in(request: pytest.FixtureRequest, store: Store) -> Store:
     return replace(store, settings=replace(store.settings, redis_url=request.getfixturevalue("redis_url")))
 
 
-@contextmanager
-def _schema(store: Store) -> Iterator[str]:
-    """An empty schema of the store's database, as a DSN that sees nothing else; the owner may make no database."""
-    name = f"beside_{uuid4().hex}"
-    with psycopg.connect(store.dsn, autocommit=True) as connection:
-        connection.execute(sql.SQL("create schema {}").format(sql.Identifier(name)))
-        yield make_conninfo(store.dsn, options=f"-c search_path={name}")
-        connection.execute("set client_min_messages = warning")
-        connection.execute(sql.SQL("drop schema {} cascade").format(sql.Identifier(name)))
-
-
 @pytest.fixture
 def empty_dsn(store: Store) -> Iterator[str]:
     """An empty schema beside the store's."""
-    with _schema(store) as dsn:
+    with make_schema(store) as dsn:
         yield dsn
 
 
@@ -61,5 +46,5 @@ def own_store(settings: Settings, empty_dsn: str, tmp_path: Path) -> Iterator[St
 @pytest.fixture(scope="session")
 def pair(settings: Settings, store: Store) -> Iterator[Pair]:
     """Two accounts with rows in every table of a store of their own; tests leave them as they are."""
-    with _schema(store) as dsn, open_store(replace(settings, database_url=dsn)) as opened:
+    with make_schema(store) as dsn, open_store(replace(settings, database_url=dsn)) as opened:
         yield make_pair(opened)

@@ -1,77 +1,22 @@
 """Every named query, asked as one account with another account's ids, keys and names: it finds and changes nothing."""
 
 from contextlib import suppress
-from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from psycopg import Connection, Rollback, errors
 
-from castline.catalogue.tables import Table, load_tables
+from castline.catalogue.tables import load_tables
 from castline.store.sql import Query, iter_queries
 from store.fill import Pair, account_condition
-from store.prepared import prepare
+from store.prepared import find_parameters, role_of
 
 pytestmark = pytest.mark.store
 BOUND = {f"{query.noun}.{query.name}": query for query in iter_queries() if "tenant" in query.parameters}
 OWNED = [table for table in load_tables().values() if table.tenant]
 
-# What a parameter of that type is when no column has its name.
-BY_TYPE: dict[str, object] = {
-    "integer": 1,
-    "bigint": 1,
-    "numeric": 1,
-    "boolean": True,
-    "text": "x",
-    "character varying": "x",
-    "character": "USD",
-    "bytea": b"x",
-    "jsonb": "{}",
-    "inet": "192.0.2.0/24",
-    "date": date(2026, 3, 3),
-    "timestamp with time zone": datetime(2026, 3, 2, tzinfo=UTC),
-}
 INSIDE_JSON = {"campaigns.find_code_holder", "listening.find_log_by_file"}  # the filling leaves JSON empty
-NAMED: dict[str, object] = {
-    "start_at": datetime(2026, 1, 1, tzinfo=UTC),
-    "end_at": datetime(2027, 1, 1, tzinfo=UTC),
-    "start_on": date(2026, 1, 1),
-    "first_on": date(2026, 1, 1),
-    "end_on": date(2027, 1, 1),
-    "last_on": date(2027, 1, 1),
-    "row_limit": 1000,
-    "limit": 1000,
-}
-
-
-def _parameters(connection: Connection, query: Query, pair: Pair) -> dict[str, object]:
-    """What the other account has by each parameter's name: its ids, keys and texts, from the query's own tables."""
-    named = [table for table in OWNED if table.name in query.text]
-    values: dict[str, object] = {}
-    for name, kind in prepare(connection, query).parameters:
-        base = kind.removesuffix("[]")
-        value = NAMED.get(name) or _column_value(connection, name, base, [*named, *OWNED], pair)
-        values[name] = [value] if kind.endswith("[]") else value
-    return values
-
-
-def _column_value(connection: Connection, name: str, kind: str, tables: list[Table], pair: Pair) -> object:
-    singular = name.removesuffix("s")
-    for column in (name, singular, f"{singular}_on"):
-        for table in tables:
-            if column in table.columns and column != "user_id" and _fits(table.columns[column].type, kind):
-                text = f"select {column} from {table.name} as mine where {account_condition(table)} limit 1"
-                row = connection.execute(text, {"owner_id": pair.theirs}).fetchone()
-                if row is not None and row[0] is not None:
-                    return row[0]
-    return pair.their_ids["podcasts"][0] if kind == "uuid" else BY_TYPE[kind]
-
-
-def _fits(declared: str, kind: str) -> bool:
-    if declared.startswith("varchar"):
-        return kind in {"text", "character varying"}
-    return kind != "jsonb" and declared.split("(", 1)[0] == {"timestamp with time zone": "timestamptz"}.get(kind, kind)
 
 
 def _picture(connection: Connection, owner_id: UUID) -> dict[str, Any]:
@@ -91,15 +36,6 @@ def _act_as(connection: Connection, role: str, owner_id: UUID) -> None:
     connection.execute(
         "select set_config('role', %s, true), set_config('castline.tenant', %s, true)", (role, str(owner_id))
     )
-
-
-def _role_of(connection: Connection, query: Query) -> str:
-    for role in ("castline_app", "castline_ingest"):
-        with suppress(errors.InsufficientPrivilege), connection.transaction():
-            connection.execute("select set_config('role', %s, true)", (role,))
-            connection.execute(f"explain {query.text}", dict.fromkeys(query.parameters))
-            return role
-    return "castline_system"
 
 
 def _traces(rows: list[tuple[Any, ...]], asked: dict[str, object], pair: Pair) -> set[str]:
@@ -142,9 +78,9 @@ def _is_reader(query: Query) -> bool:
 def test_a_query_asked_with_another_accounts_ids_finds_and_changes_nothing_of_it(pair: Pair, name: str) -> None:
     query = BOUND[name]
     with pair.store.owner() as connection:
-        role = _role_of(connection, query)
+        role = role_of(connection, query)
         before = _picture(connection, pair.theirs)
-        asked = _parameters(connection, query, pair) | {"tenant": pair.mine}
+        asked = find_parameters(connection, query, pair.theirs) | {"tenant": pair.mine}
         # A row below another account's parent is refused as a whole; so is one that exists already.
         with suppress(errors.InsufficientPrivilege, errors.IntegrityError), connection.transaction():
             _act_as(connection, role, pair.mine)
@@ -158,11 +94,11 @@ def test_a_query_asked_with_another_accounts_ids_finds_and_changes_nothing_of_it
 def test_a_query_asked_in_another_accounts_name_finds_and_changes_nothing_of_it(pair: Pair, name: str) -> None:
     query = BOUND[name]
     with pair.store.owner() as connection:
-        role = _role_of(connection, query)
+        role = role_of(connection, query)
         if role == "castline_system":
             return  # who may come in: these run before an account is known
         before = _picture(connection, pair.theirs)
-        asked = _parameters(connection, query, pair) | {"tenant": pair.theirs}
+        asked = find_parameters(connection, query, pair.theirs) | {"tenant": pair.theirs}
         with suppress(errors.InsufficientPrivilege, errors.IntegrityError), connection.transaction():
             _act_as(connection, role, pair.mine)
             _check_answer(connection, query, asked, pair)
@@ -177,9 +113,9 @@ def test_the_same_questions_find_something_when_the_other_account_asks_them(pair
     reading = {name: query for name, query in BOUND.items() if _is_reader(query)}
     for name, query in reading.items():
         with pair.store.owner() as connection:
-            role = _role_of(connection, query)
+            role = role_of(connection, query)
             connection.execute("select set_config('role', 'castline_system', true)")
-            asked = _parameters(connection, query, pair) | {"tenant": pair.theirs}
+            asked = find_parameters(connection, query, pair.theirs) | {"tenant": pair.theirs}
             _act_as(connection, role, pair.theirs)
             if not connection.execute(query.text, asked).fetchall():
                 silent.add(name)

@@ -64,8 +64,7 @@ def ensure_partitions(connection: Connection, first_on: date, last_on: date) -> 
         day = first_on
         while day <= last_on:
             partition = partition_of(table, day)
-            if partition.name not in existing:
-                _create(connection, table, partition)
+            if partition.name not in existing and _create(connection, table, partition):
                 made.append(partition)
             day = partition.end_on
     return made
@@ -103,7 +102,8 @@ def _existing_names(connection: Connection) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
-def _create(connection: Connection, table: SeriesTable, partition: Partition) -> None:
+def _create(connection: Connection, table: SeriesTable, partition: Partition) -> bool:
+    """The partition is there; True if it was made here and not by somebody else meanwhile."""
     names = {
         "parent": sql.Identifier(table.name),
         "child": sql.Identifier(partition.name),
@@ -114,7 +114,7 @@ def _create(connection: Connection, table: SeriesTable, partition: Partition) ->
     }
     connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (table.name,))
     if partition.name in _existing_names(connection):
-        return
+        return False
     for statement in (
         "create table {child} (like {parent} including defaults including constraints)",
         # The check lets ATTACH skip its scan; it says the same as the bounds, so it goes afterwards.
@@ -123,6 +123,7 @@ def _create(connection: Connection, table: SeriesTable, partition: Partition) ->
         "alter table {child} drop constraint {bounds}",
     ):
         connection.execute(sql.SQL(statement).format(**names))
+    return True
 
 
 def _bound(table: SeriesTable, day: date) -> sql.Literal:
