@@ -1,0 +1,144 @@
+"""castline serve, web, worker: the long-running parts, together or apart."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import click
+
+from castline.base.config import Settings, load_settings
+from castline.base.errors import InvalidInput
+from castline.cli.output import say
+
+if TYPE_CHECKING:
+    from castline.store.pool import Store
+
+PORT: Final = 8321
+_CONNECTIONS: Final = 10
+_WORKER_SECONDS: Final = 40.0
+_address_options = (
+    click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
+    click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."),
+    click.option(
+        "--plain-http", is_flag=True, help="Listen beyond this machine although CASTLINE_PUBLIC_URL is no https."
+    ),
+)
+
+
+def _with_address(command: "click.decorators.FC") -> "click.decorators.FC":
+    for option in reversed(_address_options):
+        command = option(command)
+    return command
+
+
+@click.command()
+@_with_address
+@click.option("--open", "open_page", is_flag=True, help="Open the dashboard in a browser.")
+def serve(host: str, port: int, plain_http: bool, open_page: bool) -> None:
+    """Serve the pages and the API, and do the scheduled work, until it is stopped."""
+    settings = load_settings()
+    check_host(settings, host, plain_http=plain_http)
+    with _opened(settings) as store, _working(store):
+        run_web(store, host, port, open_page=open_page)
+
+
+@click.command()
+@_with_address
+def web(host: str, port: int, plain_http: bool) -> None:
+    """Serve the pages and the API alone."""
+    settings = load_settings()
+    check_host(settings, host, plain_http=plain_http)
+    with _opened(settings) as store:
+        run_web(store, host, port)
+
+
+@click.command()
+def worker() -> None:
+    """Do the scheduled work alone, until it is stopped."""
+    from castline.jobs.worker import run_worker
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with _opened(load_settings()) as store:
+        say("The worker works; stop it with Ctrl+C.")
+        run_worker(store, stop)
+
+
+def check_host(settings: Settings, host: str, *, plain_http: bool) -> None:
+    """Passwords may travel to whoever can reach this address. Raises InvalidInput where that is not safe."""
+    if is_loopback(host) or urlsplit(settings.public_url).scheme == "https":
+        return
+    if not plain_http:
+        raise InvalidInput(
+            field="--host",
+            detail=f"{host} is reachable from other machines, and passwords would cross the network in the clear."
+            " Put a proxy with TLS before it and set CASTLINE_PUBLIC_URL to its https address, or say --plain-http",
+        )
+    say(f"warning: {host} is served without TLS; whoever shares the network can read passwords and keys.")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach the address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) -> None:
+    """Serves until SIGTERM or SIGINT; open requests are answered first."""
+    import uvicorn
+
+    from castline.web.app import create_app
+    from castline.web.listen import bind, page_address
+
+    with bind(host, port) as sock:
+        address = page_address(sock)
+        settings = store.settings
+        if is_loopback(host) and urlsplit(settings.public_url).scheme == "http":
+            # What pages say of themselves (the pixel's address) is where they are really served.
+            settings = replace(settings, public_url=address)
+        app = create_app(replace(store, settings=settings), settings)
+        config = uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            proxy_headers=False,  # whom to believe is the settings' to say, see castline.web.context
+            server_header=False,
+            timeout_graceful_shutdown=20,
+        )
+        say(f"castline answers at {address} (Ctrl+C stops it)")
+        if open_page:
+            click.launch(address)
+        uvicorn.Server(config).run(sockets=[sock])
+
+
+@contextmanager
+def _opened(settings: Settings) -> "Iterator[Store]":
+    from castline.store.pool import open_store
+
+    with open_store(settings, connection_count=_CONNECTIONS) as store:
+        yield store
+
+
+@contextmanager
+def _working(store: "Store") -> Iterator[None]:
+    """The scheduled work goes on in a thread beside what the block does."""
+    from castline.jobs.worker import run_worker
+
+    stop = threading.Event()
+    thread = threading.Thread(target=run_worker, args=(store, stop), name="worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=_WORKER_SECONDS)

@@ -1,0 +1,49 @@
+"""The dashboard: the account's figures for some days, each beside the days before and with how it is counted."""
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from castline.base.clock import now
+from castline.base.errors import InvalidInput
+from castline.catalogue.metrics import load_metrics
+from castline.report.charts import ChartStyle, render_daily_chart
+from castline.web.board_data import load_board
+from castline.web.context import context_of
+from castline.web.pages import render_page
+from castline.web.query import RANGES
+from castline.web.signed_in import Visitor
+
+router: Final = APIRouter(include_in_schema=False)
+CHART: Final = ChartStyle(width=960, height=240, family="inherit", font_size=12)
+# Figures of this page alone.
+_HOW: Final = {"episodes": "count of episodes with at least one download in the days"}
+
+
+@router.get("/")
+def show_board(request: Request, visitor: Visitor) -> Response:
+    """The dashboard for the days and the show in the address; what cannot be understood there is said, not guessed."""
+    context = context_of(request)
+    parameters = {name: value for name, value in request.query_params.items() if value}
+    problem = ""
+    try:
+        board = load_board(context.store, context.cache, visitor.access.owner_id, parameters, at=now())
+    except InvalidInput as error:
+        problem = error.message
+        board = load_board(context.store, context.cache, visitor.access.owner_id, {}, at=now())
+    facts = {
+        "board": board,
+        "problem": problem,
+        "ranges": RANGES,
+        "chart": render_daily_chart(board.days, CHART),
+        "how": {name: metric.formula for name, metric in load_metrics().items()} | _HOW,
+    }
+    return render_page(request, "board.html", facts, status=422 if problem else 200)
+
+
+@router.get("/method")
+def show_method(request: Request, visitor: Visitor) -> Response:  # noqa: ARG001  # pages need sign-in
+    """How every figure is counted."""
+    return render_page(request, "method.html", {"metrics": load_metrics().values()})

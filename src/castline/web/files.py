@@ -1,0 +1,44 @@
+"""Scripts, style sheets and icons. The address holds the content's hash, so a browser may keep them for ever."""
+
+import mimetypes
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from castline.web.pages import Ours, find_file
+
+router: Final = APIRouter(include_in_schema=False)
+
+# Nothing else is served, whatever lies beside them.
+SERVED: Final[dict[Ours, frozenset[str]]] = {
+    "static": frozenset({"app.css", "app.js", "theme.js", "icon.svg"}),
+    "assets": frozenset({"js/htmx.min.js", "js/uplot.min.js", "css/uplot.min.css"}),
+}
+_FOR_EVER: Final = "public, max-age=31536000, immutable"
+
+
+@router.get("/static/{digest}/{name:path}")
+def show_static(digest: str, name: str) -> Response:
+    """A file of ours."""
+    return _show("static", digest, name)
+
+
+@router.get("/assets/{digest}/{name:path}")
+def show_asset(digest: str, name: str) -> Response:
+    """A file of another project, as the build bundled it."""
+    return _show("assets", digest, name)
+
+
+@router.get("/favicon.ico")
+def show_icon() -> Response:
+    """The icon, for browsers that ask for it unasked."""
+    return Response(find_file("static", "icon.svg")[0], media_type="image/svg+xml")
+
+
+def _show(place: Ours, digest: str, name: str) -> Response:
+    if name not in SERVED[place] or find_file(place, name)[1] != digest:
+        raise HTTPException(404)
+    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    return Response(find_file(place, name)[0], media_type=media_type, headers={"cache-control": _FOR_EVER})

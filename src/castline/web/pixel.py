@@ -1,0 +1,62 @@
+"""The pixel: answers at once and always, writes a line that is on the disk, and leaves the rest to the drain."""
+
+from typing import Final
+from uuid import UUID, uuid4
+
+import msgspec
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from castline.base.clock import now
+from castline.sources.pixel_hit import PixelHit
+from castline.web.context import client_address, context_of
+
+router: Final = APIRouter(tags=["pixel"])
+
+# The smallest transparent GIF: 43 bytes.
+GIF: Final = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+_HEADERS: Final = {
+    "cache-control": "no-store, max-age=0",
+    "cross-origin-resource-policy": "cross-origin",
+    "tk": "N",
+}
+_LONGEST: Final = 8_192  # the whole query; browsers and proxies carry no more
+_PARAMETERS: Final = 60
+_VALUE_LENGTH: Final = 4_096
+_USER_AGENT_LENGTH: Final = 500
+
+
+@router.get("/p/{campaign_id}.gif", response_class=Response, summary="Record a visit or an order on a sponsor's page")
+def show_pixel(campaign_id: str, request: Request) -> Response:
+    """A transparent GIF of one pixel, whatever comes; the hit is on the disk before it is answered.
+
+    Parameters: `order_id`, `value`, `currency`, `code`, `utm_source`, `utm_medium`, `utm_campaign`, `dl` (the page's
+    address), `dr` (its referrer). With an order id or a value it is an order, without one a visit. `Sec-GPC: 1` and
+    `DNT: 1` are honoured: address and user agent are not kept, so that nobody can be matched by household.
+    """
+    hit = _read_hit(campaign_id, request)
+    if hit is not None:
+        context_of(request).spool.append(msgspec.json.encode(hit))
+    return Response(GIF, media_type="image/gif", headers=_HEADERS)
+
+
+def _read_hit(campaign_id: str, request: Request) -> PixelHit | None:
+    try:
+        campaign = UUID(campaign_id)
+    except ValueError:
+        return None
+    if len(request.url.query) > _LONGEST:
+        return None
+    wants_privacy = request.headers.get("sec-gpc") == "1" or request.headers.get("dnt") == "1"
+    items = list(request.query_params.items())[:_PARAMETERS]
+    return PixelHit(
+        hit_id=uuid4(),
+        campaign_id=campaign,
+        occurred_at=now(),
+        parameters={name: value[:_VALUE_LENGTH] for name, value in items},
+        address=None if wants_privacy else client_address(request),
+        user_agent=None if wants_privacy else (request.headers.get("user-agent") or "")[:_USER_AGENT_LENGTH] or None,
+        referrer=request.headers.get("referer"),
+        asked_for_privacy=wants_privacy,
+    )

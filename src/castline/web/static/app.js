@@ -1,0 +1,125 @@
+// What JavaScript adds: a chart to point at, names of countries, filters without a reload, a switch for the colours.
+// Everything is there without it.
+(function () {
+  "use strict";
+
+  var themes = ["system", "light", "dark"];
+  var words = { system: "as the system has them", light: "light", dark: "dark" };
+  var chart = null;
+
+  function currentTheme() {
+    return document.documentElement.dataset.theme || "system";
+  }
+
+  function applyTheme(theme) {
+    if (theme === "system") delete document.documentElement.dataset.theme;
+    else document.documentElement.dataset.theme = theme;
+    try {
+      if (theme === "system") localStorage.removeItem("castline-theme");
+      else localStorage.setItem("castline-theme", theme);
+    } catch (error) {
+      // Then it lasts as long as the page.
+    }
+    nameTheme();
+    drawChart();
+  }
+
+  function nameTheme() {
+    var button = document.getElementById("theme");
+    if (!button) return;
+    var text = "Colours: " + words[currentTheme()];
+    button.hidden = false;
+    button.setAttribute("aria-label", text);
+    button.title = text;
+  }
+
+  function colour(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  }
+
+  function readDays(box) {
+    var days = (box.dataset.days || "").trim().split(/\s+/).filter(Boolean).map(function (item) {
+      var parts = item.split(":");
+      return [Date.parse(parts[0] + "T00:00:00Z") / 1000, Number(parts[1])];
+    });
+    var before = (box.dataset.before || "").trim().split(/\s+/).filter(Boolean).map(Number);
+    return { days: days, before: before };
+  }
+
+  function drawChart() {
+    var box = document.getElementById("daily");
+    if (chart) { chart.destroy(); chart = null; }
+    if (!box || typeof uPlot === "undefined") return;
+    var read = readDays(box);
+    if (read.days.length < 2) return;
+    var data = [read.days.map(function (d) { return d[0]; }), read.days.map(function (d) { return d[1]; })];
+    var text = colour("--faint"), grid = colour("--line"), accent = colour("--accent");
+    var font = "12px " + getComputedStyle(document.body).fontFamily;
+    var series = [
+      { value: function (u, at) { return at == null ? "" : new Date(at * 1000).toISOString().slice(0, 10); } },
+      { label: "Downloads", stroke: accent, fill: colour("--accent-wash"), width: 2, points: { show: read.days.length < 32, size: 5, fill: accent } }
+    ];
+    if (read.before.length === read.days.length) {
+      data.push(read.before);
+      series.push({ label: "Before", stroke: text, width: 1.5, dash: [4, 4], points: { show: false } });
+    }
+    Array.prototype.forEach.call(box.querySelectorAll("svg.chart"), function (svg) { svg.setAttribute("hidden", ""); });
+    box.classList.add("live");
+    var axis = { stroke: text, font: font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
+    chart = new uPlot({
+      width: box.clientWidth, height: 260, series: series, tzDate: function (at) { return uPlot.tzDate(new Date(at * 1000), "Etc/UTC"); },
+      scales: { y: { range: function (u, low, high) { return [0, Math.max(4, high * 1.08)]; } } },
+      legend: { live: true }, cursor: { y: false, drag: { x: false, y: false } },
+      axes: [
+        Object.assign({}, axis, { grid: { show: false }, values: function (u, at) { return at.map(function (t) { return new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }); }); }, incrs: [1, 2, 7, 14, 28, 91].map(function (n) { return n * 86400; }), space: 64 }),
+        Object.assign({}, axis, { size: 56, incrs: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 2500, 5e3, 1e4, 2e4, 25e3, 5e4, 1e5, 25e4, 5e5, 1e6], values: function (u, at) { return at.map(function (n) { return n.toLocaleString("en-GB"); }); } })
+      ]
+    }, data, box);
+    chart.root.setAttribute("aria-hidden", "true");
+  }
+
+  function nameCountries() {
+    var names;
+    try { names = new Intl.DisplayNames(["en"], { type: "region" }); } catch (error) { return; }
+    Array.prototype.forEach.call(document.querySelectorAll("[data-country]"), function (item) {
+      var code = item.dataset.country;
+      if (/^[A-Z]{2}$/.test(code)) {
+        try { item.textContent = names.of(code); } catch (error) { item.textContent = code; }
+      }
+    });
+  }
+
+  function ready() {
+    nameTheme();
+    nameCountries();
+    drawChart();
+    if (typeof htmx === "undefined") return;
+    Array.prototype.forEach.call(document.querySelectorAll("[data-swap]"), function (link) {
+      addSwap(link, link.getAttribute("href"));
+    });
+    Array.prototype.forEach.call(document.querySelectorAll("form[data-filters]"), function (form) {
+      addSwap(form, form.getAttribute("action"));
+    });
+  }
+
+  function addSwap(item, address) {
+    if (item.hasAttribute("hx-get")) return;
+    item.setAttribute("hx-get", address);
+    item.setAttribute("hx-target", "#board");
+    item.setAttribute("hx-select", "#board");
+    item.setAttribute("hx-swap", "outerHTML");
+    item.setAttribute("hx-push-url", "true");
+    htmx.process(item);
+  }
+
+  document.addEventListener("click", function (event) {
+    if (event.target.closest && event.target.closest("#theme")) {
+      applyTheme(themes[(themes.indexOf(currentTheme()) + 1) % themes.length]);
+    }
+  });
+  document.addEventListener("htmx:after:swap", ready);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawChart);
+  var resizing;
+  addEventListener("resize", function () { clearTimeout(resizing); resizing = setTimeout(drawChart, 120); });
+  ready();
+})();

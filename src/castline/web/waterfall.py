@@ -1,0 +1,55 @@
+"""Where every request went, as steps from received to counted."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from psycopg import Connection
+
+from castline.model.vocab import Verdict
+from castline.store.listening import load_waterfall
+from castline.web.query import MetricQuery
+
+_VERDICTS: Final[dict[Verdict, str]] = {
+    "dropped": "Not a listener",
+    "partial": "Less than a minute",
+    "duplicate": "Same listener, same episode, same day",
+    "counted": "Counted",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Requests that met one end for one reason; `start_rate` to `end_rate` is where they lie in the whole."""
+
+    verdict: Verdict
+    title: str
+    reason: str
+    request_count: int
+    start_rate: float
+    end_rate: float
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Requests received and what became of each: `received` is the sum of the steps."""
+
+    received: int
+    counted: int
+    steps: tuple[Step, ...]
+
+
+def load_steps(connection: Connection, owner_id: UUID, query: MetricQuery) -> Waterfall:
+    """The steps from received to counted over the days and the show of the query, in the order of the pipeline."""
+    rows = load_waterfall(connection, owner_id, query.period, podcast_ids=query.podcast_ids)
+    order = list(_VERDICTS)
+    rows = sorted(rows, key=lambda row: (order.index(row.verdict), -row.request_count, row.reason))
+    received = sum(row.request_count for row in rows)
+    steps, left = [], received
+    for row in rows:
+        end = left
+        left -= row.request_count
+        title, reason = _VERDICTS[row.verdict], row.reason.replace("_", " ")
+        steps.append(Step(row.verdict, title, reason, row.request_count, left / received, end / received))
+    counted = sum(row.request_count for row in rows if row.verdict == "counted")
+    return Waterfall(received, counted, tuple(steps))
