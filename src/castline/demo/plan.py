@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from castline.model.vocab import PrimaryMethod
+
 _FILE: Final = Path(__file__).with_name("world.toml")
 
 
@@ -74,7 +76,7 @@ class CampaignPlan:
     industry: str
     name: str
     show: str
-    method: str
+    method: PrimaryMethod
     value: Decimal
     currency: str
     flight_days: tuple[int, int]
