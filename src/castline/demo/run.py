@@ -108,10 +108,10 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
     drain_spool(store, Spool(stage.data_dir / "intake"))
     stage.do("attribution", "run")
     rows = tuple(
-        CampaignRow(plan.name, plan.sponsor, msgspec.convert(stage.do("roi", ref), RoiFigures, strict=False))
-        for plan, ref in zip(world.plan.campaigns, campaign_ids, strict=True)
+        CampaignRow(plan.name, plan.sponsor, msgspec.convert(stage.do("roi", plan.name), RoiFigures, strict=False))
+        for plan in world.plan.campaigns
     )
-    reports = [path for ref in campaign_ids for path in _build_report(stage, ref)]
+    reports = [path for plan in world.plan.campaigns for path in _build_report(stage, plan.name)]
     found = _find(store, UUID(account["user_id"]), world, rows)
     return DemoResult(
         data_dir=stage.data_dir,
@@ -135,19 +135,18 @@ def _add_campaign(stage: Stage, world: World, plan: CampaignPlan) -> str:
     words += [word for name, text in plan.keys.items() for word in (_OPTION_OF[name], text)]
     words += [word for number in plan.episodes for word in ("--episode", show.episodes[number - 1].guid)]
     added = stage.do("campaign", "add", plan.name, *words)
-    ref = str(added["campaign_id"])
     statuses = ("scheduled", "active", "completed") if last <= world.last_on else ("scheduled", "active")
     for status in statuses:
-        stage.do("campaign", "status", ref, status)
+        stage.do("campaign", "status", plan.name, status)
     for number in plan.episodes:
-        _add_slot(stage, ref, show.episodes[number - 1], plan)
-    return ref
+        _add_slot(stage, show.episodes[number - 1], plan)
+    return str(added["campaign_id"])
 
 
-def _add_slot(stage: Stage, ref: str, episode: MadeEpisode, plan: CampaignPlan) -> None:
+def _add_slot(stage: Stage, episode: MadeEpisode, plan: CampaignPlan) -> None:
     start, end = map(str, _READ_SECONDS)
     cost = (plan.value / len(plan.episodes)).quantize(Decimal(1), ROUND_FLOOR)
-    words = ["--campaign", ref, "--position", "mid", "--start", start, "--end", end, "--cost", str(cost)]
+    words = ["--campaign", plan.name, "--position", "mid", "--start", start, "--end", end, "--cost", str(cost)]
     stage.do("slot", "add", episode.guid, *words, "--impressions", str(plan.impressions))
 
 
@@ -163,8 +162,8 @@ def _tell_orders(stage: Stage, world: World, outside: Path, campaign_ids: list[s
     stage.do("conversion", "import", str(outside / "conversions.csv"))
 
 
-def _build_report(stage: Stage, ref: str) -> list[str]:
-    made = stage.do("report", "build", ref, "--format", _FORMATS, "--output", str(stage.output))
+def _build_report(stage: Stage, name: str) -> list[str]:
+    made = stage.do("report", "build", name, "--format", _FORMATS, "--output", str(stage.output))
     return [str(item["path"]) for item in made]
 
 
