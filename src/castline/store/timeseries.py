@@ -4,6 +4,7 @@ Events and hourly metrics are cut by ISO week (Monday, UTC): planning over 90 da
 Daily metrics live for seven years and are small, so they are cut by year.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -52,8 +53,12 @@ def partition_of(table: SeriesTable, day: date) -> Partition:
     return Partition(table.name, f"{table.name}_w{first:%Y%m%d}", first, first + timedelta(days=7))
 
 
-def ensure_partitions(connection: Connection, first_on: date, last_on: date) -> list[Partition]:
-    """Every series table can take rows of the UTC days from `first_on` to `last_on`; returns the partitions made.
+def ensure_partitions(
+    connection: Connection, first_on: date, last_on: date, *, tables: Collection[str] | None = None
+) -> list[Partition]:
+    """Every series table, or each of `tables`, can take rows of the UTC days from `first_on` to `last_on`.
+
+    Returns the partitions made.
 
     Runs as the schema's owner, in a transaction of its own before the one that writes. Attaching a table that was made
     beside takes no lock that readers or writers wait for.
@@ -61,6 +66,8 @@ def ensure_partitions(connection: Connection, first_on: date, last_on: date) -> 
     made = []
     existing = _existing_names(connection)
     for table in iter_series():
+        if tables is not None and table.name not in tables:
+            continue
         day = first_on
         while day <= last_on:
             partition = partition_of(table, day)

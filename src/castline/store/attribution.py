@@ -1,0 +1,130 @@
+"""Credits as they lie in the store, and the facts that they are computed from."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, Literal, cast
+from uuid import UUID
+
+from psycopg import Connection, sql
+from psycopg.types.json import Jsonb
+
+from castline.model.check import to_json
+from castline.model.conversion import AttributionEvent
+from castline.model.vocab import AttributionMethod, AttributionTier, ConversionType
+from castline.store.rows import load_all, load_scalars, save
+from castline.store.sql import load_sql
+
+_SQL: Final = load_sql("attribution")
+Export = Literal["export_conversions", "export_listening", "export_credits"]
+_COLUMNS: Final = tuple(item.name for item in fields(AttributionEvent))
+
+
+@dataclass(frozen=True, slots=True)
+class OrderCredit:
+    """A share of one conversion, with the conversion's own amount; None where it has none."""
+
+    conversion_id: UUID
+    campaign_id: UUID
+    method: AttributionMethod
+    tier: AttributionTier
+    credit: Decimal
+    occurred_at: datetime
+    conversion_type: ConversionType
+    amount: Decimal | None
+    currency: str | None
+    sponsor_id: UUID | None
+    order_id: str | None
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRefund:
+    """Money given back on an order; `amount` is signed."""
+
+    refund_id: UUID
+    sponsor_id: UUID | None
+    order_id: str
+    occurred_at: datetime
+    amount: Decimal
+    currency: str
+    reason: str
+
+
+def lock_attribution(connection: Connection, owner_id: UUID) -> None:
+    """Nobody else attributes for the account until this transaction ends."""
+    connection.execute(_SQL["lock_attribution"], {"tenant": owner_id})
+
+
+def load_credit_weeks(connection: Connection, owner_id: UUID, reach: timedelta) -> list[date]:
+    """The Mondays of the UTC weeks in which credit may fall, up to `reach` after the end of a flight."""
+    found = load_scalars(connection, _SQL["load_credit_weeks"], {"tenant": owner_id, "reach": reach})
+    return [day for day in found if isinstance(day, date)]
+
+
+def find_conversion_range(connection: Connection, owner_id: UUID) -> tuple[datetime, datetime] | None:
+    """The times of the account's first and last conversion, None if there is none."""
+    row = connection.execute(_SQL["find_conversion_range"], {"tenant": owner_id}).fetchone()
+    return None if row is None or row[0] is None else (row[0], row[1])
+
+
+def export_rows(connection: Connection, name: Export, params: dict[str, object], target: Path) -> None:
+    """The rows of the block are in the file, as CSV without a header; null is empty."""
+    statement = f"copy ({_SQL[name]}) to stdout (format csv)"
+    with connection.cursor() as cursor, cursor.copy(statement, params) as copy, target.open("wb") as file:
+        for chunk in copy:
+            file.write(chunk)
+
+
+def delete_credits(connection: Connection, owner_id: UUID, rows: Sequence[tuple[UUID, datetime]]) -> int:
+    """How many of the credits, known by id and time, were there and are gone."""
+    if not rows:
+        return 0
+    facts = {
+        "tenant": owner_id,
+        "event_ids": [key for key, _ in rows],
+        "first_at": min(at for _, at in rows),
+        "last_at": max(at for _, at in rows),
+    }
+    return save(connection, _SQL["delete_credits"], facts)
+
+
+def copy_credits(connection: Connection, rows: Iterable[AttributionEvent]) -> int:
+    """How many credits were written. Their partitions stand already; the transaction acts in the ingest role."""
+    names = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+    with connection.cursor() as cursor:
+        with cursor.copy(sql.SQL("copy attribution_events ({}) from stdin").format(names)) as copy:
+            for row in rows:
+                copy.write_row(_cells(row))
+        return cursor.rowcount
+
+
+def _cells(row: AttributionEvent) -> list[object]:
+    as_json = {
+        "attribution_data": Jsonb(to_json(row.attribution_data)),
+        "conversion_data": Jsonb(to_json(row.conversion_data)),
+        "demographic_lift": Jsonb({} if row.demographic_lift is None else to_json(row.demographic_lift)),
+        "metadata": Jsonb(row.metadata),
+    }
+    return [as_json.get(name) or getattr(row, name) for name in _COLUMNS]
+
+
+def load_order_credits(connection: Connection, owner_id: UUID, campaign_id: UUID, as_of: datetime) -> list[OrderCredit]:
+    """Every part of each conversion before `as_of` that the campaign has a part in."""
+    facts = {"tenant": owner_id, "campaign_id": campaign_id, "as_of": as_of}
+    return load_all(connection, OrderCredit, _SQL["load_order_credits"], facts)
+
+
+def load_order_refunds(connection: Connection, owner_id: UUID, campaign_id: UUID, as_of: datetime) -> list[OrderRefund]:
+    """Every refund before `as_of` on an order number that the campaign has a part in; sponsors are not compared."""
+    facts = {"tenant": owner_id, "campaign_id": campaign_id, "as_of": as_of}
+    return load_all(connection, OrderRefund, _SQL["load_order_refunds"], facts)
+
+
+def count_order_sponsors(connection: Connection, owner_id: UUID, order_ids: Sequence[str]) -> dict[str, int]:
+    """How many sponsors have an order of each number; orders without a known sponsor are not counted."""
+    facts = {"tenant": owner_id, "order_ids": list(order_ids)}
+    rows = connection.execute(_SQL["count_order_sponsors"], facts).fetchall()
+    return {str(order_id): cast(int, count) for order_id, count in rows}

@@ -1,0 +1,107 @@
+-- name: lock_attribution
+-- one row of nothing: whoever else attributes for the account waits until the transaction ends
+select pg_advisory_xact_lock(hashtextextended('attribution ' || :tenant::uuid::text, 0))
+
+-- name: load_credit_weeks
+-- one row per UTC week, by its Monday, that has a conversion which a campaign of the account could be credited with
+select distinct date_trunc('week', occurred_at at time zone 'utc')::date as week_on
+from conversions
+where conversions.user_id = :tenant
+    and (
+        conversions.campaign_id is not null
+        or exists (
+            select from campaigns
+            where campaigns.user_id = :tenant
+                and conversions.occurred_at >= campaigns.start_date
+                and conversions.occurred_at < campaigns.end_date + :reach
+        )
+    )
+order by week_on
+
+-- name: export_conversions
+-- one row per conversion; times in UTC, keys as hexadecimal digests
+select conversion_id, sponsor_id, occurred_at at time zone 'utc' as occurred_at, conversion_type, order_id, product_id,
+    conversion_value, currency, promo_code, utm_source, utm_medium, utm_campaign, campaign_id, custom_tracking_id,
+    external_user_id, session_id, device_id, encode(email_hash, 'hex') as email_hash,
+    encode(listener_key, 'hex') as listener_key, metadata ->> 'pixel_id' as pixel_id, referrer
+from conversions
+where user_id = :tenant
+order by conversion_id
+
+-- name: export_listening
+-- one row per listener event of a household, device or session that converted; times in UTC, agents as digests
+with mine as (
+    select listener_key, device_id, session_id
+    from conversions
+    where user_id = :tenant
+)
+select event_id, timestamp at time zone 'utc' as heard_at, podcast_id, episode_id, campaign_id,
+    encode(listener_key, 'hex') as listener_key, session_id, metadata ->> 'device_id' as device_id,
+    md5(coalesce(user_agent, '')) as agent, platform, country_code, device_type
+from my_listener_events
+where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and event_type in ('download', 'stream', 'listen_start', 'listen_complete', 'ad_start', 'ad_complete')
+    and timestamp >= :first_at
+    and timestamp < :end_at
+    and (
+        listener_key in (select listener_key from mine)
+        or session_id in (select session_id from mine)
+        or metadata ->> 'device_id' in (select device_id from mine)
+    )
+
+-- name: export_credits
+-- one row per credit of the account as it stands
+select event_id, timestamp at time zone 'utc' as credited_at, conversion_id, metadata ->> 'content_hash' as content_hash,
+    (metadata ->> 'evidence_from')::timestamptz at time zone 'utc' as evidence_from
+from my_attribution_events
+where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: find_conversion_range
+-- one row: the times of the account's first and last conversion, null where there is none
+select min(occurred_at) as first_at, max(occurred_at) as last_at
+from conversions
+where user_id = :tenant
+
+-- name: delete_credits
+-- the credits of the list are gone
+delete from attribution_events
+where event_id = any(:event_ids)
+    and timestamp >= :first_at
+    and timestamp <= :last_at
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: load_order_credits
+-- one row per credit of each conversion that the campaign has a part in, also the parts of other campaigns
+select credited.conversion_id, credited.campaign_id, attribution_method as method, tier, credit, timestamp as occurred_at,
+    conversion_type, conversion_value as amount, currency, conversions.sponsor_id, order_id, model_version
+from my_attribution_events as credited
+join conversions using (conversion_id)
+where conversions.user_id = :tenant
+    and timestamp < :as_of
+    and credited.conversion_id in (
+        select mine.conversion_id
+        from my_attribution_events as mine
+        where mine.campaign_id = :campaign_id and mine.timestamp < :as_of
+    )
+order by credited.conversion_id, credited.campaign_id
+
+-- name: load_order_refunds
+-- one row per refund of an order that the campaign has a part in; amount is signed
+select refund_id, refunds.sponsor_id, refunds.order_id, refunds.occurred_at, amount, refunds.currency, reason
+from refunds
+where refunds.user_id = :tenant
+    and refunds.occurred_at < :as_of
+    and refunds.order_id in (
+        select conversions.order_id
+        from conversions
+        join my_attribution_events using (conversion_id)
+        where conversions.user_id = :tenant and my_attribution_events.campaign_id = :campaign_id
+    )
+order by refunds.occurred_at, refund_id
+
+-- name: count_order_sponsors
+-- one row per order number: how many sponsors have an order that bears it
+select order_id, count(distinct sponsor_id) as sponsor_count
+from conversions
+where user_id = :tenant and order_id = any(:order_ids)
+group by order_id
