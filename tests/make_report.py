@@ -67,7 +67,9 @@ def make_figures(
             RawConversions("utm", "confirmed", 12),
             RawConversions("pixel", "modeled", 9),
         ),
-        conversions=ConversionCounts(received=70, credited_here=54, credited_elsewhere=6, unattributed=10),
+        conversions=ConversionCounts(
+            record_count=70, order_count=64, credited_here=48, credited_elsewhere=6, unattributed=10
+        ),
         roi=make_roi(placement_count, currency),
         counting=(
             VerdictCount("counted", "download", 1500 * placement_count),
@@ -148,7 +150,7 @@ def empty(figures: ReportFigures) -> ReportFigures:
         audience=(),
         audience_base=0,
         raw_conversions=(),
-        conversions=ConversionCounts(0, 0, 0, 0),
+        conversions=ConversionCounts(0, 0, 0, 0, 0),
         roi=roi,
         counting=(),
         provenance=replace(figures.provenance, batches=(), runs=(), listening_until=None, conversions_until=None),

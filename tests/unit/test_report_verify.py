@@ -131,7 +131,7 @@ def with_roi(figures: ReportFigures, changes: dict[str, object]) -> ReportFigure
     return replace(figures, roi=replace(figures.roi, **changes))  # type: ignore[arg-type]  # the names are the test's
 
 
-def test_conversions_must_sum_to_those_received() -> None:
+def test_orders_must_sum_to_where_they_were_credited() -> None:
     figures = make_figures()
     wrong = replace(figures, conversions=replace(figures.conversions, unattributed=11))
-    assert recompute(wrong) == [Difference("conversions.received", "70", "71")]
+    assert recompute(wrong) == [Difference("conversions.order_count", "64", "65")]

@@ -79,7 +79,7 @@ class AudienceShare:
 
 @dataclass(frozen=True, slots=True)
 class RawConversions:
-    """What one method matched before each order was credited once; `record_count` is of conversions as received."""
+    """How many records told of the orders that one method has credited: one order may be told more than once."""
 
     method: AttributionMethod
     tier: AttributionTier
@@ -88,9 +88,10 @@ class RawConversions:
 
 @dataclass(frozen=True, slots=True)
 class ConversionCounts:
-    """The sponsor's conversions within the flight's windows: received, credited to this campaign, credited nowhere."""
+    """The sponsor's records, the orders they tell of, and where those were credited: here, elsewhere, to nobody."""
 
-    received: int
+    record_count: int
+    order_count: int
     credited_here: int
     credited_elsewhere: int
     unattributed: int

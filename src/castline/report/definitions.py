@@ -20,12 +20,15 @@ _OWN: Final = (
     Definition("delivery_rate", 1, "impressions / contracted"),
     Definition("over_delivery", 1, "impressions - contracted; below zero is owed"),
     Definition(
-        "raw_conversions", 1, "conversion records as they were received, before an order is credited once over methods"
+        "orders",
+        1,
+        "distinct orders that the sponsor's records tell of, within the flight and 60 days after; no visits",
     ),
+    Definition("raw_conversions", 1, "records as they were received: one order may be told by several of them"),
     Definition("return", 1, "net_revenue - cost"),
     Definition("rows", 1, "rows of the table that the figures rest on"),
     Definition("share", 1, "downloads of the member / downloads whose rows are still kept"),
-    Definition("unattributed", 1, "conversions of this sponsor that no campaign was credited for"),
+    Definition("unattributed", 1, "orders of this sponsor that no campaign was credited for"),
     Definition("unconverted", 1, "credited orders left out of revenue for want of an exchange rate"),
     Definition("visits", 1, "credited visits; they carry no revenue and are no orders"),
 )

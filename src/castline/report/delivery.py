@@ -54,12 +54,19 @@ def deliver_placement(listening: Listening, episode: Episode, placement: Placeme
         kind=placement.kind if placement else None,
         position=placement.position if placement else None,
         contracted=placement.contracted_impressions if placement else None,
-        delivered=sum(counts.get(day, 0) for day in listening.flight.iter_days()),
+        delivered=_in_flight(listening, counts, placement),
         delivered_days_7=_first_days(listening, counts, air_on, 7),
         delivered_days_30=_first_days(listening, counts, air_on, 30),
         delivered_days_60=_first_days(listening, counts, air_on, LONGEST_DAYS),
         spend=_spend(placement, aired_at, listening.as_of),
     )
+
+
+def _in_flight(listening: Listening, counts: Mapping[date, int], placement: Placement | None) -> int:
+    """Downloads of the flight, from the air day on: what was fetched before it could not hold the ad."""
+    aired_at = placement.air_date if placement and placement.air_date else listening.flight.start_at
+    first_on = aired_at.astimezone(UTC).date()
+    return sum(counts.get(day, 0) for day in listening.flight.iter_days() if day >= first_on)
 
 
 def _first_days(listening: Listening, counts: Mapping[date, int], air_on: date, days: int) -> int | None:

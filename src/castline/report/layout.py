@@ -272,11 +272,12 @@ def _attribution(figures: ReportFigures) -> Section:
         "attribution",
         "Attribution",
         (
-            _figure("raw_conversions", "Conversions received", counts.received, "count", name="received"),
-            _figure("raw_conversions", "Credited to this campaign", counts.credited_here, "count", name="here"),
-            _figure("raw_conversions", "Credited elsewhere", counts.credited_elsewhere, "count", name="elsewhere"),
+            _figure("raw_conversions", "Records received", counts.record_count, "count", name="records"),
+            _figure("orders", "Orders they tell of", counts.order_count, "count"),
+            _figure("orders", "Credited here", counts.credited_here, "count", name="here"),
+            _figure("orders", "Credited elsewhere", counts.credited_elsewhere, "count", name="elsewhere"),
             _figure("unattributed", "Credited to nobody", counts.unattributed, "count"),
-            _figure("unconverted", "Without an exchange rate", figures.roi.unconverted_count, "count"),
+            _figure("unconverted", "Without a rate", figures.roi.unconverted_count, "count"),
         ),
         (methods,),
     )

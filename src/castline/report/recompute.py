@@ -62,7 +62,7 @@ def _sums(figures: ReportFigures) -> Iterator[Difference | None]:
         yield _differ(name, stated, sum(map(Fraction, parts), Fraction(0)))
     counts = figures.conversions
     ends = counts.credited_here + counts.credited_elsewhere + counts.unattributed
-    yield _differ("conversions.received", counts.received, Fraction(ends))
+    yield _differ("conversions.order_count", counts.order_count, Fraction(ends))
 
 
 def _rates(roi: RoiFigures) -> Iterator[Difference | None]:

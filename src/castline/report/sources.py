@@ -16,7 +16,7 @@ def lay_out_provenance(figures: ReportFigures) -> Section:
             _tables(provenance),
             _batches(provenance),
             _lists(provenance),
-            _lines("restatements", "Restatements", provenance.restatements, "No figure was restated."),
+            _lines("restatements", "Restatements", provenance.restatements, "None is on record."),
             _lines("notes", "Notes", provenance.notes, ""),
         ),
     )

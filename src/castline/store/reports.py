@@ -1,7 +1,7 @@
 """Built reports, and what a report asks of the other tables."""
 
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 from uuid import UUID
 
@@ -65,19 +65,19 @@ def load_audience(connection: Connection, scope: Scope) -> list[AudienceShare]:
 
 
 def count_sponsor_conversions(connection: Connection, scope: Scope, period: Period) -> ConversionCounts:
-    """The sponsor's conversions in the period by where their credit went."""
+    """The sponsor's orders in the period by where their credit went."""
     facts = scope.facts | {
         "sponsor_id": scope.campaign.sponsor_id,
         "start_at": period.start_at,
         "end_at": period.end_at,
     }
     counted = find_one(connection, ConversionCounts, _SQL["count_sponsor_conversions"], facts)
-    return counted or ConversionCounts(0, 0, 0, 0)
+    return counted or ConversionCounts(0, 0, 0, 0, 0)
 
 
-def count_raw_conversions(connection: Connection, scope: Scope) -> list[RawConversions]:
-    """How many conversion records each method has credited for the campaign, before orders are told apart."""
-    return load_all(connection, RawConversions, _SQL["count_raw_conversions"], scope.facts)
+def count_raw_conversions(connection: Connection, scope: Scope, as_of: datetime) -> list[RawConversions]:
+    """How many records told of the orders that each method has credited to the campaign."""
+    return load_all(connection, RawConversions, _SQL["count_raw_conversions"], scope.facts | {"end_at": as_of})
 
 
 def count_rows_used(connection: Connection, scope: Scope) -> list[TableUse]:

@@ -40,35 +40,46 @@ group by dimension, coalesce(member, 'unknown')
 order by dimension, downloads desc, member
 
 -- name: count_sponsor_conversions
--- one row: conversions told by the sponsor or credited to the campaign between the two times, by where credit went
+-- one row: records and orders of the sponsor, or credited to the campaign, between the two times; visits left out
 with told as (
     select
+        coalesce(order_id, conversion_id::text) as order_key,
+        coalesce(sponsor_id = :sponsor_id, false) as is_sponsors,
         exists (
             select from my_attribution_events as credited
             where credited.conversion_id = conversions.conversion_id and credited.campaign_id = :campaign_id
-        ) as here,
+        ) as is_here,
         exists (
             select from my_attribution_events as credited
             where credited.conversion_id = conversions.conversion_id and credited.campaign_id <> :campaign_id
-        ) as elsewhere,
-        sponsor_id = :sponsor_id as is_sponsors
+        ) as is_elsewhere
     from conversions
-    where user_id = :tenant and occurred_at >= :start_at and occurred_at < :end_at
+    where user_id = :tenant
+        and conversion_type <> 'visit'
+        and occurred_at >= :start_at and occurred_at < :end_at
+),
+orders as (
+    select order_key, count(*) as told_count, bool_or(is_here) as is_here, bool_or(is_elsewhere) as is_elsewhere
+    from told
+    where is_sponsors or is_here
+    group by order_key
 )
 select
-    count(*) filter (where here or is_sponsors) as received,
-    count(*) filter (where here) as credited_here,
-    count(*) filter (where is_sponsors and elsewhere and not here) as credited_elsewhere,
-    count(*) filter (where is_sponsors and not elsewhere and not here) as unattributed
-from told
+    coalesce(sum(told_count), 0)::bigint as record_count,
+    count(*) as order_count,
+    count(*) filter (where is_here) as credited_here,
+    count(*) filter (where is_elsewhere and not is_here) as credited_elsewhere,
+    count(*) filter (where not is_elsewhere and not is_here) as unattributed
+from orders
 
 -- name: count_raw_conversions
--- one row per method and tier: distinct conversion records credited to the campaign, visits left out
-select attribution_method as method, tier, count(distinct conversion_id) as record_count
+-- one row per method and tier: records that told of the orders credited to the campaign before the time, no visits
+select attribution_method as method, tier, sum(coalesce((metadata ->> 'told_count')::bigint, 1))::bigint as record_count
 from my_attribution_events
 where campaign_id = :campaign_id
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
     and conversion_data ->> 'conversion_type' is distinct from 'visit'
+    and timestamp < :end_at
 group by attribution_method, tier
 order by attribution_method, tier
 
