@@ -51,18 +51,29 @@ def _iter_lines(world: World, show: MadeShow, rows: Ints) -> Iterator[str]:
     days, seconds = np.divmod(chosen.at + int(zone.total_seconds()), DAY_SECONDS)
     names = {day: _day_name(day) for day in np.unique(days).tolist()}
     offset = f"{datetime.now(timezone(zone)):%z}"
-    columns = (chosen.address, days, seconds, chosen.method, chosen.path, chosen.status, chosen.sent_bytes)
-    for row, at, agent, (address, day, second, method, path, status, sent) in zip(
+    columns = (
+        chosen.address,
+        days,
+        seconds,
+        chosen.method,
+        chosen.path,
+        chosen.status,
+        chosen.sent_bytes,
+        chosen.start,
+    )
+    for row, at, agent, (address, day, second, method, path, status, sent, start) in zip(
         rows.tolist(),
         chosen.at.tolist(),
         chosen.agent.tolist(),
         zip(*(column.tolist() for column in columns), strict=True),
         strict=True,
     ):
+        asked = f'"bytes={start}-{start + sent - 1}"' if start >= 0 else '"-"'
         query = "?source=feed" if at % 9 == 0 else ""
         yield (
             f"{world.audience.addresses[address]} - - [{names[day]}:{_TIMES[second]} {offset}]"
             f' "{METHODS[method]} {paths[path]}{query} HTTP/1.1" {status} {sent} "-" "{agents[agent]}"'
+            f"{f' {asked}' if show.plan.tells_ranges else ''}"
         )
         if (row + 1) % MALFORMED_EVERY == 0:
             yield _BROKEN[row // MALFORMED_EVERY % len(_BROKEN)]

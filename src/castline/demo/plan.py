@@ -15,7 +15,10 @@ _FILE: Final = Path(__file__).with_name("world.toml")
 
 @dataclass(frozen=True, slots=True)
 class ShowPlan:
-    """One show; `minutes` is the range of its episodes' lengths, `countries` the weights of where people listen."""
+    """One show; `minutes` is the range of its episodes' lengths, `countries` the weights of where people listen.
+
+    `tells_ranges` when its server logs the Range header behind the usual fields.
+    """
 
     slug: str
     title: str
@@ -33,6 +36,7 @@ class ShowPlan:
     audience_share: float
     countries: dict[str, int]
     titles: tuple[str, ...]
+    tells_ranges: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Requests:
     status: Ints
     sent_bytes: Ints
     fate: Ints
+    start: Ints  # where a partial answer begins in the file, -1 where nothing was asked for in part
 
     def __len__(self) -> int:
         return len(self.at)
@@ -81,6 +82,7 @@ class Stage:
     agent: Ints
     whole: Ints  # bytes of the file
     per_second: Ints
+    tells_ranges: NDArray[np.bool_]  # whether the show's server logs which part was asked for
 
     def __len__(self) -> int:
         return len(self.at)
@@ -105,7 +107,8 @@ class Stage:
             method=column("method", _GET),
             status=column("status", 200),
             sent_bytes=sent,
-            fate=column("fate", _FATE[fate]),
+            fate=np.full(size, _FATE[fate]),
+            start=column("start", np.where(column("status", 200) == 206, 0, -1)),  # noqa: PLR2004
         )
 
     def later(self, low: int, high: int) -> Ints:
@@ -156,6 +159,25 @@ def _chunked(stage: Stage) -> list[Requests]:
     ]
 
 
+def _pieces(stage: Stage) -> list[Requests]:
+    """Three pieces side by side, 75 seconds together: a download, but only if the log tells which pieces they were."""
+    size = np.minimum(stage.per_second * 25, -(-stage.whole // 3))
+    last = np.where(stage.tells_ranges, _FATE["counted"], _FATE["under_a_minute"])
+    return [
+        stage.ask("under_a_minute", size, status=206),
+        stage.ask("under_a_minute", size, status=206, start=size, after=stage.later(10, 20)),
+        replace(stage.ask("counted", size, status=206, start=2 * size, after=stage.later(20, 40)), fate=last),
+    ]
+
+
+def _repeated(stage: Stage) -> list[Requests]:
+    """The same 25 seconds four times: never a minute."""
+    return [
+        stage.ask("under_a_minute", stage.bytes_of(25), status=206, after=stage.later(first, first + 5))
+        for first in (0, 10, 20, 30)
+    ]
+
+
 def _under(stage: Stage) -> list[Requests]:
     return [stage.ask("under_a_minute", stage.bytes_of(_UNDER_A_MINUTE), status=206)]
 
@@ -188,6 +210,8 @@ _PATTERNS: Final[tuple[tuple[Callable[[Stage], list[Requests]], float], ...]] = 
     (_again, 0.09),
     (_probed, 0.1),
     (_chunked, 0.09),
+    (_pieces, 0.03),
+    (_repeated, 0.01),
     (_under, 0.05),
     (_aborted, 0.05),
     (_looked_first, 0.04),
@@ -195,7 +219,7 @@ _PATTERNS: Final[tuple[tuple[Callable[[Stage], list[Requests]], float], ...]] = 
     (_missing, 0.02),
 )
 _BRIEF: Final = (_whole, _under, _aborted, _missing)
-REQUESTS_PER_VISIT: Final = 1.52  # of the patterns, their watches and the strangers below
+REQUESTS_PER_VISIT: Final = 1.6  # of the patterns, their watches and the strangers below
 
 
 def make_requests(
@@ -228,6 +252,7 @@ def add_watches(requests: Requests, has_watch: NDArray[np.bool_], watch: int, rn
         status=phones.status,
         sent_bytes=phones.sent_bytes,
         fate=np.full(size, _FATE["watch"]),
+        start=phones.start,
     )
 
 
@@ -250,6 +275,7 @@ def make_strangers(sample: Requests, crawlers: range, rng: np.random.Generator) 
         status=np.full(size, 200),
         sent_bytes=np.select([kind == 3, kind == 4], [318, 41_250], sample.sent_bytes),  # noqa: PLR2004
         fate=fates[kind],
+        start=np.full(size, -1),
     )
 
 
@@ -267,4 +293,5 @@ def _stage(shows: list[MadeShow], audience: Audience, visits: Visits, clock: tup
         agent=audience.agent[visits.person],
         whole=np.array([item.audio_bytes for item in episodes])[place],
         per_second=np.array([item.bytes_per_second for item in episodes])[place],
+        tells_ranges=np.array([show.plan.tells_ranges for show in shows])[visits.show],
     )
