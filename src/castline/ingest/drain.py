@@ -16,6 +16,7 @@ from castline.base.errors import InvalidInput, Terminal
 from castline.ingest.conversions import receive_conversions
 from castline.ingest.spool import Spool
 from castline.model.lineage import Drop
+from castline.sources.conversion_csv import reason_of
 from castline.sources.conversion_fields import Parsed
 from castline.sources.pixel_hit import PixelHit, parse_hit
 from castline.store.pixels import Pixel, find_pixels
@@ -68,7 +69,7 @@ def _row(number: int, hit: PixelHit, pixel: Pixel) -> Parsed | Drop:
         return parse_hit(hit, str(pixel.sponsor_id))
     except InvalidInput as error:
         payload = msgspec.json.encode(hit.parameters).decode()
-        return Drop(number, "invalid_field", error.message, payload)
+        return Drop(number, reason_of(error), error.message, payload)
 
 
 def _chunks(path: Path) -> Iterator[list[bytes]]:

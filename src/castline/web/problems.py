@@ -16,6 +16,7 @@ from castline.accounts.session import SignInRefused
 from castline.accounts.token import KeyRefused, ScopeMissing
 from castline.base.errors import CastlineError, Conflict, InvalidInput, NotFound, Transient
 from castline.store.pool import NotAllowed
+from castline.web.key_access import spent_headers
 from castline.web.pages import render_page
 
 _log = logging.getLogger(__name__)
@@ -76,7 +77,8 @@ def _answer_castline(request: Request, error: Exception) -> Response:
 
 def _headers_of(error: CastlineError) -> dict[str, str]:
     if isinstance(error, Transient):
-        return {"retry-after": str(max(1, round(error.retry_after or _RETRY_SECONDS)))}
+        wait = {"retry-after": str(max(1, round(error.retry_after or _RETRY_SECONDS)))}
+        return wait | (spent_headers(error) if isinstance(error, TooMany) else {})
     return {"www-authenticate": 'Bearer realm="castline"'} if isinstance(error, KeyRefused) else {}
 
 
