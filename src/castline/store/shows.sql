@@ -129,7 +129,7 @@ where episode_id = :episode_id and podcast_id in (select podcast_id from podcast
 insert into dirty_days (user_id, day_on)
 select distinct user_id, day_on
 from request_verdicts
-where user_id = :tenant and reason in ('unmatched_url', 'ambiguous_url')
+where user_id = :tenant and reason in ('no_episode', 'ambiguous_url')
 on conflict (user_id, day_on) do nothing
 
 -- name: find_feed_state

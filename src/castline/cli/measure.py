@@ -1,0 +1,113 @@
+"""`castline measure`: requests to downloads, by the rules."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from castline.cli.output import json_option, say, show_json, show_table
+
+if TYPE_CHECKING:
+    from castline.base.period import Period
+    from castline.model.listening import VerdictCount
+
+_FROM = click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first UTC day.")
+_TO = click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last UTC day, included.")
+
+
+@click.group()
+def measure() -> None:
+    """Requests to downloads, by the rules."""
+
+
+@measure.command("run")
+@_FROM
+@_TO
+@json_option
+def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
+    """Measure the days whose requests changed; with --from or --to every day of that time that has requests."""
+    from castline.cli.session import open_account
+    from castline.measure.run import measure as measure_days
+    from castline.store.listening import load_refused
+
+    with open_account() as acting:
+        result = measure_days(acting.store, acting.owner_id, period=_period(first, last), report=_reporter())
+        with acting.store.account(acting.owner_id) as connection:
+            refused = load_refused(connection, acting.owner_id)
+    if as_json:
+        show_json(result)
+        return
+    if not result.days:
+        say("nothing to measure: no day has requests that were not measured yet")
+        return
+    say(f"measured {len(result.days)} UTC days, {result.days[0]} to {result.days[-1]}")
+    _show_steps(refused if first is last is None else [], result.waterfall)
+
+
+@measure.command("waterfall")
+@_FROM
+@_TO
+@json_option
+def waterfall(first: datetime | None, last: datetime | None, as_json: bool) -> None:
+    """Where every line went: received, refused, dropped by reason, counted."""
+    from castline.cli.session import open_account
+    from castline.store.listening import load_refused, load_waterfall
+
+    period = _period(first, last)
+    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
+        steps = load_waterfall(connection, acting.owner_id, period)
+        # A line that is no request has no time that could be trusted, so a period knows nothing of it.
+        refused = load_refused(connection, acting.owner_id) if period is None else []
+    if as_json:
+        total = sum(row.request_count for row in (*refused, *steps))
+        show_json({"received_count": total, "refused": refused, "judged": steps})
+        return
+    _show_steps(refused, steps)
+
+
+@measure.command("unmatched")
+@_FROM
+@_TO
+@click.option("--limit", default=50, show_default=True, help="How many addresses.")
+@json_option
+def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json: bool) -> None:
+    """The addresses that were asked for and are no episode's, the most asked first."""
+    from castline.cli.session import open_account
+    from castline.measure.run import load_unmatched
+
+    with open_account() as acting:
+        found = load_unmatched(acting.store, acting.owner_id, _period(first, last), limit=limit)
+    if as_json:
+        show_json(found)
+        return
+    rows = [{"requests": item.request_count, "host": item.host, "path": item.path} for item in found]
+    show_table(rows, ["requests", "host", "path"])
+
+
+def _period(first: datetime | None, last: datetime | None) -> "Period | None":
+    from castline.base.clock import now
+    from castline.base.period import Period
+
+    if first is None and last is None:
+        return None
+    end = last.date() if last else now().date()
+    return Period.of_days(first.date() if first else datetime(1970, 1, 1).date(), end)  # noqa: DTZ001  # a bare date
+
+
+def _show_steps(refused: "Sequence[VerdictCount]", judged: "Sequence[VerdictCount]") -> None:
+    order = {"dropped": 0, "partial": 1, "duplicate": 2, "counted": 3}
+    steps = [("refused", row.reason, row.request_count) for row in refused]
+    ranked = sorted(judged, key=lambda row: order[row.verdict])
+    steps += [(str(row.verdict), row.reason, row.request_count) for row in ranked]
+    rows = [{"step": "received", "reason": "", "requests": sum(count for _, _, count in steps)}]
+    rows += [{"step": step, "reason": reason, "requests": count} for step, reason, count in steps]
+    show_table(rows, ["step", "reason", "requests"])
+
+
+def _reporter() -> Callable[[int, int], None] | None:
+    """Tells a terminal how many requests are judged."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda done, total: click.echo(f"\r{done:,} of {total:,} requests", nl=False, err=True)

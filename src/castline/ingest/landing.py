@@ -1,0 +1,243 @@
+"""Access logs into the landing zone: each file once, every line landed or refused, the address itself left behind."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import blake2b, sha256
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from castline.base.clock import now
+from castline.base.config import IpPrivacy
+from castline.base.errors import Conflict, SourceUnreadable
+from castline.ingest.places import compute_places, truncate_ip, try_pack_address
+from castline.model.lineage import Batch, DatasetUse, Drop
+from castline.sources.access_log import REFUSED_SCHEMA, LogBlock, iter_requests
+from castline.sources.log_file import LogFile
+from castline.store.landing_files import LANDED_SCHEMA, Landing, encode_parts, landing_place, open_landing
+from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
+from castline.store.listening import LOG_KIND, find_log_by_file, mark_dirty_days
+from castline.store.pool import Store
+
+_CHUNK: Final = 1024 * 1024
+_V4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
+_V6: Final = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
+# RFC 9562, section 5.8: version 8 and the variant, by their places in the number.
+_UUID_MARKS: Final = 0xF << 76 | 0b11 << 62
+_UUID_8: Final = 8 << 76 | 0b10 << 62
+Report = Callable[[int], object]
+
+
+@dataclass(frozen=True, slots=True)
+class LogImport:
+    """What became of one log: received = landed + refused, over lines that are not blank.
+
+    `is_new` is False for a file whose content was imported before; nothing changed then.
+    """
+
+    source: str
+    batch_id: UUID
+    is_new: bool
+    received_count: int
+    landed_count: int
+    refused_count: int
+    refused_by_reason: dict[str, int]
+    first_at: datetime | None
+    last_at: datetime | None
+    days: tuple[date, ...]
+    problem: str | None
+
+
+def import_log(
+    store: Store, owner_id: UUID, path: Path, *, host: str | None = None, report: Report | None = None
+) -> LogImport:
+    """The log's requests are in the landing zone and its days wait to be measured; the same content is taken once.
+
+    `host` stands for the host of lines that name none; `report` is told the lines read so far. Raises
+    NotAnAccessLog, SourceUnreadable.
+    """
+    file_hash = _hash_file(path)
+    with store.account(owner_id) as connection:
+        known = find_log_by_file(connection, owner_id, file_hash)
+    if known is not None:
+        return _known(known, path)
+    try:
+        return _import_new(store, owner_id, path, file_hash, _Reading(host.lower() if host else None, report))
+    except Conflict:
+        # Another process finished the same content first: its batch is ours too.
+        with store.account(owner_id) as connection:
+            known = find_log_by_file(connection, owner_id, file_hash)
+        if known is None:
+            raise
+        return _known(known, path)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    host: str | None
+    report: Report | None
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What has been read of the file so far."""
+
+    landed: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def add(self, requests: pl.DataFrame) -> None:
+        if requests.is_empty():
+            return
+        first, last = requests["time"].min(), requests["time"].max()
+        if not isinstance(first, datetime) or not isinstance(last, datetime):
+            raise TypeError(first)
+        self.landed += requests.height
+        self.first_at = min(first, self.first_at or first)
+        self.last_at = max(last, self.last_at or last)
+
+
+def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: _Reading) -> LogImport:
+    file, tally, refused = LogFile(path), _Tally(), [REFUSED_SCHEMA.to_frame()]
+    with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
+        for block in iter_requests(file, now_at=now()):
+            requests, strange = _locate(store, owner_id, block, reading.host)
+            landing.add(requests)
+            tally.add(requests)
+            refused.append(_masked(pl.concat([block.refused, strange]), store.settings.ip_privacy))
+            if reading.report:
+                reading.report(tally.landed + sum(frame.height for frame in refused))
+        drops = pl.concat(refused).sort("line_number")
+        with open_run(store, owner_id, "import_log", parameters={"file": path.name, "host": reading.host}) as run:
+            known = find_batch(run.connection, owner_id, LOG_KIND, file.content_hash)
+            if known is not None:
+                run.count("already_imported")
+                return _known(known, path)
+            batch = _batch_of(run, file, tally, drops.height, landing)
+            batch.metadata.update(file_hash=file_hash, host=reading.host)
+            landing.publish(batch.batch_id)
+            _save(run, batch, drops, landing)
+    return _result(batch, is_new=True, source=path.name)
+
+
+def _locate(store: Store, owner_id: UUID, block: LogBlock, host: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The block's requests with keys and places instead of addresses, and those whose address is none."""
+    addresses = block.requests["address"].unique()
+    places = compute_places(store.settings, owner_id, addresses.to_list())
+    found = block.requests.join(places, on="address", how="left", maintain_order="left")
+    if host is not None:
+        found = found.with_columns(pl.col("host").fill_null(pl.lit(host)))
+    columns = found.select(LANDED_SCHEMA.names()).cast(LANDED_SCHEMA)
+    known = found["listener_key"].is_not_null()
+    if known.all():
+        return columns, REFUSED_SCHEMA.to_frame()
+    detail = pl.format("{} is no IPv4 or IPv6 address", pl.col("address").str.head(60))
+    payload = pl.format("{} {} {}", pl.col("address").str.head(60), pl.col("method"), pl.col("path").str.head(200))
+    strange = found.filter(~known).select(
+        "line_number", reason=pl.lit("bad_address"), detail=detail, payload=payload.fill_null("")
+    )
+    return columns.filter(known), strange.cast(REFUSED_SCHEMA)
+
+
+def _masked(refused: pl.DataFrame, privacy: IpPrivacy) -> pl.DataFrame:
+    """The refused lines with their addresses cut as the setting says."""
+    if privacy == "full" or refused.is_empty():
+        return refused
+    return refused.with_columns(
+        pl.Series(name, [_mask(text, privacy) for text in refused[name]], dtype=pl.String)
+        for name in ("payload", "detail")
+    )
+
+
+def _mask(text: str, privacy: IpPrivacy) -> str:
+    def cut(found: re.Match[str]) -> str:
+        return (truncate_ip(found[0], privacy) or "-") if try_pack_address(found[0]) else found[0]
+
+    return _V4.sub(cut, _V6.sub(cut, text))
+
+
+def _batch_of(run: OpenRun, file: LogFile, tally: _Tally, refused: int, landing: Landing) -> Batch:
+    """The batch; its id follows from account and content, so that a second try writes the same files."""
+    identity = blake2b(run.owner_id.bytes + file.content_hash, digest_size=16, person=b"castline-log").digest()
+    metadata: dict[str, object] = {"parts": encode_parts(landing.parts)}
+    if file.problem:
+        metadata["problem"] = file.problem
+    return Batch(
+        batch_id=UUID(int=int.from_bytes(identity) & ~_UUID_MARKS | _UUID_8),
+        user_id=run.owner_id,
+        run_id=run.run_id,
+        kind=LOG_KIND,
+        source=file.path.name,
+        content_hash=file.content_hash,
+        landed_as=landing_place(run.owner_id, LOG_KIND),
+        received_count=tally.landed + refused,
+        accepted_count=tally.landed,
+        refused_count=refused,
+        first_at=tally.first_at,
+        last_at=tally.last_at,
+        created_at=now(),
+        metadata=metadata,
+    )
+
+
+def _save(run: OpenRun, batch: Batch, drops: pl.DataFrame, landing: Landing) -> None:
+    reasons = {str(reason): int(count) for reason, count in drops["reason"].value_counts().iter_rows()}
+    batch.metadata["refused"] = reasons
+    save_batch(run, batch, _iter_drops(drops))
+    days = {part.day_on for part in landing.parts}
+    if days:
+        mark_dirty_days(run.connection, run.owner_id, sorted(days))
+    run.count("received", batch.received_count)
+    run.count("landed", batch.accepted_count)
+    run.count("refused", batch.refused_count)
+    for reason, count in reasons.items():
+        run.count(f"refused_{reason}", count)
+    span = (batch.first_at, batch.last_at)
+    run.uses = [
+        DatasetUse("input", "access_log", batch.source, batch.received_count, batch.content_hash, *span),
+        DatasetUse("output", "landing_requests", str(batch.batch_id), batch.accepted_count, None, *span),
+        DatasetUse("output", "quarantine", str(batch.batch_id), batch.refused_count),
+    ]
+    run.watermark_at = batch.last_at
+
+
+def _iter_drops(drops: pl.DataFrame) -> Iterator[Drop]:
+    for line_number, reason, detail, payload in drops.iter_rows():
+        yield Drop(line_number, reason, detail, payload)
+
+
+def _known(batch: Batch, path: Path) -> LogImport:
+    return _result(batch, is_new=False, source=path.name)
+
+
+def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:
+    days = sorted({date.fromisoformat(str(day)) for day, _, _ in batch.metadata.get("parts", [])})
+    return LogImport(
+        source=source,
+        batch_id=batch.batch_id,
+        is_new=is_new,
+        received_count=batch.received_count,
+        landed_count=batch.accepted_count,
+        refused_count=batch.refused_count,
+        refused_by_reason=dict(batch.metadata.get("refused", {})),
+        first_at=batch.first_at,
+        last_at=batch.last_at,
+        days=tuple(days),
+        problem=batch.metadata.get("problem"),
+    )
+
+
+def _hash_file(path: Path) -> str:
+    """SHA-256 of the file as it lies there, so that a second import need not even unpack it."""
+    digest = sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError as error:
+        raise SourceUnreadable(source=path, detail=error.strerror or str(error)) from error
+    return digest.hexdigest()

@@ -1,0 +1,103 @@
+"""How many distinct bytes a consumer got of a file, request by request: the union of what was sent, never the sum."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+# Offsets beyond this are no podcast's; the bound keeps windows apart in one ascending array.
+_FURTHEST: Final = 1 << 40
+_RANGE: Final = r"^bytes ?= ?([0-9]{1,13}) ?- ?([0-9]{0,13})$"
+_SUFFIX: Final = r"^bytes ?= ?- ?([0-9]{1,13})$"
+
+
+def add_spans(requests: pl.DataFrame) -> pl.DataFrame:
+    """The requests with `span_start` (null where the log does not tell) and `span_bytes`, what was really sent.
+
+    Needs status, range, bytes_sent and file_bytes. A 200 sends from the start whatever was asked; of a 206 the Range
+    says where it began, and what was sent ends it, so an aborted transfer counts only for what it brought.
+    """
+    whole = pl.col("status") == 200  # noqa: PLR2004
+    first = pl.col("range").str.extract(_RANGE, 1).cast(pl.Int64)
+    last = pl.col("range").str.extract(_RANGE, 2).cast(pl.Int64, strict=False)
+    tail = pl.col("range").str.extract(_SUFFIX, 1).cast(pl.Int64)
+    from_end = pl.when(tail <= pl.col("file_bytes")).then(pl.col("file_bytes") - tail)
+    sent = pl.col("bytes_sent").clip(0, _FURTHEST)
+    asked = pl.when(whole | last.is_null()).then(sent).otherwise((last - first + 1).clip(0, _FURTHEST))
+    return requests.with_columns(
+        span_start=pl.when(whole).then(pl.lit(0, pl.Int64)).otherwise(first.fill_null(from_end)).clip(0, _FURTHEST),
+        span_bytes=pl.min_horizontal(sent, asked),
+    )
+
+
+def find_completing(window: Ints, start: Ints, size: Ints, needed: Ints) -> Ints:
+    """For each row the position of the row that completes its window, the number of rows where none does.
+
+    Rows are ordered by window and, in a window, by time; `window` ascends. `start` is -1 where it is not known: such a
+    response counts alone, as at least so many bytes, and joins no union. `needed` is the window's.
+    """
+    count = len(window)
+    first_of = np.searchsorted(window, window, side="left")
+    found = np.full(count, count, np.int64)
+    alone = np.flatnonzero(size >= needed)
+    # The first such row of a window wins: written from the back, it is written last.
+    found[first_of[alone[::-1]]] = alone[::-1]
+    joined = _complete_by_union(window, start, size, needed)
+    heads = np.flatnonzero(first_of == np.arange(count))
+    found[heads] = np.minimum(found[heads], joined[heads])
+    return found[first_of]
+
+
+def _complete_by_union(window: Ints, start: Ints, size: Ints, needed: Ints) -> Ints:
+    """At each window's first row the position of the row with which the union suffices, else the number of rows.
+
+    The union only grows, so the row is found by halving: each round computes the union of a prefix of every window.
+    """
+    count = len(window)
+    found = np.full(count, count, np.int64)
+    rows = np.flatnonzero((start >= 0) & _may_complete(window, start, size, needed))
+    if not len(rows):
+        return found
+    dense = np.unique(window[rows], return_inverse=True)[1].astype(np.int64)
+    heads, lengths = np.unique(dense, return_index=True, return_counts=True)[1:]
+    rank = np.arange(len(rows)) - np.repeat(heads, lengths)
+    order = np.lexsort((start[rows], dense))
+    sorted_rows = _Sorted(dense[order], start[rows][order], size[rows][order], rank[order])
+    target = needed[rows][heads]
+    low, high = np.zeros(len(heads), np.int64), lengths.astype(np.int64)
+    while (open_ := low < high).any():
+        middle = (low + high) // 2
+        enough = sorted_rows.union_of(middle) >= target
+        high = np.where(open_ & enough, middle, high)
+        low = np.where(open_ & ~enough, middle + 1, low)
+    complete = np.flatnonzero(low < lengths)
+    first_of = np.searchsorted(window, window[rows[heads]], side="left")
+    found[first_of[complete]] = rows[heads[complete] + low[complete]]
+    return found
+
+
+def _may_complete(window: Ints, start: Ints, size: Ints, needed: Ints) -> Flags:
+    """False where even the sum of a window's parts stays below what is needed."""
+    sums = np.bincount(window, weights=np.where(start >= 0, size, 0).astype(np.float64))
+    return np.asarray(sums[window] >= needed)
+
+
+class _Sorted:
+    """Rows by window and start, with their rank in time."""
+
+    def __init__(self, window: Ints, start: Ints, size: Ints, rank: Ints) -> None:
+        shift = window * (2 * _FURTHEST + 1)
+        self._window, self._rank = window, rank
+        self._start, self._end = start + shift, start + size + shift
+
+    def union_of(self, until: Ints) -> Ints:
+        """Per window the distinct bytes of its rows whose rank is at most `until`."""
+        chosen = self._rank <= until[self._window]
+        window, start, end = self._window[chosen], self._start[chosen], self._end[chosen]
+        reached = np.maximum.accumulate(end)
+        before = np.concatenate(([np.iinfo(np.int64).min], reached[:-1]))
+        new = np.maximum(end - np.maximum(start, before), 0)
+        return np.bincount(window, weights=new.astype(np.float64), minlength=len(until)).astype(np.int64)

@@ -1,0 +1,158 @@
+"""Requests in the landing zone: Parquet by account, source and UTC day, written beside and renamed into place.
+
+landing/requests/<account>/<source>/<day>/<batch>-<part>.parquet. Only files that a batch row names are read, so what a
+crash left behind is never counted, and the next try of the same content writes the same names again.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from castline.base.errors import Terminal
+from castline.model.lineage import Batch
+
+LANDED_SCHEMA: Final = pl.Schema(
+    {
+        "line_number": pl.UInt32(),
+        "time": pl.Datetime("us", "UTC"),
+        "listener_key": pl.Binary(),
+        "ip": pl.String(),
+        "country": pl.String(),
+        "asn": pl.UInt32(),
+        "user_agent": pl.String(),
+        "method": pl.String(),
+        "status": pl.UInt16(),
+        "range": pl.String(),
+        "bytes_sent": pl.Int64(),
+        "host": pl.String(),
+        "path": pl.String(),
+        "referer": pl.String(),
+    }
+)
+
+
+class LandingFileMissing(Terminal):
+    """The landed requests {path} of batch {batch_id} are not there."""
+
+    fix = "Restore the landing folder from its backup, or import the log again into a fresh account."
+
+
+@dataclass(frozen=True, slots=True)
+class LandedPart:
+    """One Parquet file of a batch: its requests of one UTC day, in order of time and line."""
+
+    day_on: date
+    part: int
+    row_count: int
+
+    def name(self, batch_id: UUID) -> str:
+        """The file's name below the account's folder of the source."""
+        return f"{self.day_on}/{batch_id}-{self.part:05d}.parquet"
+
+
+class Landing:
+    """The parts of one batch under way, in a folder of their own until `publish` moves them to their places."""
+
+    def __init__(self, landing_dir: Path, owner_id: UUID, source: str) -> None:
+        self._root = _folder(landing_dir, owner_id, source)
+        self._root.mkdir(parents=True, exist_ok=True)
+        self._draft = Path(mkdtemp(prefix=".draft-", dir=self._root))
+        self.parts: list[LandedPart] = []
+
+    def add(self, requests: pl.DataFrame) -> None:
+        """The requests lie in the draft folder, one file per UTC day."""
+        daily = requests.with_columns(day_on=pl.col("time").dt.date()).partition_by(
+            "day_on", as_dict=True, include_key=False
+        )
+        for (day,), rows in daily.items():
+            if not isinstance(day, date):
+                raise TypeError(day)
+            part = LandedPart(day, len(self.parts), rows.height)
+            rows.sort("time", "line_number").write_parquet(
+                self._draft / f"{part.part:05d}", compression="zstd", compression_level=1
+            )
+            self.parts.append(part)
+
+    def publish(self, batch_id: UUID) -> None:
+        """Every part is in its place, whole and on the disk; the caller's commit makes them count."""
+        folders = set()
+        for part in self.parts:
+            target = self._root / part.name(batch_id)
+            target.parent.mkdir(exist_ok=True)
+            draft = self._draft / f"{part.part:05d}"
+            _sync(draft)
+            draft.replace(target)
+            folders.add(target.parent)
+        for folder in (*sorted(folders), self._root):
+            _sync(folder)
+
+    def close(self) -> None:
+        """What was not published is gone."""
+        shutil.rmtree(self._draft, ignore_errors=True)
+
+
+@contextmanager
+def open_landing(landing_dir: Path, owner_id: UUID, source: str) -> Iterator[Landing]:
+    """A landing that leaves nothing behind but what it published."""
+    landing = Landing(landing_dir, owner_id, source)
+    try:
+        yield landing
+    finally:
+        landing.close()
+
+
+def encode_parts(parts: Iterable[LandedPart]) -> list[list[object]]:
+    """The parts as JSON values, for the batch's metadata."""
+    return [[str(part.day_on), part.part, part.row_count] for part in parts]
+
+
+def decode_parts(batch: Batch) -> list[LandedPart]:
+    """The parts that `encode_parts` put into the batch's metadata."""
+    return [LandedPart(date.fromisoformat(day), part, rows) for day, part, rows in batch.metadata.get("parts", [])]
+
+
+def load_requests(
+    landing_dir: Path, owner_id: UUID, source: str, batches: Sequence[Batch], days: Iterable[date]
+) -> pl.DataFrame:
+    """The requests of the days, of LANDED_SCHEMA with the number of their batch in `batches` in front.
+
+    Ordered by batch and part, not by time. Raises LandingFileMissing.
+    """
+    wanted = set(days)
+    root = _folder(landing_dir, owner_id, source)
+    frames = [pl.DataFrame(schema={"batch": pl.UInt32(), **LANDED_SCHEMA})]
+    for number, batch in enumerate(batches):
+        for part in decode_parts(batch):
+            if part.day_on in wanted:
+                path = root / part.name(batch.batch_id)
+                if not path.is_file():
+                    raise LandingFileMissing(path=path, batch_id=batch.batch_id)
+                frame = pl.read_parquet(path, hive_partitioning=False)
+                frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
+    return pl.concat(frames)
+
+
+def landing_place(owner_id: UUID, source: str) -> str:
+    """The account's folder of the source, below the landing folder."""
+    return f"requests/{owner_id}/{source}"
+
+
+def _folder(landing_dir: Path, owner_id: UUID, source: str) -> Path:
+    return landing_dir / landing_place(owner_id, source)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
