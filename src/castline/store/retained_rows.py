@@ -12,7 +12,7 @@ from castline.base.period import start_of_day
 from castline.catalogue.tables import Table, find_table, load_tables, tenant_parent
 from castline.store.timeseries import Partition, drop_partition, iter_series, list_partitions, partition_of
 
-_BATCH_ROWS: Final = 10_000
+BATCH_ROWS: Final = 10_000
 _ADVISORY_LOCK: Final = 0x6361_7374_7265_7461  # "castreta"
 _LOCK_TIMEOUT: Final = "5s"
 Gone = dict[UUID, int]
@@ -93,7 +93,7 @@ def delete_batch(connection: Connection, table: Table, at: datetime) -> tuple[in
             "select gone.ctid::text, {owner}, {file} from {table} as gone {joins}"
             " where {by} < %s and {free} limit %s for update of gone skip locked"
         ).format(**names),
-        (compute_cutoff(table, at), _BATCH_ROWS),
+        (compute_cutoff(table, at), BATCH_ROWS),
     ).fetchall()
     rows = [row[0] for row in found]
     for child, column in _children(table, with_parent=True):

@@ -22,6 +22,7 @@ from castline.catalogue.tables import Table, parents_first
 from castline.store.landed_files import iter_landed_files, remove_file
 from castline.store.pool import Store
 from castline.store.retained_rows import (
+    BATCH_ROWS,
     Gone,
     compute_cutoff,
     count_expired,
@@ -99,7 +100,7 @@ def _delete_rows(store: Store, at: datetime) -> Iterator[Expired]:
                     _remove_report(store, file)
                 _record(connection, table.name, "rows", gone)
             row_count += more
-            if not more:
+            if more < BATCH_ROWS:
                 break
         if row_count:
             yield Expired(table.name, "rows", row_count, None, compute_cutoff(table, at))
