@@ -5,7 +5,7 @@ The prefixes are a table of their own, `tracking_prefixes.txt`. Method: docs/met
 
 import re
 from collections.abc import Iterator
-from functools import cache, lru_cache
+from functools import cache
 from importlib.resources import files
 from typing import Final
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
@@ -38,7 +38,6 @@ def strip_prefixes(url: str) -> str:
     return current
 
 
-@lru_cache(maxsize=65_536)
 def url_key(url: str) -> str:
     """Host and path that identify a media file, whatever its scheme, prefixes, `www.`, query or escapes."""
     parts = _split(strip_prefixes(url))
@@ -48,7 +47,6 @@ def url_key(url: str) -> str:
     return f"{host}{_normal_path(path)}"
 
 
-@lru_cache(maxsize=65_536)
 def path_key(url: str) -> str:
     """The path of `url_key` alone, for logs of a server that may answer under several names."""
     parts = _split(strip_prefixes(url))

@@ -197,10 +197,7 @@ codecs.register_error("castline-cp1252", _byte_as_cp1252)
 
 def _cleaned(data: bytes, problems: tuple[FeedProblem, ...]) -> FeedText:
     """Without declaration and document type; each is replaced by the line ends that it held."""
-    body = data.removeprefix(codecs.BOM_UTF8)
-    if found := _DECLARATION.match(body):
-        body = b"\n" * found[0].count(b"\n") + body[found.end() :]
-    body, declares = _without_doctype(body)
+    body, declares = _without_doctype(without_declaration(data.removeprefix(codecs.BOM_UTF8)))
     if declares:
         detail = "the document type declares entities; none is expanded and nothing is fetched"
         problems += (FeedProblem("declarations_ignored", detail, 1 + data.count(b"\n", 0, data.find(b"<!DOCTYPE"))),)
@@ -209,6 +206,12 @@ def _cleaned(data: bytes, problems: tuple[FeedProblem, ...]) -> FeedText:
 
 _DOCTYPE: Final = b"<!doctype"
 _SUBSET_PART: Final = re.compile(rb"\"[^\"]*(?:\"|\Z)|'[^']*(?:'|\Z)|<!--.*?(?:-->|\Z)|\[|\]|>", re.DOTALL)
+
+
+def without_declaration(data: bytes) -> bytes:
+    """The document with the line ends of its XML declaration instead of the declaration."""
+    found = _DECLARATION.match(data)
+    return b"\n" * found[0].count(b"\n") + data[found.end() :] if found else data
 
 
 def _without_doctype(data: bytes) -> tuple[bytes, bool]:

@@ -59,7 +59,7 @@ _SLASHED: Final = re.compile(
 _EPOCH: Final = re.compile(r"(?P<seconds>\d{9,10})(?:\d{3})?")
 _OFFSET: Final = re.compile(r"(?:gmt|utc|ut)?\s*([+-])\s*(\d{1,2}):?(\d{2})?", re.IGNORECASE)
 
-_LONGEST: Final = 100  # no date is longer; keeps the patterns from being fed with pages
+_LONGEST: Final = 160  # no date is longer, however it is spaced; keeps the patterns from being fed with pages
 _MIDNIGHT: Final = 24
 _LEAP: Final = 60
 _FIRST_YEAR: Final = 1900
@@ -70,17 +70,19 @@ _NOON: Final = 12
 _MAX_OFFSET: Final = 14 * 60 + 59
 
 
-@lru_cache(maxsize=4096)
 def try_parse_date(text: str) -> datetime | None:
     """The moment in UTC, to the second; None when no rule can read it without guessing.
 
     A missing time is midnight and a missing or unknown zone is UTC, as feed readers do; a wrong weekday is ignored.
     """
+    return _parsed(text) if len(text) <= _LONGEST else None
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> datetime | None:
     if found := _USUAL.fullmatch(text):
         return _usual(*found.groups())
-    words = " ".join(text[: _LONGEST + 1].split())
-    if not words or len(words) > _LONGEST:
-        return None
+    words = " ".join(text.split())
     for pattern in (_RFC822, _ISO, _AMERICAN, _ASCTIME):
         if found := pattern.fullmatch(words):
             return _moment(found.groupdict())

@@ -1,7 +1,6 @@
 """One RSS item or Atom entry as an episode, or the problem that says why it is none."""
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -84,7 +83,6 @@ class ItemContext:
     base: str
     names: Names = field(default_factory=Names)
     problems: list[FeedProblem] = field(default_factory=list)
-    repair: Callable[[str], str] | None = None
 
 
 @dataclass(slots=True)
@@ -119,7 +117,6 @@ def sort_item(element: Element, context: ItemContext) -> RawItem:
     """The item's children by name; unknown ones are kept as parts."""
     raw = RawItem(element, context)
     texts, texts_by_tag, parts_by_tag = raw.texts, context.names.texts, context.names.parts
-    repair = context.repair
     for child in element:
         tag = child.tag
         name = texts_by_tag.get(tag)
@@ -137,7 +134,7 @@ def sort_item(element: Element, context: ItemContext) -> RawItem:
             if len(child):
                 text = inner_markup(child) if name in _MARKUP else text_of(child)
             if text and (text := text.strip()):
-                texts[name] = repair(text) if repair else text
+                texts[name] = text
     return raw
 
 

@@ -39,11 +39,14 @@ def feed_start(data: bytes) -> int:
     return found.start() if found and data[: found.start()].strip() else 0
 
 
-def check_kind(data: bytes, source: str) -> None:
-    """Raises NotAFeed, saying what it looks like, unless the document's first element can be a feed's."""
+def check_kind(data: bytes, source: str, raw: bytes) -> None:
+    """Raises NotAFeed, saying what it looks like, unless the document's first element can be a feed's.
+
+    `raw` are the bytes before they were taken for text.
+    """
     root = _root(data)
     if root not in _FEED_ROOTS:
-        raise NotAFeed(source=source, detail=f"it is {_looks_like(data, root)}")
+        raise NotAFeed(source=source, detail=f"it is {_looks_like(data, root, raw)}")
 
 
 def _root(data: bytes) -> str | None:
@@ -55,7 +58,7 @@ def _root(data: bytes) -> str | None:
     return found[1].decode("ascii", "replace").rpartition(":")[2].lower() if found else None
 
 
-def _looks_like(data: bytes, root: str | None) -> str:
+def _looks_like(data: bytes, root: str | None, raw: bytes) -> str:
     start = data[:512].lstrip()
     if root in _PAGES or b"<!doctype html" in start.lower():
         return "an HTML page"
@@ -63,8 +66,8 @@ def _looks_like(data: bytes, root: str | None) -> str:
         return _KNOWN.get(root, f"an XML document <{root}>")
     if not data.strip(b" \t\r\n\0"):
         return "empty"
-    kind = next((name for magic, name in _MAGIC if data.startswith(magic)), None)
+    kind = next((name for magic, name in _MAGIC if raw.startswith(magic)), None)
     if kind:
         return kind
-    strange = sum(byte not in _PRINTABLE for byte in data[:512])
-    return "binary data" if strange * 20 > len(data[:512]) else "text without any markup"
+    strange = sum(byte not in _PRINTABLE for byte in raw[:512])
+    return "binary data" if strange * 20 > len(raw[:512]) else "text without any markup"

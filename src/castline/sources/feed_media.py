@@ -43,7 +43,7 @@ def find_media(parts: Parts, alternates: tuple[FeedEnclosure, ...]) -> tuple[Med
 
 def _enclosures(parts: Parts) -> Iterator[Media]:
     for tag in parts.get("enclosure", ()):
-        if url := attribute(tag, "url") or attribute(tag, "href") or text_of(tag):
+        if url := attribute(tag, "url") or attribute(tag, "href") or attribute(tag, "URL") or text_of(tag):
             yield Media((url,), _kind(tag), whole_attribute(tag, "length") or None)
     for tag in parts.get("link", ()):
         if tag.get("rel") == "enclosure" and (href := attribute(tag, "href")):

@@ -22,15 +22,15 @@ _XML_NAMES: Final = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
 _EVERY: Final = 0xFFFF
 _ITEM_START: Final = re.compile(rb"<(?:\w+:)?(item|entry)[\s>]", re.IGNORECASE)
 _ITEM_END: Final = re.compile(rb"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
-_ROOT_END: Final = re.compile(
-    rb"</(?:rss|feed|channel|rdf|(?:\w+:)rdf)\s*>\s*(?:<!--.*?-->\s*)*\Z", re.IGNORECASE | re.DOTALL
-)
+_ROOT_END: Final = re.compile(rb"</(?:rss|feed|rdf|(?:\w+:)rdf)\s*>\s*(?:<!--.*?-->\s*)*\Z", re.IGNORECASE | re.DOTALL)
 _GUID: Final = re.compile(rb"</(?:\w+:)?(?:guid|id)\s*>", re.IGNORECASE)
 _MEDIA: Final = re.compile(rb"<(?:\w+:)?enclosure\b[^<]*>|<(?:\w+:)?link\b[^<]*rel=.enclosure[^<]*>", re.IGNORECASE)
 _TITLE: Final = re.compile(rb"<title[^>]*>(?:<!\[CDATA\[)?(.{0,200}?)(?:\]\]>)?</title>", re.IGNORECASE | re.DOTALL)
 _TAIL: Final = 4 * 1024 * 1024
 
 # What windows-1252 has where Unicode has control characters (HTML Standard, numeric character reference end state).
+_CONTROL_REFERENCE: Final = re.compile(rb"&#(?:1[2-5]\d|[xX][89][0-9a-fA-F]);")
+_CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
 _CONTROLS: Final = {code: html.unescape(f"&#{code};") for code in range(0x80, 0xA0)}
 
 
@@ -55,9 +55,17 @@ class Repaired:
     cut_title: str | None = None
 
 
-def fix_controls(text: str) -> str:
-    """The text with C1 control characters read as the windows-1252 characters that were meant."""
-    return text.translate(_CONTROLS) if not text.isascii() else text
+def fix_controls(data: bytes) -> bytes:
+    """The document with C1 control characters as the windows-1252 characters that were meant: `&#146;` is a quote."""
+    found: set[bytes] = set()
+    if b"&#" in data:
+        found |= {match[0] for match in _CONTROL_REFERENCE.finditer(data)}
+    if b"\xc2" in data:
+        found |= {match[0] for match in _CONTROL.finditer(data)}
+    for wrong in found:
+        text = html.unescape(wrong.decode())
+        data = data.replace(wrong, _CONTROLS.get(ord(text), text).encode())
+    return data
 
 
 def repair(data: bytes, budget: Budget) -> Repaired:
@@ -91,14 +99,17 @@ def _escape_markup(data: bytes, budget: Budget) -> bytes:
     parts: list[bytes] = []
     position = opened = 0
     name = b""
-    holds_cdata = False
+    holds_cdata = is_in_item = False
     for number, found in enumerate(_LEAF_TAG.finditer(data)):
         if number & _EVERY == _EVERY:
             budget.check()
         if found[2] is None:
             holds_cdata = holds_cdata or found[0].startswith(b"<![CDATA[")
         elif found[2].lower() in _ITEMS:
-            name = b""
+            if is_in_item and not found[1]:  # the end of the item before was forgotten
+                parts += (data[position : found.start()], b"</" + found[2] + b">")
+                position = found.start()
+            name, is_in_item = b"", not found[1]
         elif not found[1]:
             if not name or found[2].lower() == name:  # an element that was never closed ends where it starts again
                 name, opened, holds_cdata = found[2].lower(), found.end(), False
@@ -117,7 +128,11 @@ def _reference(name: bytes | None) -> bytes:
     text = f"{name.decode('ascii')};"
     if text.startswith("#"):
         character = html.unescape(f"&{text}")
-        return html.escape(character).encode("utf-8", "replace") if character.isprintable() else b" "
+        return (
+            html.escape(character).encode("utf-8", "replace")
+            if character.isprintable() and character != "\ufffd"
+            else b" "
+        )
     character = html5.get(text, "")
     return html.escape(character).encode() if character else b"&amp;" + text.encode()
 
@@ -132,7 +147,7 @@ def _trim(data: bytes) -> Repaired:
     floor = ends[-1] if ends else floor
     opened = _ITEM_START.search(data, floor)
     if opened is None:
-        return Repaired(data, truncated=True, item_count=starts)
+        return Repaired(data[:floor] + _complete(data[floor:]), truncated=True, item_count=starts)
     tail = _complete(data[opened.start() :])
     if _GUID.search(tail) and _MEDIA.search(tail):
         return Repaired(data[: opened.start()] + tail, truncated=True, item_count=starts)

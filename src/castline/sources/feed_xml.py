@@ -4,8 +4,9 @@ The tree never holds more than the region since the last finished item, so memor
 the feed. Processor time is bounded by a Budget that is asked after each piece.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, cast
 
 from lxml import etree
 
@@ -103,12 +104,37 @@ class Reading:
         return Feed(self.source, show, tuple(self.episodes), found, self.item_count)
 
 
+class BrokenXml(Exception):
+    """Strict reading stopped; `line` is where the document first breaks the rules, None where libxml2 does not say."""
+
+    def __init__(self, line: int | None, message: str) -> None:
+        self.line = line
+        super().__init__(message)
+
+
 def scan(data: bytes, reading: Reading, budget: Budget, *, recover: bool = False) -> None:
-    """`reading` holds all that `data` says. Raises etree.XMLSyntaxError where it breaks, unless `recover`.
+    """`reading` holds all that `data` says. Raises BrokenXml where it breaks; with `recover` only if nothing is left.
 
     Raises FeedTooHeavy at any limit and NotAFeed when the root element is of another kind of document.
     """
-    parser = etree.XMLPullParser(
+    parser = _make_parser(recover=recover)
+    try:
+        root = _feed_all(parser, data, reading, budget)
+    except etree.XMLSyntaxError as error:
+        # Not the error's own log: it is the thread's, and may tell of another document.
+        log = cast("Iterable[etree._LogEntry]", parser.feed_error_log)  # noqa: SLF001  # no public name
+        first = next(((entry.line, entry.message) for entry in log if entry.line), (error.lineno or None, error.msg))
+        raise BrokenXml(first[0], str(first[1])) from None
+    if root is None:  # recovery found nothing at all
+        return
+    if short_name(root) not in ROOTS:
+        raise NotAFeed(source=reading.source, detail=f"it is an XML document <{short_name(root)}>")
+    reading.take_rest(root)
+
+
+def _make_parser(*, recover: bool) -> etree.XMLPullParser:
+    """A parser that fetches and expands nothing and keeps libxml2's own limits on depth, names and texts."""
+    return etree.XMLPullParser(
         events=("end",),
         tag=_ITEM_TAGS,
         recover=recover,
@@ -120,6 +146,10 @@ def scan(data: bytes, reading: Reading, budget: Budget, *, recover: bool = False
         huge_tree=False,
         encoding="utf-8",
     )
+
+
+def _feed_all(parser: etree.XMLPullParser, data: bytes, reading: Reading, budget: Budget) -> Element | None:
+    """The root, after every item went to `reading`."""
     region = 0
     for start in range(0, len(data), _PIECE):
         parser.feed(data[start : start + _PIECE])
@@ -128,15 +158,11 @@ def scan(data: bytes, reading: Reading, budget: Budget, *, recover: bool = False
         if region > MAX_REGION:
             raise FeedTooHeavy(source=reading.source, detail=f"it has {MAX_REGION:,} bytes without a finished item")
         budget.check()
-        if recover and len(parser.feed_error_log) > MAX_ERRORS:
-            raise FeedTooHeavy(
-                source=reading.source, detail=f"it breaks the rules of XML more than {MAX_ERRORS:,} times"
-            )
-    root = parser.close()
+        if len(parser.feed_error_log) > MAX_ERRORS:
+            raise FeedTooHeavy(source=reading.source, detail=f"it breaks the rules of XML over {MAX_ERRORS:,} times")
+    root: Element | None = parser.close()
     _take_items(parser, reading)
-    if short_name(root) not in ROOTS:
-        raise NotAFeed(source=reading.source, detail=f"it is an XML document <{short_name(root)}>")
-    reading.take_rest(root)
+    return root
 
 
 def _take_items(parser: etree.XMLPullParser, reading: Reading) -> int:

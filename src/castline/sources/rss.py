@@ -4,27 +4,22 @@ Strict lxml first; where the document breaks the rules, its text is repaired and
 nothing, feedparser as last resort in a process of its own under a time limit. Method: docs/method/feed-identity.md
 """
 
-import re
 from typing import Final
-
-from lxml import etree
 
 from castline.model.feed import Feed, FeedProblem
 from castline.sources.feed_budget import Budget
-from castline.sources.feed_bytes import to_text, unpack
+from castline.sources.feed_bytes import to_text, unpack, without_declaration
 from castline.sources.feed_errors import FeedTooHeavy, NotAFeed
 from castline.sources.feed_fallback import try_last_resort
 from castline.sources.feed_item import ItemContext
 from castline.sources.feed_kind import check_kind, feed_start
 from castline.sources.feed_repair import Repaired, fix_controls, repair
-from castline.sources.feed_xml import Reading, scan
+from castline.sources.feed_xml import BrokenXml, Reading, scan
 from castline.sources.jsonfeed import parse_json_feed
 
-_CONTROL_REFERENCE: Final = re.compile(rb"&#(?:1[2-5]\d|[xX][89][0-9a-fA-F]);")
-_CONTROL: Final = re.compile(rb"\xc2[\x80-\x9f]")
 _EARLY: Final = 0.5  # seconds after which the last resort, which may take another one, comes too late
-# libxml2's refusals that are no syntax errors: nesting, and names or texts of ten million bytes
-_LIMITS: Final = ("huge", "depth", "too long", "too deep", "memory", "amplification", "limit")
+# How libxml2 names its limits, of which only the depth of 256 elements can be reached here
+_LIMITS: Final = ("Excessive depth", "XML_PARSE_HUGE")
 
 
 def parse_feed(data: bytes, *, source: str, content_type: str | None = None) -> Feed:
@@ -38,46 +33,50 @@ def parse_feed(data: bytes, *, source: str, content_type: str | None = None) -> 
     problems = (*unpacking, *text.problems)
     if text.data.lstrip()[:1] in {b"{", b"["}:
         return parse_json_feed(text.data, budget=budget, problems=problems)
-    start = feed_start(text.data)
-    if start:
-        line = text.data.count(b"\n", 0, start) + 1
-        problems += (FeedProblem("not_well_formed", "text stands before the document begins", line),)
-    document = b"\n" * text.data.count(b"\n", 0, start) + text.data[start:].lstrip(b" \t") if start else text.data
-    check_kind(document, source)
-    return _read(document, budget, problems)
+    document, skipped = _from_start(text.data)
+    check_kind(document, source, plain)
+    return _read(fix_controls(document), budget, (*problems, *skipped))
+
+
+def _from_start(data: bytes) -> tuple[bytes, tuple[FeedProblem, ...]]:
+    """The document without what a broken site wrote before it, and the problem that this is; lines stay."""
+    start = feed_start(data)
+    if not start:
+        return data, ()
+    line = data.count(b"\n", 0, start) + 1
+    problem = FeedProblem("not_well_formed", "text stands before the document begins", line)
+    return b"\n" * (line - 1) + without_declaration(data[start:]), (problem,)
 
 
 def _read(document: bytes, budget: Budget, problems: tuple[FeedProblem, ...]) -> Feed:
-    reading = _reading(document, budget)
+    reading = _reading(budget)
     try:
         scan(document, reading, budget)
-    except etree.XMLSyntaxError as error:
+    except BrokenXml as error:
         _check_limit(error, budget.source)
         return _recover(document, budget, problems, error)
     return reading.finish(problems)
 
 
-def _reading(document: bytes, budget: Budget) -> Reading:
-    references = b"&#" in document and _CONTROL_REFERENCE.search(document)
-    fixing = fix_controls if references or (b"\xc2" in document and _CONTROL.search(document)) else None
-    return Reading(budget.source, ItemContext(budget.source, repair=fixing))
+def _reading(budget: Budget) -> Reading:
+    return Reading(budget.source, ItemContext(budget.source))
 
 
-def _recover(document: bytes, budget: Budget, problems: tuple[FeedProblem, ...], error: etree.XMLSyntaxError) -> Feed:
+def _recover(document: bytes, budget: Budget, problems: tuple[FeedProblem, ...], error: BrokenXml) -> Feed:
     """The feed from its repaired text, or by the last resort where recovery finds less than the text holds."""
     fixed = repair(document, budget)
     problems += (_broken(error, fixed),)
-    reading = _reading(fixed.data, budget)
+    reading = _reading(budget)
     try:
         scan(fixed.data, reading, budget, recover=True)
-    except etree.XMLSyntaxError as second:
+    except BrokenXml as second:
         _check_limit(second, budget.source)
-        reading = _reading(fixed.data, budget)
+        reading = _reading(budget)
     if reading.episodes or (reading.item_count == fixed.item_count and reading.part_count):
         return _accounted(reading, fixed).finish(problems)
     feed = try_last_resort(document, source=budget.source, problems=problems) if budget.used_seconds < _EARLY else None
     if feed is None and not reading.part_count:
-        raise NotAFeed(source=budget.source, detail=f"its XML breaks in line {error.lineno}: {error.msg}")
+        raise NotAFeed(source=budget.source, detail=f"its XML breaks in line {error.line}: {error}")
     return feed or _accounted(reading, fixed).finish(problems)
 
 
@@ -90,12 +89,11 @@ def _accounted(reading: Reading, fixed: Repaired) -> Reading:
     return reading
 
 
-def _broken(error: etree.XMLSyntaxError, fixed: Repaired) -> FeedProblem:
+def _broken(error: BrokenXml, fixed: Repaired) -> FeedProblem:
     code: Final = "truncated" if fixed.truncated else "not_well_formed"
-    return FeedProblem(code, f"line {error.lineno}: {error.msg}", error.lineno)
+    return FeedProblem(code, f"line {error.line}: {error}" if error.line else str(error), error.line)
 
 
-def _check_limit(error: etree.XMLSyntaxError, source: str) -> None:
-    message = str(error.msg).lower()
-    if any(word in message for word in _LIMITS):
-        raise FeedTooHeavy(source=source, detail=f"line {error.lineno}: {error.msg}") from None
+def _check_limit(error: BrokenXml, source: str) -> None:
+    if any(words in str(error) for words in _LIMITS):
+        raise FeedTooHeavy(source=source, detail=f"line {error.line}: {error}") from None
