@@ -174,16 +174,15 @@ class ReportFigures:
         check_aware(self.as_of, field="as_of")
 
     @property
-    def delivered(self) -> int:
-        """Downloads over every placement within the flight."""
-        return sum(placement.delivered for placement in self.placements)
+    def contracted(self) -> int | None:
+        """Contracted downloads over the placements that have a contract, None if none has."""
+        counts = [item.contracted for item in self.placements if item.contracted is not None]
+        return sum(counts) if counts else None
 
     @property
-    def contracted(self) -> int | None:
-        """Contracted downloads over every placement, None where a placement has none."""
-        counts = [placement.contracted for placement in self.placements]
-        known = [count for count in counts if count is not None]
-        return sum(known) if known and len(known) == len(counts) else None
+    def delivered_contracted(self) -> int:
+        """Downloads of the placements that have a contract: an episode with two of them delivers both."""
+        return sum(item.delivered for item in self.placements if item.contracted is not None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ def compute_daily(listening: Listening, episode_ids: Sequence[UUID]) -> tuple[Da
     return tuple(DayDownloads(day, sum(counts.get(day, 0) for counts in days)) for day in listening.flight.iter_days())
 
 
-def deliver_placement(listening: Listening, episode: Episode, placement: Placement | None) -> PlacementDelivery:
+def deliver_placement(
+    listening: Listening, episode: Episode, placement: Placement | None, spend: Decimal | None
+) -> PlacementDelivery:
     """What a placement delivered; without one, the same of an episode that runs in the campaign."""
     aired_at = (placement.air_date if placement else None) or episode.publish_date
     air_on = aired_at.astimezone(UTC).date()
@@ -58,7 +60,7 @@ def deliver_placement(listening: Listening, episode: Episode, placement: Placeme
         delivered_days_7=_first_days(listening, counts, air_on, 7),
         delivered_days_30=_first_days(listening, counts, air_on, 30),
         delivered_days_60=_first_days(listening, counts, air_on, LONGEST_DAYS),
-        spend=_spend(placement, aired_at, listening.as_of),
+        spend=spend,
     )
 
 
@@ -76,7 +78,7 @@ def _first_days(listening: Listening, counts: Mapping[date, int], air_on: date, 
     return sum(counts.get(air_on + timedelta(days=day), 0) for day in range(days))
 
 
-def _spend(placement: Placement | None, aired_at: datetime, as_of: datetime) -> Decimal | None:
-    if placement is None or placement.cost is None:
-        return None
-    return placement.cost if aired_at <= as_of else Decimal(0)
+def count_in_flight(listening: Listening, episode_id: UUID) -> int:
+    """Downloads of the episode on the flight's days."""
+    counts = listening.episode_days.get(episode_id, {})
+    return sum(counts.get(day, 0) for day in listening.flight.iter_days())

@@ -97,16 +97,16 @@ def _share(part: int, whole: int) -> Decimal:
 
 def _measured(count: int, figures: ReportFigures) -> Value:
     """The count, unless nothing was measured at all: then it is unknown and not zero."""
-    return count if figures.counting or figures.delivered else _NOT_MEASURED
+    return count if figures.counting or figures.roi.impressions else _NOT_MEASURED
 
 
 def _delivery_rate(figures: ReportFigures) -> Value:
-    delivered = _measured(figures.delivered, figures)
+    delivered = _measured(figures.delivered_contracted, figures)
     if figures.contracted is None or isinstance(delivered, Missing):
         return _NO_CONTRACT if figures.contracted is None else delivered
     if not figures.contracted:
         return Missing("nothing was contracted")
-    return _share(figures.delivered, figures.contracted)
+    return _share(figures.delivered_contracted, figures.contracted)
 
 
 def _over_delivery(placement: PlacementDelivery, figures: ReportFigures) -> Value:
@@ -124,7 +124,11 @@ def _summary(figures: ReportFigures) -> Section:
         "At a glance",
         (
             _figure(
-                "impressions", "Delivered downloads", _measured(figures.delivered, figures), "count", name="delivered"
+                "impressions",
+                "Delivered downloads",
+                _measured(figures.roi.impressions, figures),
+                "count",
+                name="delivered",
             ),
             _figure("contracted", "Contracted downloads", _known(contracted, _NO_CONTRACT.reason), "count"),
             _figure("delivery_rate", "Delivered of contracted", _delivery_rate(figures), "rate"),

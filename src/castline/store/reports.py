@@ -22,13 +22,17 @@ _SQL: Final = load_sql("reports")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a report asks for: a campaign, its episodes and a time. `first_on` and `last_on` are the time's UTC days."""
+    """What a report asks for: a campaign, its episodes, the flight so far with its first and last UTC day.
+
+    Orders count from the flight's start to `orders_end_at`: an order comes later than the ad.
+    """
 
     campaign: Campaign
     episode_ids: tuple[UUID, ...]
     period: Period
     first_on: date
     last_on: date
+    orders_end_at: datetime
 
     @property
     def facts(self) -> dict[str, object]:
@@ -37,9 +41,11 @@ class Scope:
             "tenant": self.campaign.user_id,
             "campaign_id": self.campaign.campaign_id,
             "podcast_id": self.campaign.podcast_id,
+            "sponsor_id": self.campaign.sponsor_id,
             "episode_ids": list(self.episode_ids),
             "start_at": self.period.start_at,
             "end_at": self.period.end_at,
+            "orders_end_at": self.orders_end_at,
             "first_on": self.first_on,
             "last_on": self.last_on,
         }
@@ -64,20 +70,15 @@ def load_audience(connection: Connection, scope: Scope) -> list[AudienceShare]:
     return load_all(connection, AudienceShare, _SQL["load_audience"], scope.facts)
 
 
-def count_sponsor_conversions(connection: Connection, scope: Scope, period: Period) -> ConversionCounts:
-    """The sponsor's orders in the period by where their credit went."""
-    facts = scope.facts | {
-        "sponsor_id": scope.campaign.sponsor_id,
-        "start_at": period.start_at,
-        "end_at": period.end_at,
-    }
-    counted = find_one(connection, ConversionCounts, _SQL["count_sponsor_conversions"], facts)
+def count_sponsor_conversions(connection: Connection, scope: Scope) -> ConversionCounts:
+    """The sponsor's orders by where their credit went."""
+    counted = find_one(connection, ConversionCounts, _SQL["count_sponsor_conversions"], scope.facts)
     return counted or ConversionCounts(0, 0, 0, 0, 0)
 
 
-def count_raw_conversions(connection: Connection, scope: Scope, as_of: datetime) -> list[RawConversions]:
+def count_raw_conversions(connection: Connection, scope: Scope) -> list[RawConversions]:
     """How many records told of the orders that each method has credited to the campaign."""
-    return load_all(connection, RawConversions, _SQL["count_raw_conversions"], scope.facts | {"end_at": as_of})
+    return load_all(connection, RawConversions, _SQL["count_raw_conversions"], scope.facts)
 
 
 def count_rows_used(connection: Connection, scope: Scope) -> list[TableUse]:

@@ -56,7 +56,7 @@ with told as (
     from conversions
     where user_id = :tenant
         and conversion_type <> 'visit'
-        and occurred_at >= :start_at and occurred_at < :end_at
+        and occurred_at >= :start_at and occurred_at < :orders_end_at
 ),
 orders as (
     select order_key, count(*) as told_count, bool_or(is_here) as is_here, bool_or(is_elsewhere) as is_elsewhere
@@ -79,12 +79,20 @@ from my_attribution_events
 where campaign_id = :campaign_id
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
     and conversion_data ->> 'conversion_type' is distinct from 'visit'
-    and timestamp < :end_at
+    and timestamp < :orders_end_at
 group by attribution_method, tier
 order by attribution_method, tier
 
 -- name: count_rows_used
 -- one row per table: rows that the campaign's figures rest on, between the two times
+with used_refunds as (
+    select refunds.refund_id
+    from refunds
+    join conversions using (user_id, order_id)
+    where user_id = :tenant
+        and refunds.occurred_at < :orders_end_at
+        and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+)
 select 'listener_events' as table, count(*) as row_count
 from my_listener_events
 where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
@@ -109,11 +117,20 @@ select 'attribution_events', count(*)
 from my_attribution_events
 where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
     and campaign_id = :campaign_id
+    and timestamp < :orders_end_at
 union all
 select 'conversions', count(*)
 from conversions
 where user_id = :tenant
-    and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+    and occurred_at >= :start_at and occurred_at < :orders_end_at
+    and (
+        sponsor_id = :sponsor_id
+        or conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+    )
+union all
+select 'refunds', count(*)
+from refunds
+where user_id = :tenant and refund_id in (select refund_id from used_refunds)
 order by 1
 
 -- name: load_batches_used
@@ -134,13 +151,18 @@ where user_id = :tenant
             select batch_id
             from conversions
             where user_id = :tenant
-                and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+                and occurred_at >= :start_at and occurred_at < :orders_end_at
+                and (
+                    sponsor_id = :sponsor_id
+                    or conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+                )
         )
         or batch_id in (
             select refunds.batch_id
             from refunds
             join conversions using (user_id, order_id)
             where user_id = :tenant
+                and refunds.occurred_at < :orders_end_at
                 and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
         )
     )

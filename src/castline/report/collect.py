@@ -1,0 +1,199 @@
+"""The figures of a report, read at one moment of the store."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from castline.attribute.window import REACH
+from castline.base.config import Settings
+from castline.base.errors import InvalidInput
+from castline.base.money import minor_unit
+from castline.base.period import Period
+from castline.model.campaign import Campaign, Placement
+from castline.model.figures import PlacementDelivery, ReportFigures, Subject
+from castline.model.roi import RoiFigures
+from castline.model.show import Episode, Podcast
+from castline.model.vocab import AttributionMethod
+from castline.report.delivery import (
+    LONGEST_DAYS,
+    Listening,
+    compute_daily,
+    count_in_flight,
+    deliver_placement,
+    group_by_episode,
+)
+from castline.report.provenance import collect_provenance
+from castline.roi.compute import compute_roi
+from castline.roi.spend import Delivery, accrue_placement, plan_costs
+from castline.store.campaigns import find_sponsor, load_placements
+from castline.store.listening import load_daily, load_waterfall
+from castline.store.pool import Connection, Store
+from castline.store.reports import (
+    Scope,
+    count_raw_conversions,
+    count_sponsor_conversions,
+    find_first_measured,
+    load_audience,
+)
+from castline.store.shows import find_podcast, load_episodes
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """What the campaign is about: its show, its episodes and its placements."""
+
+    campaign: Campaign
+    podcast: Podcast
+    episodes: dict[UUID, Episode]
+    placements: list[Placement]
+
+    @property
+    def episode_ids(self) -> tuple[UUID, ...]:
+        """The episodes that the campaign runs in, oldest first; without any named, every one of the show."""
+        named = {*self.campaign.episode_ids, *(placement.episode_id for placement in self.placements)}
+        chosen = [episode for key, episode in self.episodes.items() if key in named or not named]
+        return tuple(item.episode_id for item in sorted(chosen, key=lambda item: (item.publish_date, item.episode_id)))
+
+
+def collect_figures(store: Store, owner_id: UUID, campaign: Campaign, as_of: datetime) -> ReportFigures:
+    """Everything that the report shows, as the store knew it at one moment.
+
+    Raises InvalidInput if the flight begins after `as_of`.
+    """
+    if as_of <= campaign.start_date:
+        detail = f"{as_of:%Y-%m-%d} is before the flight begins on {campaign.start_date:%Y-%m-%d}"
+        raise InvalidInput(field="as_of", detail=detail)
+    with store.snapshot(owner_id) as connection:
+        return _collect(connection, _load_world(connection, owner_id, campaign), as_of, store.settings)
+
+
+def _collect(connection: Connection, world: _World, as_of: datetime, settings: Settings) -> ReportFigures:
+    campaign, owner_id = world.campaign, world.campaign.user_id
+    flight = Period(campaign.start_date, min(campaign.end_date, as_of))
+    days = list(flight.iter_days())
+    scope = Scope(campaign, world.episode_ids, flight, days[0], days[-1], min(as_of, campaign.end_date + REACH))
+    roi = compute_roi(connection, owner_id, campaign, as_of=as_of)
+    listening = _load_listening(connection, world, flight, as_of)
+    audience = load_audience(connection, scope)
+    kept_count = sum(share.downloads for share in audience if share.dimension == "app")
+    placements = _deliver(world, listening)
+    return ReportFigures(
+        as_of=as_of,
+        subject=_subject(connection, world),
+        daily=compute_daily(listening, world.episode_ids),
+        placements=placements,
+        audience=tuple(audience),
+        audience_base=kept_count,
+        raw_conversions=tuple(count_raw_conversions(connection, scope)),
+        conversions=count_sponsor_conversions(connection, scope),
+        roi=roi,
+        counting=tuple(load_waterfall(connection, owner_id, flight, podcast_ids=[campaign.podcast_id])),
+        provenance=collect_provenance(connection, settings, scope, _notes(roi, campaign, placements, kept_count)),
+    )
+
+
+def _load_world(connection: Connection, owner_id: UUID, campaign: Campaign) -> _World:
+    podcast = find_podcast(connection, owner_id, str(campaign.podcast_id))
+    episodes = {item.episode_id: item for item in load_episodes(connection, owner_id, campaign.podcast_id)}
+    return _World(campaign, podcast, episodes, load_placements(connection, owner_id, campaign.campaign_id))
+
+
+def _load_listening(connection: Connection, world: _World, flight: Period, as_of: datetime) -> Listening:
+    """Downloads by episode and day, from the first air day to the end of the longest count."""
+    owner_id = world.campaign.user_id
+    aired = [placement.air_date for placement in world.placements if placement.air_date is not None]
+    published = [world.episodes[key].publish_date for key in world.episode_ids]
+    first_at = min([flight.start_at, *aired, *published])
+    last_at = max([flight.end_at, *aired, *published]) + timedelta(days=LONGEST_DAYS)
+    period = Period(first_at, min(last_at, max(as_of, flight.end_at)))
+    rows = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=[world.podcast.podcast_id])
+    return Listening(
+        show=world.podcast.title,
+        episode_days=group_by_episode(rows),
+        flight=flight,
+        as_of=as_of,
+        measured_from=find_first_measured(connection, owner_id),
+    )
+
+
+def _deliver(world: _World, listening: Listening) -> tuple[PlacementDelivery, ...]:
+    """One row per placement, and one per other episode that the campaign runs in, in the order of their air days.
+
+    Where it runs in the whole show, only episodes that somebody fetched during the flight have a row.
+    """
+    spends = _accrue(world, listening)
+    rows = [
+        deliver_placement(listening, world.episodes[item.episode_id], item, spends[item.placement_id])
+        for item in world.placements
+    ]
+    placed = {placement.episode_id for placement in world.placements}
+    named = set(world.campaign.episode_ids)
+    rows += [
+        deliver_placement(listening, world.episodes[key], None, None)
+        for key in world.episode_ids
+        if key not in placed and (key in named or count_in_flight(listening, key))
+    ]
+    return tuple(sorted(rows, key=lambda row: (row.air_on, row.episode, row.position or "")))
+
+
+def _accrue(world: _World, listening: Listening) -> dict[UUID, Decimal]:
+    """What each placement has earned of its cost by the moment, to the minor unit."""
+    plans = plan_costs(world.campaign, world.placements)
+    published = {key: episode.publish_date for key, episode in world.episodes.items()}
+    downloads = {key: count_in_flight(listening, key) for key in world.episode_ids}
+    delivery = Delivery(published, downloads)
+    unit = minor_unit(world.campaign.currency)
+    return {
+        item.placement_id: accrue_placement(item, plans[item.placement_id], delivery, listening.as_of).quantize(unit)
+        for item in world.placements
+    }
+
+
+def _subject(connection: Connection, world: _World) -> Subject:
+    campaign = world.campaign
+    return Subject(
+        campaign_id=campaign.campaign_id,
+        campaign=campaign.name,
+        sponsor=find_sponsor(connection, campaign.user_id, str(campaign.sponsor_id)).name,
+        shows=(world.podcast.title,),
+        status=campaign.status,
+        flight=campaign.flight,
+        currency=campaign.currency,
+        fee=campaign.campaign_value,
+        methods=_live_methods(campaign),
+    )
+
+
+def _live_methods(campaign: Campaign) -> tuple[AttributionMethod, ...]:
+    """Every method whose key the campaign has: all are live at once (ruling 6)."""
+    config = campaign.attribution_config
+    keys: dict[AttributionMethod, object] = {
+        "promo_code": config.promo_code,
+        "utm": config.utm_campaign,
+        "pixel": config.pixel_url or config.method == "pixel",
+        "custom": config.custom_tracking_id,
+    }
+    return tuple(method for method, key in keys.items() if key)
+
+
+def _notes(
+    roi: RoiFigures, campaign: Campaign, placements: tuple[PlacementDelivery, ...], kept_count: int
+) -> tuple[str, ...]:
+    """What a reader must know to read the figures rightly."""
+    notes = [
+        "Intervals on ROAS and lift: not measurable yet, for want of a holdout.",
+        "Reach, frequency, demographics, benchmarks and a quote of the ad read: not part of this report yet.",
+    ]
+    if roi.as_of < campaign.end_date:
+        notes.append(f"The flight is not over: it ends on {campaign.end_date.astimezone(UTC):%Y-%m-%d}.")
+    if kept_count < roi.impressions:
+        notes.append(
+            f"Apps, countries and devices rest on {kept_count:,} of {roi.impressions:,} downloads; the rows of the"
+            " others are past their retention."
+        )
+    if sum(placement.delivered for placement in placements) != roi.impressions:
+        notes.append("An episode with several placements delivers each of them, but its downloads are counted once.")
+    if roi.unconverted_count:
+        notes.append(f"{roi.unconverted_count:,} credited orders are left out of revenue: no rate is on record.")
+    return tuple(notes)
