@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from castline.ingest.places import listener_key
@@ -24,6 +25,32 @@ from castline.store.listening import copy_rows
 from castline.store.pool import Store
 from castline.store.shows import create_episode, create_podcast, find_podcast, load_episodes
 from castline.store.timeseries import ensure_partitions
+from make import make_id
+
+MARCH = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def make_campaign(**changes: Any) -> Campaign:
+    """A campaign of 1500 USD that flies the first 30 days of March 2026, without a store."""
+    facts: dict[str, Any] = {
+        "campaign_id": make_id(1),
+        "user_id": make_id(9),
+        "podcast_id": make_id(8),
+        "sponsor_id": make_id(7),
+        "name": "Spring",
+        "status": "completed",
+        "start_date": MARCH,
+        "end_date": MARCH + timedelta(days=30),
+        "campaign_value": Decimal(1500),
+        "currency": "USD",
+        "episode_ids": (),
+        "attribution_config": AttributionConfig(method="pixel"),
+        "notes": None,
+        "created_at": MARCH,
+        "updated_at": MARCH,
+        "metadata": {},
+    }
+    return Campaign(**facts | changes)
 
 
 def make_show(store: Store, owner_id: UUID, *, title: str = "Show", episode_count: int = 3) -> Podcast:

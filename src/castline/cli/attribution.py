@@ -27,6 +27,7 @@ def run(as_json: bool) -> None:
     rows.append({"method": "all", "orders": result.orders})
     show_table(rows, ("method", "orders"))
     say(
-        f"{result.visits:,} visits, {result.attributed_visits:,} of them attributed. Credits: {result.written:,} written,"
-        f" {result.removed:,} removed, {result.unchanged:,} unchanged, {result.frozen:,} frozen."
+        f"{result.visits:,} visits, {result.attributed_visits:,} of them attributed."
+        f" Credits: {result.written:,} written, {result.removed:,} removed, {result.unchanged:,} unchanged,"
+        f" {result.frozen:,} frozen."
     )
