@@ -72,31 +72,38 @@ where event_id = any(:event_ids)
 
 -- name: load_order_credits
 -- one row per credit of each conversion that the campaign has a part in, also the parts of other campaigns
+with mine as materialized (
+    select distinct conversion_id
+    from my_attribution_events
+    where campaign_id = :campaign_id and timestamp < :as_of
+)
 select credited.conversion_id, credited.campaign_id, attribution_method as method, tier, credit, timestamp as occurred_at,
     conversion_type, conversion_value as amount, currency, conversions.sponsor_id, order_id, model_version
-from my_attribution_events as credited
+from mine
+join my_attribution_events as credited using (conversion_id)
 join conversions using (conversion_id)
 where conversions.user_id = :tenant
     and timestamp < :as_of
-    and credited.conversion_id in (
-        select mine.conversion_id
-        from my_attribution_events as mine
-        where mine.campaign_id = :campaign_id and mine.timestamp < :as_of
-    )
 order by credited.conversion_id, credited.campaign_id
 
 -- name: load_order_refunds
 -- one row per refund of an order that the campaign has a part in; amount is signed
+-- materialized, for before the first analyze a planner would look the campaign's credits up once for every order
+with credited as materialized (
+    select distinct conversion_id
+    from my_attribution_events
+    where campaign_id = :campaign_id
+), orders as materialized (
+    select distinct conversions.order_id
+    from conversions
+    join credited using (conversion_id)
+    where conversions.user_id = :tenant
+)
 select refund_id, refunds.sponsor_id, refunds.order_id, refunds.occurred_at, amount, refunds.currency, reason
 from refunds
+join orders using (order_id)
 where refunds.user_id = :tenant
     and refunds.occurred_at < :as_of
-    and refunds.order_id in (
-        select conversions.order_id
-        from conversions
-        join my_attribution_events using (conversion_id)
-        where conversions.user_id = :tenant and my_attribution_events.campaign_id = :campaign_id
-    )
 order by refunds.occurred_at, refund_id
 
 -- name: count_order_sponsors
