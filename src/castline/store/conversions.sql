@@ -53,12 +53,6 @@ where conversions.user_id = :tenant
 order by occurred_at desc, conversion_id
 limit :row_limit
 
--- name: count_conversions
--- one row: how many conversions and refunds the account has
-select
-    (select count(*) from conversions where user_id = :tenant) as conversion_count,
-    (select count(*) from refunds where user_id = :tenant) as refund_count
-
 -- name: load_refusals
 -- one row per refused row of a batch of conversions or rates that was not replayed, oldest first
 select quarantine_id, quarantine.batch_id, line_number, payload, batches.kind, batches.source, batches.metadata
