@@ -1,5 +1,8 @@
 """A report's figures by hand, for tests of layout and formats. Each number can be followed on paper."""
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -155,6 +158,17 @@ def empty(figures: ReportFigures) -> ReportFigures:
         counting=(),
         provenance=replace(figures.provenance, batches=(), runs=(), listening_until=None, conversions_until=None),
     )
+
+
+@contextmanager
+def file_size_limit(byte_count: int) -> Iterator[None]:
+    """No file of this process grows beyond the limit, as on a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def _money(amount: int | Decimal, currency: str) -> Decimal:

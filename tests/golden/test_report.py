@@ -20,6 +20,7 @@ from uuid import UUID
 import pytest
 
 from castline.attribute.engine import attribute
+from castline.base.errors import InvalidInput, NotFound
 from castline.ingest.conversion_files import import_conversions
 from castline.ingest.landing import import_log
 from castline.measure.run import measure
@@ -28,6 +29,7 @@ from castline.model.campaign import AttributionConfig, Campaign
 from castline.model.figures import Missing, Value
 from castline.report.build import build_report, prepare_report
 from castline.report.cells import iter_cells
+from castline.report.files import OutputUnavailable
 from castline.report.verify import verify_file
 from castline.sources.conversion_csv import CsvOptions
 from castline.store.campaigns import (
@@ -39,9 +41,12 @@ from castline.store.campaigns import (
     create_sponsor,
     save_campaign_status,
 )
+from castline.store.ledger import load_runs
 from castline.store.pool import Store
 from castline.store.reports import load_reports
 from castline.store.shows import create_episode, create_podcast, load_episodes
+from make import make_account
+from make_report import file_size_limit
 
 pytestmark = pytest.mark.store
 
@@ -267,7 +272,7 @@ def test_the_provenance_names_what_came_in_and_how_much_was_used(world: World) -
     sources = [figures["provenance", "batches", row, "source"] for row in (1, 2, 3)]
     assert [str(source).rsplit("/", 1)[-1] for source in sources] == ["access.log", "orders.csv", "again.csv"]
     jobs = {value for (*_, name), value in figures.items() if name == "job"}
-    assert {"measure.run", "attribution.run"} <= jobs
+    assert jobs == {"import_log", "measure", "conversion.receive", "attribution.run"}
 
 
 def test_apps_countries_and_devices_sum_to_the_downloads(world: World) -> None:
@@ -316,3 +321,29 @@ def test_a_report_of_the_first_week_does_not_know_the_rest(world: World) -> None
         "credited_orders": Decimal(1),
         "net_revenue": Decimal(60),
     }
+
+
+def test_a_file_that_cannot_be_written_takes_the_others_and_their_rows_along(world: World, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    with file_size_limit(60_000), pytest.raises(OutputUnavailable, match="File too large"):  # the PDF has 100 kB
+        build_report(world.store, world.owner_id, world.campaign, ("csv", "pdf"), folder, as_of=AS_OF)
+    with world.store.account(world.owner_id) as connection:
+        assert load_reports(connection, world.owner_id) == []
+        last = load_runs(connection, world.owner_id)[0]
+    assert list(folder.iterdir()) == []
+    assert (last.job, last.status) == ("report.build", "failed")
+    assert str(last.error).endswith("File too large")
+
+
+def test_nobody_builds_a_report_of_another_accounts_campaign(world: World, tmp_path: Path) -> None:
+    other = make_account(world.store)
+    with pytest.raises(NotFound):
+        build_report(world.store, other.user_id, world.campaign, ("json",), tmp_path / "out", as_of=AS_OF)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_report_of_before_the_flight_is_refused(world: World, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="as_of: 2026-02-01 is before the flight begins on 2026-03-01"):
+        build_report(
+            world.store, world.owner_id, world.campaign, ("json",), tmp_path, as_of=datetime(2026, 2, 1, tzinfo=UTC)
+        )

@@ -40,6 +40,7 @@ class ChartStep:
 
 
 _PLAIN: Final = ChartStyle()
+_LABEL_WIDTH: Final = 64
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 8, 22
 
 
@@ -137,7 +138,12 @@ def _grid(top: int, style: ChartStyle) -> str:
 
 def _label_places(count: int, width: float) -> range:
     """Which days bear their date, evenly and so that none touches the next."""
-    return range(0, count, max(1, -(-count * 64 // int(width)))) if count else range(0)
+    if not count:
+        return range(0)
+    step = max(1, -(-count * _LABEL_WIDTH // int(width)))
+    # The last one keeps away from the edge, unless there is one bar alone.
+    room = int(count - _LABEL_WIDTH / 3 / (width / count))
+    return range(0, max(room, 1), step)
 
 
 def _short(value: int) -> str:

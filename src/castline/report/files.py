@@ -34,7 +34,7 @@ class Staging:
         path = self.folder / name
         hidden = self.folder / f".{uuid4().hex}.part"
         self.waiting[path] = hidden
-        with hidden.open("xb") as file:
+        with _translated(self.folder), hidden.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -42,11 +42,12 @@ class Staging:
 
     def publish(self) -> None:
         """Every written file is where it belongs."""
-        for path, hidden in self.waiting.items():
-            existed = path.exists()
-            hidden.replace(path)
-            if not existed:
-                self.appeared.append(path)
+        with _translated(self.folder):
+            for path, hidden in self.waiting.items():
+                existed = path.exists()
+                hidden.replace(path)
+                if not existed:
+                    self.appeared.append(path)
         self.waiting.clear()
 
 
@@ -54,15 +55,21 @@ class Staging:
 def staged(folder: Path) -> Iterator[Staging]:
     """A staging into the folder, which is made if need be. Raises OutputUnavailable; a failure leaves no new file."""
     staging = Staging(folder)
-    try:
+    with _translated(folder):
         folder.mkdir(parents=True, exist_ok=True)
+    try:
         yield staging
-    except OSError as error:
-        _remove(staging)
-        raise OutputUnavailable(path=folder, detail=error.strerror or type(error).__name__) from error
     except BaseException:
         _remove(staging)
         raise
+
+
+@contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputUnavailable(path=folder, detail=error.strerror or type(error).__name__) from error
 
 
 def _remove(staging: Staging) -> None:
