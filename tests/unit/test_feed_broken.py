@@ -80,6 +80,32 @@ def test_an_item_without_its_end_tag_is_kept() -> None:
     assert problems == [("not_well_formed", 6)]
 
 
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("</title><guid>", "<guid>"),
+        ("</description></item>", "</item>"),
+        ('<rss version="2.0"', '<rss version="2.0'),
+        ('<rss version="2.0"', "<rss version=2.0"),
+        ('url="https://e.com/2.mp3"', "url=https://e.com/2.mp3"),
+        ("<channel>", "<channel><wrap>"),
+        ("</channel>", "<script>1 < 2</script></channel>"),
+        ("</rss>", "</rss><script>x && y</script>"),
+        ("</channel></rss>", "</channel>"),
+    ],
+)
+def test_one_slip_anywhere_costs_no_episode(old: str, new: str) -> None:
+    text = HEAD + "".join(item(number, inside="<description>a<br>b</description>") for number in (1, 2, 3)) + END
+    assert old in text
+    found, _ = read(text.replace(old, new))
+    assert [guid for guid, _ in found] == ["g1", "g2", "g3"]
+
+
+def test_the_last_resort_says_that_it_was_needed() -> None:
+    found, problems = read((HEAD + item(1) + END).replace('version="2.0"', 'version="2.0'))
+    assert (found, [code for code, _ in problems]) == ([("g1", "T")], ["not_well_formed", "last_resort"])
+
+
 @pytest.mark.parametrize("lost", [len(END) - 1, len(END), len(END) + 2])
 def test_a_lost_end_of_the_document_costs_no_item(lost: int) -> None:
     text = (HEAD + item(1) + item(2) + END)[:-lost]

@@ -22,10 +22,12 @@ _XML_NAMES: Final = frozenset({b"amp", b"lt", b"gt", b"quot", b"apos"})
 _EVERY: Final = 0xFFFF
 _ITEM_START: Final = re.compile(rb"<(?:\w+:)?(item|entry)[\s>]", re.IGNORECASE)
 _ITEM_END: Final = re.compile(rb"</(?:\w+:)?(?:item|entry)\s*>", re.IGNORECASE)
-_ROOT_END: Final = re.compile(rb"</(?:rss|feed|rdf|(?:\w+:)rdf)\s*>\s*(?:<!--.*?-->\s*)*\Z", re.IGNORECASE | re.DOTALL)
+_ROOT_END: Final = re.compile(rb"</(?:rss|feed|rdf|(?:\w+:)rdf)\s*>", re.IGNORECASE)
+_AFTER_ROOT: Final = 64 * 1024  # what caches and trackers write behind the document
 _GUID: Final = re.compile(rb"</(?:\w+:)?(?:guid|id)\s*>", re.IGNORECASE)
 _MEDIA: Final = re.compile(rb"<(?:\w+:)?enclosure\b[^<]*>|<(?:\w+:)?link\b[^<]*rel=.enclosure[^<]*>", re.IGNORECASE)
 _TITLE: Final = re.compile(rb"<title[^>]*>(?:<!\[CDATA\[)?(.{0,200}?)(?:\]\]>)?</title>", re.IGNORECASE | re.DOTALL)
+_END_TAG: Final = re.compile(rb"</[^<>]*>|/>")
 _TAIL: Final = 4 * 1024 * 1024
 
 # What windows-1252 has where Unicode has control characters (HTML Standard, numeric character reference end state).
@@ -40,6 +42,11 @@ _LEAF_TAG: Final = re.compile(
     rb"|(/?)((?:[a-zA-Z][a-zA-Z0-9]*:)?(?:title|subtitle|description|summary|encoded|keywords|copyright|item|entry))"
     rb"(?:\s[^<>]*)?(?<!/)>)",
     re.DOTALL,
+)
+_FOLLOWING: Final = re.compile(
+    rb"</?(?:guid|id|link|pubDate|published|updated|enclosure|category|comments|source|author"
+    rb"|(?:itunes|podcast|media|content|dc|googleplay|atom|psc):\w+|title|description|summary)\b",
+    re.IGNORECASE,
 )
 _ITEMS: Final = frozenset({b"item", b"entry"})
 
@@ -95,31 +102,74 @@ def _escape(data: bytes, budget: Budget) -> bytes:
 
 
 def _escape_markup(data: bytes, budget: Budget) -> bytes:
-    """Raw markup inside an element that should hold text has become text, so that it can break nothing."""
-    parts: list[bytes] = []
-    position = opened = 0
-    name = b""
-    holds_cdata = is_in_item = False
+    """Raw markup inside an element that should hold text has become text, and forgotten end tags are there."""
+    mender = _Mender(data)
     for number, found in enumerate(_LEAF_TAG.finditer(data)):
         if number & _EVERY == _EVERY:
             budget.check()
         if found[2] is None:
-            holds_cdata = holds_cdata or found[0].startswith(b"<![CDATA[")
+            mender.holds_cdata = mender.holds_cdata or found[0].startswith(b"<![CDATA[")
         elif found[2].lower() in _ITEMS:
-            if is_in_item and not found[1]:  # the end of the item before was forgotten
-                parts += (data[position : found.start()], b"</" + found[2] + b">")
-                position = found.start()
-            name, is_in_item = b"", not found[1]
-        elif not found[1]:
-            if not name or found[2].lower() == name:  # an element that was never closed ends where it starts again
-                name, opened, holds_cdata = found[2].lower(), found.end(), False
-        elif found[2].lower() == name:
-            if not holds_cdata and data.find(b"<", opened, found.start()) >= 0:
-                parts += (data[position:opened], data[opened : found.start()].replace(b"<", b"&lt;"))
-                position = found.start()
-            name = b""
-    parts.append(data[position:])
-    return b"".join(parts)
+            mender.meet_item(found)
+        else:
+            mender.meet_leaf(found)
+    return mender.finish()
+
+
+class _Mender:
+    """What is open while the tags of a document pass by, and the mended pieces so far."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.parts: list[bytes] = []
+        self.position = 0
+        self.opened = 0
+        self.leaf = b""
+        self.holds_cdata = False
+        self.item = b""
+
+    def meet_item(self, tag: re.Match[bytes]) -> None:
+        """An item begins or ends: whatever was left open before it ends too."""
+        if self.leaf:
+            self._end_leaf(tag.start())
+        if self.item and not tag[1]:
+            self._put(tag.start(), b"</" + self.item + b">")
+        self.item = b"" if tag[1] else tag[2]
+
+    def meet_leaf(self, tag: re.Match[bytes]) -> None:
+        """An element of text begins or ends; one that begins inside itself was never closed."""
+        name = tag[2]
+        if not tag[1]:
+            if self.leaf == name or self.leaf.endswith(b"title"):  # a title holds no other element, notes may
+                self._end_leaf(tag.start())
+            if not self.leaf:
+                self.leaf, self.opened, self.holds_cdata = name, tag.end(), False
+        elif name == self.leaf:
+            self._escape_to(tag.start())
+            self.leaf = b""
+
+    def finish(self) -> bytes:
+        """The mended document."""
+        self.parts.append(self.data[self.position :])
+        return b"".join(self.parts)
+
+    def _end_leaf(self, limit: int) -> None:
+        """The open element ends where the next known one begins, at `limit` at the latest."""
+        following = _FOLLOWING.search(self.data, self.opened, limit)
+        end = following.start() if following and not self.holds_cdata else limit
+        self._escape_to(end)
+        self._put(end, b"</" + self.leaf + b">")
+        self.leaf = b""
+
+    def _escape_to(self, end: int) -> None:
+        if not self.holds_cdata and self.data.find(b"<", self.opened, end) >= 0:
+            self._put(self.opened, b"")
+            self.parts.append(self.data[self.opened : end].replace(b"<", b"&lt;"))
+            self.position = end
+
+    def _put(self, upto: int, addition: bytes) -> None:
+        self.parts += (self.data[self.position : upto], addition)
+        self.position = upto
 
 
 def _reference(name: bytes | None) -> bytes:
@@ -128,11 +178,8 @@ def _reference(name: bytes | None) -> bytes:
     text = f"{name.decode('ascii')};"
     if text.startswith("#"):
         character = html.unescape(f"&{text}")
-        return (
-            html.escape(character).encode("utf-8", "replace")
-            if character.isprintable() and character != "\ufffd"
-            else b" "
-        )
+        is_text = character.isprintable() and character != "\ufffd"
+        return html.escape(character).encode("utf-8", "replace") if is_text else b" "
     character = html5.get(text, "")
     return html.escape(character).encode() if character else b"&amp;" + text.encode()
 
@@ -140,8 +187,9 @@ def _reference(name: bytes | None) -> bytes:
 def _trim(data: bytes) -> Repaired:
     """Cut behind the last complete tag if the document ends early; an item without identity goes as a whole."""
     starts = data.count(b"<item") + data.count(b"<entry")
-    if _ROOT_END.search(data, max(0, len(data) - 4096)):
-        return Repaired(data, truncated=False, item_count=starts)
+    ended = [found.end() for found in _ROOT_END.finditer(data, max(0, len(data) - _AFTER_ROOT))]
+    if ended:
+        return Repaired(data[: ended[-1]], truncated=False, item_count=starts)
     floor = max(0, len(data) - _TAIL)
     ends = [found.end() for found in _ITEM_END.finditer(data, floor)]
     floor = ends[-1] if ends else floor
@@ -166,14 +214,5 @@ def _complete(tail: bytes) -> bytes:
     opened = tail.rfind(b"<![CDATA[")
     if opened > tail.rfind(b"]]>"):
         tail = tail[:opened]
-    return tail[: max(tail.rfind(b"/>") + 2, _last_end_tag(tail), 0)]
-
-
-def _last_end_tag(tail: bytes) -> int:
-    start = tail.rfind(b"</")
-    while start >= 0:
-        end = tail.find(b">", start)
-        if end >= 0:
-            return end + 1
-        start = tail.rfind(b"</", 0, start)
-    return 0
+    ends = [found.end() for found in _END_TAG.finditer(tail)]
+    return tail[: ends[-1]] if ends else b""

@@ -72,12 +72,14 @@ def _recover(document: bytes, budget: Budget, problems: tuple[FeedProblem, ...],
     except BrokenXml as second:
         _check_limit(second, budget.source)
         reading = _reading(budget)
-    if reading.episodes or (reading.item_count == fixed.item_count and reading.part_count):
-        return _accounted(reading, fixed).finish(problems)
-    feed = try_last_resort(document, source=budget.source, problems=problems) if budget.used_seconds < _EARLY else None
-    if feed is None and not reading.part_count:
+    other = None
+    if len(reading.episodes) < fixed.item_count and budget.used_seconds < _EARLY:
+        other = try_last_resort(document, source=budget.source, problems=problems)
+    if other is not None and len(other.episodes) > len(reading.episodes):
+        return other
+    if not reading.part_count and not reading.item_count:
         raise NotAFeed(source=budget.source, detail=f"its XML breaks in line {error.line}: {error}")
-    return feed or _accounted(reading, fixed).finish(problems)
+    return _accounted(reading, fixed).finish(problems)
 
 
 def _accounted(reading: Reading, fixed: Repaired) -> Reading:
