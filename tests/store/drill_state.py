@@ -35,18 +35,18 @@ _QUERIES: Final = {
         where request_verdicts.user_id = %(tenant)s
     """,
     "conversions": """
-        select source, source_key, occurred_at, conversion_type, order_id, conversion_value, currency, promo_code,
+        select source, occurred_at, conversion_type, order_id, conversion_value, currency, promo_code,
             utm_source, utm_medium, utm_campaign, custom_tracking_id, sponsors.name
         from conversions left join sponsors using (sponsor_id) where conversions.user_id = %(tenant)s
     """,
     "refunds": """
-        select source, source_key, order_id, occurred_at, amount, currency, reason
+        select source, order_id, occurred_at, amount, currency, reason
         from refunds where user_id = %(tenant)s
     """,
     "exchange_rates": "select base, quote, rate_on, rate from exchange_rates where user_id = %(tenant)s",
     "attribution_events": """
         select event.timestamp, campaigns.name, guid, attribution_method, attribution_data, conversion_data, credit,
-            tier, probability, model_version, conversions.source_key
+            tier, probability, model_version, conversions.order_id
         from my_attribution_events as event
         join campaigns using (campaign_id)
         join conversions using (conversion_id)
@@ -56,7 +56,10 @@ _QUERIES: Final = {
 
 
 def load_state(store: Store, owner_id: UUID) -> dict[str, list[tuple[Any, ...]]]:
-    """Every row of the account's data, without ids and keys that are the account's own, in one order."""
+    """Every row of the account's data, without ids and keys that are the account's own, in one order.
+
+    A key that a source did not give is a hash with the sponsor's id in it, so it is one of these.
+    """
     with store.account(owner_id) as connection:
         return {
             name: sorted(connection.execute(query, {"tenant": owner_id}).fetchall(), key=repr)
