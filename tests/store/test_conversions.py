@@ -13,7 +13,7 @@ from castline.ingest.conversion_files import import_conversions
 from castline.ingest.conversions import ConversionBatch, receive_conversions
 from castline.ingest.places import listener_key
 from castline.ingest.rates import import_rates
-from castline.ingest.replay import REPLAYERS, ReplayResult
+from castline.ingest.replay import ReplayResult, replay
 from castline.model.account import User
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.roi import ExchangeRate
@@ -71,9 +71,8 @@ def test_an_unknown_sponsor_waits_and_is_replayed_when_it_is_there(store: Store,
         kept = load_quarantine(connection, account.user_id)
     assert all("ada@" not in item.payload and "203.0.113.77" not in item.payload for item in kept)
     add_sponsor(store, account.user_id, "acme", {})
-    replay = REPLAYERS["conversions"]
-    assert replay(store, account.user_id, None) == ReplayResult(tried=2, replayed=1, duplicate=0, refused=1)
-    assert replay(store, account.user_id, None) == ReplayResult(tried=1, replayed=0, duplicate=0, refused=1)
+    assert replay(store, account.user_id) == ReplayResult(2, 1, 0, 1)
+    assert replay(store, account.user_id) == ReplayResult(1, 0, 0, 1)
     with store.account(account.user_id) as connection:
         found = load_conversions(connection, account.user_id)
         waiting = load_quarantine(connection, account.user_id)
@@ -88,7 +87,7 @@ def test_refused_json_bodies_are_replayed_too(store: Store, account: User) -> No
     batch = receive_conversions(store, account.user_id, [row], source="api", content_hash=b"1", name="body")
     assert counts(batch) == (1, 0, 0, 1)
     add_sponsor(store, account.user_id, "Acme", {})
-    assert REPLAYERS["conversions"](store, account.user_id, None).replayed == 1
+    assert replay(store, account.user_id).accepted_count == 1
 
 
 def test_refunds_of_one_order_are_rows_of_their_own(store: Store, account: User) -> None:

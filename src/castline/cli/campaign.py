@@ -155,7 +155,7 @@ def placement_row(placement: Placement) -> dict[str, object]:
         "end": placement.end_seconds,
         "air_date": placement.air_date,
         "contracted": placement.contracted_impressions,
-        "cost": placement.cost,
+        "cost": None if placement.cost is None else f"{placement.cost.normalize():f}",
     }
 
 
@@ -184,6 +184,8 @@ def add_campaign(store: "Store", owner_id: UUID, order: CampaignOrder, keys: Map
 
     config = make_config(keys)
     start_date, end_date = parse_moment(order.start, field="start_date"), parse_end(order.end, field="end_date")
+    if end_date <= start_date:
+        raise InvalidInput(field="end_date", detail=f"the end {order.end} lies before the start {order.start}")
     value = parse_amount(order.value, field="campaign_value")
     with store.account(owner_id) as connection:
         podcast = find_podcast(connection, owner_id, order.show)

@@ -66,12 +66,12 @@ def list_conversions(limit: int, as_json: bool) -> None:
             "occurred_at": f"{item.occurred_at:%Y-%m-%d %H:%M}",
             "type": item.conversion_type,
             "order": item.order_id,
-            "value": item.conversion_value,
+            "value": None if item.conversion_value is None else f"{item.conversion_value.normalize():,f}",
             "currency": item.currency,
             "sponsor": item.sponsor,
             "code": item.promo_code,
             "utm_campaign": item.utm_campaign,
-            "credit": item.credit,
+            "credit": f"{item.credit.normalize():f}",
         }
         for item in found
     ]

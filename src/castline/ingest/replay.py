@@ -29,12 +29,12 @@ from castline.store.pool import Store
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What became of the refused rows: tried = replayed + refused; of the replayed `duplicate` were there already."""
+    """What became of the refused rows: tried = accepted + refused; of the accepted, `duplicate_count` were there."""
 
-    tried: int
-    replayed: int
-    duplicate: int
-    refused: int
+    tried_count: int
+    accepted_count: int
+    duplicate_count: int
+    refused_count: int
 
 
 def replay_conversions(store: Store, owner_id: UUID, quarantine_ids: Sequence[UUID] | None = None) -> ReplayResult:
@@ -44,15 +44,15 @@ def replay_conversions(store: Store, owner_id: UUID, quarantine_ids: Sequence[UU
         names = Names(load_sponsors(run.connection, owner_id), load_campaigns(run.connection, owner_id))
         refusals = load_refusals(run.connection, owner_id, BATCH_KIND, quarantine_ids)
         outcomes = [_replay(store, run, refusal, names) for refusal in refusals]
-        replayed = outcomes.count("accepted") + outcomes.count("duplicate")
-        result = ReplayResult(len(outcomes), replayed, outcomes.count("duplicate"), outcomes.count("refused"))
+        accepted = outcomes.count("accepted") + outcomes.count("duplicate")
+        result = ReplayResult(len(outcomes), accepted, outcomes.count("duplicate"), outcomes.count("refused"))
         run.counts |= {
-            "received": result.tried,
-            "accepted": result.replayed - result.duplicate,
-            "duplicate": result.duplicate,
-            "refused": result.refused,
+            "received": result.tried_count,
+            "accepted": result.accepted_count - result.duplicate_count,
+            "duplicate": result.duplicate_count,
+            "refused": result.refused_count,
         }
-        run.uses.append(DatasetUse("input", "quarantine", "replay", result.tried))
+        run.uses.append(DatasetUse("input", "quarantine", "replay", result.tried_count))
         return result
 
 
@@ -114,3 +114,14 @@ def _parse_json(refusal: Refusal) -> ParsedRow | Drop:
 REPLAYERS: Final[Mapping[str, Callable[[Store, UUID, Sequence[UUID] | None], ReplayResult]]] = {
     BATCH_KIND: replay_conversions,
 }
+
+
+def replay(store: Store, owner_id: UUID) -> ReplayResult:
+    """Every refused row that something can try again has been tried."""
+    results = [again(store, owner_id, None) for again in REPLAYERS.values()]
+    return ReplayResult(
+        tried_count=sum(item.tried_count for item in results),
+        accepted_count=sum(item.accepted_count for item in results),
+        duplicate_count=sum(item.duplicate_count for item in results),
+        refused_count=sum(item.refused_count for item in results),
+    )

@@ -66,7 +66,7 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
     """Every figure of the campaign; the headline is the confirmed tier's (ruling 10d)."""
     totals = _add_up(facts)
     methods = tuple(
-        _method_figures(tier, method, totals.sums[tier, method])
+        _method_figures((tier, method), totals.sums[tier, method], minor_unit(facts.campaign.currency))
         for tier in get_args(AttributionTier)
         for method in _METHODS
         if (tier, method) in totals.sums
@@ -170,14 +170,14 @@ def _refunds_by_order(facts: RoiFacts) -> dict[UUID, list[OrderRefund]]:
     return found
 
 
-def _method_figures(tier: AttributionTier, method: AttributionMethod, total: _Sum) -> MethodFigures:
+def _method_figures(part: tuple[AttributionTier, AttributionMethod], total: _Sum, unit: Decimal) -> MethodFigures:
     return MethodFigures(
-        method=method,
-        tier=tier,
+        method=part[1],
+        tier=part[0],
         credited_orders=_plain(total.orders),
-        gross_revenue=total.gross,
-        refunds=total.refunds,
-        net_revenue=total.gross + total.refunds,
+        gross_revenue=total.gross.quantize(unit),
+        refunds=total.refunds.quantize(unit),
+        net_revenue=(total.gross + total.refunds).quantize(unit),
     )
 
 
