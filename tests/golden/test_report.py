@@ -272,7 +272,7 @@ def test_the_provenance_names_what_came_in_and_how_much_was_used(world: World) -
     sources = [figures["provenance", "batches", row, "source"] for row in (1, 2, 3)]
     assert [str(source).rsplit("/", 1)[-1] for source in sources] == ["access.log", "orders.csv", "again.csv"]
     jobs = {value for (*_, name), value in figures.items() if name == "job"}
-    assert jobs == {"import_log", "measure", "conversion.receive", "attribution.run"}
+    assert jobs == {"log.import", "measure.run", "conversion.receive", "attribution.run"}
 
 
 def test_apps_countries_and_devices_sum_to_the_downloads(world: World) -> None:

@@ -112,7 +112,7 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             if reading.report:
                 reading.report(tally.landed + sum(frame.height for frame in refused))
         drops = pl.concat(refused).sort("line_number")
-        with open_run(store, owner_id, "import_log", parameters={"file": path.name, "host": reading.host}) as run:
+        with open_run(store, owner_id, "log.import", parameters={"file": path.name, "host": reading.host}) as run:
             known = find_batch(run.connection, owner_id, LOG_KIND, file.content_hash)
             if known is not None:
                 run.count("already_imported")

@@ -16,7 +16,7 @@ from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
 from castline.measure.agents import agent_rule_versions
 from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.matching import EpisodeIndex, find_unmatched
-from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_csv
+from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_rows
 from castline.measure.rules import RULES_VERSION
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
@@ -154,7 +154,7 @@ def _measure_days(store: Store, owner_id: UUID, days: list[date]) -> tuple[UUID,
         for first, last in _spans(days):
             ensure_partitions(connection, first, last)
     parameters = {"days": [str(day) for day in days]}
-    with open_run(store, owner_id, "measure", parameters=parameters) as run:
+    with open_run(store, owner_id, "measure.run", parameters=parameters) as run:
         # The rows of these days are ours until we commit: an import that comes meanwhile waits and marks them again.
         mark_dirty_days(run.connection, owner_id, days)
         batches = load_log_batches(run.connection, owner_id, Period.of_days(min(days), max(days)))
@@ -179,9 +179,9 @@ def _spans(days: Sequence[date]) -> Iterator[tuple[date, date]]:
 
 
 def _copy(run: OpenRun, rollup: Rollup) -> None:
-    copy_rows(run.connection, "listener_events", EVENT_COLUMNS, encode_csv(rollup.events))
-    copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_csv(rollup.hourly))
-    copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_csv(rollup.daily))
+    copy_rows(run.connection, "listener_events", EVENT_COLUMNS, rollup.events, form="text")
+    copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="text")
+    copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="text")
 
 
 def _save_verdicts(run: OpenRun, judged: Judged, batches: Sequence[Batch]) -> list[tuple[str, str, int]]:
@@ -213,12 +213,12 @@ def _record(store: Store, run: OpenRun, made: tuple[pl.DataFrame, Judged, Rollup
         for number, batch in enumerate(batches)
         if number in sizes
     ]
-    for dataset, rows in (
-        ("listener_events", rollup.events),
-        ("hourly_metrics", rollup.hourly),
-        ("daily_metrics", rollup.daily),
+    for dataset, row_count in (
+        ("listener_events", rollup.event_count),
+        ("hourly_metrics", rollup.hourly.height),
+        ("daily_metrics", rollup.daily.height),
     ):
-        run.uses.append(DatasetUse("output", dataset, "downloads", rows.height))
+        run.uses.append(DatasetUse("output", dataset, "downloads", row_count))
     facts = {kind: load_geo_table(store.settings, kind).facts for kind in GEO_KINDS}
     run.rule_versions = {"rules": RULES_VERSION, **agent_rule_versions()}
     run.rule_versions |= {f"geo_{kind}": str(fact.built_on or fact.version) for kind, fact in facts.items()}
