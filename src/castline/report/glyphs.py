@@ -64,8 +64,11 @@ def is_right_to_left(text: str) -> bool:
     return next((way in {"R", "AL"} for way in strong if way in {"L", "R", "AL"}), False)
 
 
+@cache
 def _shown(character: str) -> str:
-    if unicodedata.category(character) == "Cc" or ord(character) in _IGNORABLE - load_coverage():
+    point = ord(character)
+    is_hidden = point in _IGNORABLE and point not in load_coverage()
+    if is_hidden or unicodedata.category(character) == "Cc":
         return ""
     return character if _can_show(character) else REPLACEMENT
 
