@@ -205,6 +205,39 @@ def _land(store: Store, place: str, *, at: datetime | None = None) -> Path:
     return path
 
 
+def test_a_report_in_our_own_folder_goes_with_its_row_and_one_elsewhere_stays(own_store: Store, tmp_path: Path) -> None:
+    _fill(own_store)
+    ours = own_store.settings.data_dir / "reports" / "Büro 1.pdf"
+    elsewhere = tmp_path.parent / f"{tmp_path.name} elsewhere.pdf"
+    ours.parent.mkdir()
+    for file in (ours, elsewhere):
+        file.write_bytes(b"x")
+    with own_store.system() as connection:
+        ids = [row[0] for row in connection.execute("select report_id from reports order by report_id").fetchall()]
+        for report_id, file in zip(ids, (ours, elsewhere), strict=True):
+            connection.execute("update reports set file_url = %s where report_id = %s", (file.as_uri(), report_id))
+    apply_retention(own_store, at=FILLED + timedelta(days=6 * 366))
+    assert [ours.exists(), elsewhere.exists()] == [False, True]
+
+
+def test_more_rows_than_one_batch_go_in_several(own_store: Store) -> None:
+    owner_id = _fill(own_store)
+    with own_store.system() as connection:
+        connection.execute(
+            "insert into quarantine (user_id, batch_id, line_number, reason, detail, payload, created_at)"
+            " select user_id, batch_id, n, 'r', 'd', 'p', %s from batches, generate_series(10, 25_009) as n"
+            " where user_id = %s and batch_id = (select min(batch_id::text)::uuid from batches)",
+            (FILLED, owner_id),
+        )
+    gone = _by_table(apply_retention(own_store, at=FILLED + timedelta(days=92)))
+    assert gone["quarantine"] == 25_002
+    with own_store.account(owner_id) as connection:
+        runs = [
+            run for run in load_runs(connection, owner_id) if run.parameters == {"part": "rows", "table": "quarantine"}
+        ]
+    assert sorted(int(run.counts["deleted"]) for run in runs) == [5_002, 10_000, 10_000]
+
+
 def test_files_of_the_landing_zone_go_by_the_day_they_name_and_payloads_by_their_age(own_store: Store) -> None:
     at = datetime(2026, 6, 10, 12, tzinfo=UTC)  # ninety days before: 12 March, noon
     gone = [

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from psycopg import Connection
@@ -132,7 +133,8 @@ def _describe_day(day: date, files: list[Path]) -> Expired:
 
 
 def _remove_report(store: Store, file_url: str) -> None:
-    path = Path(file_url.removeprefix("file://"))
+    """The file is gone if it is one that castline keeps; what somebody built into a folder of their own stays there."""
+    path = Path(unquote(urlsplit(file_url).path))
     if path.is_absolute() and store.settings.data_dir in path.parents:
         path.unlink(missing_ok=True)
 
