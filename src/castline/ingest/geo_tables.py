@@ -58,6 +58,26 @@ class GeoFacts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class PackedAddresses:
+    """Addresses as numbers: which of them are IPv4, which IPv6 (its first half), and their values."""
+
+    count: int
+    v4_at: npt.NDArray[np.intp]
+    v4: npt.NDArray[np.uint32]
+    v6_at: npt.NDArray[np.intp]
+    v6: npt.NDArray[np.uint64]
+
+
+def pack_addresses(packed: Sequence[bytes | None]) -> PackedAddresses:
+    """The addresses that `try_pack_address` packed to 4 or 8 bytes, ready for every table; None is in neither kind."""
+    sizes = np.fromiter((0 if part is None else len(part) for part in packed), np.uint8, len(packed))
+    parts = [part for part in packed if part]
+    v4 = np.frombuffer(b"".join(part for part in parts if len(part) == _V4), ">u4").astype(np.uint32)
+    v6 = np.frombuffer(b"".join(part for part in parts if len(part) != _V4), ">u8").astype(np.uint64)
+    return PackedAddresses(len(packed), np.flatnonzero(sizes == _V4), v4, np.flatnonzero(sizes > _V4), v6)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class GeoTable:
     """Ranges in memory: `values` holds one value per label, None for unknown."""
 
@@ -68,18 +88,11 @@ class GeoTable:
     v6_label: npt.NDArray[np.uint32]
     values: pl.Series
 
-    def lookup(self, packed: Sequence[bytes | None]) -> pl.Series:
-        """The value of each address, packed as `try_pack_address` packs it; null where none is known."""
-        labels = np.zeros(len(packed), np.uint32)
-        sizes = np.fromiter((0 if part is None else len(part) for part in packed), np.uint8, len(packed))
-        for size, kind, starts, numbers in (
-            (_V4, ">u4", self.v4_start, self.v4_label),
-            (2 * _V4, ">u8", self.v6_start, self.v6_label),
-        ):
-            mask = sizes == size
-            joined = b"".join(part for part in packed if part is not None and len(part) == size)
-            values = np.frombuffer(joined, kind).astype(starts.dtype)
-            labels[mask] = numbers[np.searchsorted(starts, values, side="right") - 1]
+    def lookup(self, addresses: PackedAddresses) -> pl.Series:
+        """The value of each address; null where none is known."""
+        labels = np.zeros(addresses.count, np.uint32)
+        labels[addresses.v4_at] = self.v4_label[np.searchsorted(self.v4_start, addresses.v4, side="right") - 1]
+        labels[addresses.v6_at] = self.v6_label[np.searchsorted(self.v6_start, addresses.v6, side="right") - 1]
         return self.values.gather(labels)
 
 

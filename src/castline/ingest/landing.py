@@ -12,9 +12,9 @@ from uuid import UUID
 import polars as pl
 
 from castline.base.clock import now
-from castline.base.config import IpPrivacy
+from castline.base.config import IpPrivacy, Settings
 from castline.base.errors import Conflict, SourceUnreadable
-from castline.ingest.places import compute_places, truncate_ip, try_pack_address
+from castline.ingest.places import PLACES_SCHEMA, compute_places, truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.access_log import REFUSED_SCHEMA, LogBlock, iter_requests
 from castline.sources.log_file import LogFile
@@ -23,6 +23,7 @@ from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
 from castline.store.listening import LOG_KIND, find_log_by_file, mark_dirty_days
 from castline.store.pool import Store
 
+_REMEMBERED: Final = 2_000_000  # addresses, about 300 MB
 _CHUNK: Final = 1024 * 1024
 _V4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _V6: Final = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
@@ -104,8 +105,9 @@ class _Tally:
 def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: _Reading) -> LogImport:
     file, tally, refused = LogFile(path), _Tally(), [REFUSED_SCHEMA.to_frame()]
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
+        locator = _Locator(store.settings, owner_id, reading.host)
         for block in iter_requests(file, now_at=now()):
-            requests, strange = _locate(store, owner_id, block, reading.host)
+            requests, strange = locator.locate(block)
             landing.add(requests)
             tally.add(requests)
             refused.append(_masked(pl.concat([block.refused, strange]), store.settings.ip_privacy))
@@ -124,23 +126,36 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
     return _result(batch, is_new=True, source=path.name)
 
 
-def _locate(store: Store, owner_id: UUID, block: LogBlock, host: str | None) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The block's requests with keys and places instead of addresses, and those whose address is none."""
-    addresses = block.requests["address"].unique()
-    places = compute_places(store.settings, owner_id, addresses.to_list())
-    found = block.requests.join(places, on="address", how="left", maintain_order="left")
-    if host is not None:
-        found = found.with_columns(pl.col("host").fill_null(pl.lit(host)))
-    columns = found.select(LANDED_SCHEMA.names()).cast(LANDED_SCHEMA)
-    known = found["listener_key"].is_not_null()
-    if known.all():
-        return columns, REFUSED_SCHEMA.to_frame()
-    detail = pl.format("{} is no IPv4 or IPv6 address", pl.col("address").str.head(60))
-    payload = pl.format("{} {} {}", pl.col("address").str.head(60), pl.col("method"), pl.col("path").str.head(200))
-    strange = found.filter(~known).select(
-        "line_number", reason=pl.lit("bad_address"), detail=detail, payload=payload.fill_null("")
-    )
-    return columns.filter(known), strange.cast(REFUSED_SCHEMA)
+class _Locator:
+    """Puts keys and places where the addresses were; it remembers the addresses of earlier blocks."""
+
+    def __init__(self, settings: Settings, owner_id: UUID, host: str | None) -> None:
+        self._settings, self._owner_id, self._host = settings, owner_id, host
+        self._known = PLACES_SCHEMA.to_frame()
+
+    def locate(self, block: LogBlock) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The block's requests, of LANDED_SCHEMA, and those whose address is none, of REFUSED_SCHEMA."""
+        addresses = block.requests.select("address").unique()
+        if self._known.height > _REMEMBERED:
+            self._known = PLACES_SCHEMA.to_frame()
+        new = addresses.join(self._known, on="address", how="anti")["address"].to_list()
+        self._known = pl.concat([self._known, compute_places(self._settings, self._owner_id, new)])
+        found = block.requests.join(self._known, on="address", how="left", maintain_order="left")
+        if self._host is not None:
+            found = found.with_columns(pl.col("host").fill_null(pl.lit(self._host)))
+        known = found["listener_key"].is_not_null()
+        landed = found.filter(known).select(LANDED_SCHEMA.names()).cast(LANDED_SCHEMA)
+        return landed, _refuse_addresses(found.filter(~known))
+
+
+def _refuse_addresses(requests: pl.DataFrame) -> pl.DataFrame:
+    address = pl.col("address").str.head(60)
+    return requests.select(
+        "line_number",
+        reason=pl.lit("bad_address"),
+        detail=pl.format("{} is no IPv4 or IPv6 address", address),
+        payload=pl.concat_str(address, "method", pl.col("path").str.head(200), separator=" ", ignore_nulls=True),
+    ).cast(REFUSED_SCHEMA)
 
 
 def _masked(refused: pl.DataFrame, privacy: IpPrivacy) -> pl.DataFrame:

@@ -13,7 +13,7 @@ import polars as pl
 
 from castline.base.config import IpPrivacy, Settings
 from castline.base.errors import InvalidInput
-from castline.ingest.geo_tables import load_geo_table
+from castline.ingest.geo_tables import load_geo_table, pack_addresses
 from castline.store.secret import derive_key
 
 _PURPOSE: Final = "listener"
@@ -68,14 +68,15 @@ def compute_places(settings: Settings, owner_id: UUID, addresses: Sequence[str])
     """One row per address given, of PLACES_SCHEMA; what is no address has no `listener_key`."""
     packed = [try_pack_address(address) for address in addresses]
     keyed = blake2b(key=derive_key(settings, _PURPOSE, owner_id), digest_size=_KEY_BYTES)
-    country, asn = (load_geo_table(settings, kind) for kind in ("country", "asn"))
+    numbers = pack_addresses(packed)
+    country, asn = (load_geo_table(settings, kind).lookup(numbers) for kind in ("country", "asn"))
     return pl.DataFrame(
         {
             "address": addresses,
             "listener_key": [None if part is None else _digest(keyed, part) for part in packed],
             "ip": _kept(settings.ip_privacy, addresses, packed),
-            "country": country.lookup(packed),
-            "asn": asn.lookup(packed),
+            "country": country,
+            "asn": asn,
         },
         schema=PLACES_SCHEMA,
     )
@@ -93,7 +94,10 @@ def _kept(privacy: IpPrivacy, addresses: Sequence[str], packed: Sequence[bytes |
         return [None] * len(packed)
     if privacy == "full":
         return [truncate_ip(address, "full") for address in addresses]
-    return [None if part is None else _network_of(part) for part in packed]
+    return [
+        None if part is None else _network_of(part) if ":" in address else f"{address.rpartition('.')[0]}.0/24"
+        for address, part in zip(addresses, packed, strict=True)
+    ]
 
 
 def _network_of(packed: bytes) -> str:

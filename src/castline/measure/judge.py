@@ -34,7 +34,6 @@ _NUMBER: Final = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _PARTIAL: Final = _NUMBER["partial", "under_one_minute"]
 _COUNTED: Final = _NUMBER["counted", "one_minute"]
 _DUPLICATE: Final = _NUMBER["duplicate", "same_window"]
-_WINDOW: Final = ("day_on", "listener_key", "agent", "episode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +64,11 @@ def judge(requests: pl.DataFrame, index: EpisodeIndex) -> Judged:
     known = add_drop_reason(known).with_row_index("row")
     episodes = index.table()
     passed = known.filter(pl.col("drop").is_null()).join(episodes, on="episode", how="left", maintain_order="left")
-    windows = _order_by_window(add_spans(passed))
-    ends = _find_ends(windows)
+    ends = _find_ends(_order_by_window(add_spans(passed)))
     outcome = known["drop"].fill_null(0).to_numpy().copy()
-    outcome[windows["row"].to_numpy()] = ends["outcome"].to_numpy()
+    outcome[ends["row"].to_numpy()] = ends["outcome"].to_numpy()
     judged = known.with_columns(outcome=pl.Series(outcome, dtype=pl.UInt8))
-    return Judged(judged, _downloads(ends), agents, episodes)
+    return Judged(judged, _downloads(ends, known), agents, episodes)
 
 
 def describe_agents(user_agents: pl.Series) -> pl.DataFrame:
@@ -108,9 +106,20 @@ def describe_agents(user_agents: pl.Series) -> pl.DataFrame:
 
 def _order_by_window(passed: pl.DataFrame) -> pl.DataFrame:
     """The rows by window and, in a window, by time; `window` numbers the windows from 0 without a gap."""
-    groups = passed.group_by(_WINDOW, maintain_order=True).agg(row=pl.col("row")).with_row_index("window")
-    numbered = groups.select("window", "row").explode("row").join(passed, on="row", how="left", maintain_order="left")
-    return numbered.with_columns(pl.col("window").cast(pl.Int64))
+    # Two halves as numbers group faster than sixteen bytes.
+    key = pl.col("listener_key").bin
+    halves = (key.head(8).bin.reinterpret(dtype=pl.UInt64), key.tail(8).bin.reinterpret(dtype=pl.UInt64))
+    groups = (
+        passed.select("day_on", "agent", "episode", high=halves[0], low=halves[1])
+        .with_row_index("place")
+        .group_by("day_on", "high", "low", "agent", "episode", maintain_order=True)
+        .agg("place")
+        .select("place")
+        .with_row_index("window")
+        .explode("place")
+    )
+    told = passed.select("row", "status", "span_start", "span_bytes", "needed_bytes", "needs_whole")
+    return told[groups["place"]].with_columns(groups["window"].cast(pl.Int64))
 
 
 def _find_ends(windows: pl.DataFrame) -> pl.DataFrame:
@@ -130,7 +139,8 @@ def _find_ends(windows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _downloads(ends: pl.DataFrame) -> pl.DataFrame:
+def _downloads(ends: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """The first row of each window that counted, in order of time; `known` is in that order."""
     first = pl.col("window").ne_missing(pl.col("window").shift(1))
-    columns = ("day_on", "time", "listener_key", "agent", "episode", "podcast_id", "episode_id", "ip", "country")
-    return ends.filter(first & pl.col("completes")).select(columns).sort("time", "listener_key", "agent", "episode")
+    rows = ends.filter(first & pl.col("completes"))["row"].sort()
+    return known.select("day_on", "time", "listener_key", "agent", "episode", "ip", "country")[rows]

@@ -1,5 +1,6 @@
 """Downloads as rows of `listener_events`, and their sums per hour and day: one rollup per dimension, never a cube."""
 
+import io
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -9,14 +10,15 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
 
 from castline.measure.judge import Judged
 
 Words = npt.NDArray[np.uint64]
 UNKNOWN: Final = "unknown"
 EVENT_COLUMNS: Final = (
-    "event_id", "timestamp", "podcast_id", "episode_id", "event_type", "platform", "country_code", "device_type",
-    "device_os", "user_agent", "ip_address", "metadata", "listener_key", "run_id",
+    "event_id", "timestamp", "podcast_id", "episode_id", "event_type", "platform", "device_type", "device_os",
+    "user_agent", "metadata", "country_code", "ip_address", "listener_key", "run_id",
 )  # fmt: skip
 HOURLY_COLUMNS: Final = ("hour_at", "podcast_id", "metric", "dimension", "member", "value", "run_id")
 DAILY_COLUMNS: Final = ("day_on", "podcast_id", "metric", "dimension", "member", "value", "run_id")
@@ -27,35 +29,46 @@ _SECOND: Final = "%Y-%m-%d %H:%M:%S%.6f+00"
 
 @dataclass(frozen=True, slots=True)
 class Rollup:
-    """What judged days become: frames with the columns of their tables, ready to be copied."""
+    """What judged days become: `events` is the text of their rows, the others are frames with their tables' columns."""
 
-    events: pl.DataFrame
+    event_count: int
+    events: bytes
     hourly: pl.DataFrame
     daily: pl.DataFrame
 
 
 def compute_rollup(judged: Judged, owner_id: UUID, run_id: UUID) -> Rollup:
     """The downloads' rows, the same each time but for the run."""
-    downloads = judged.downloads.join(
-        judged.agents.drop("user_agent_is_empty", "is_bot", "is_watch"), on="agent", how="left", maintain_order="left"
-    )
-    named = downloads.with_columns(
-        pl.col("country", "device_type").fill_null(UNKNOWN),
-        hour_at=pl.col("time").dt.truncate("1h"),
+    named = (
+        judged.downloads.join(judged.agents.select("agent", "app", "device_type"), on="agent", how="left")
+        .join(judged.episodes.select("episode", "podcast_id", "episode_id"), on="episode", how="left")
+        .select(
+            "day_on",
+            "podcast_id",
+            "episode_id",
+            "app",
+            "listener_key",
+            "agent",
+            pl.col("country", "device_type").fill_null(UNKNOWN),
+            hour_at=pl.col("time").dt.truncate("1h"),
+        )
     )
     run = pl.lit(str(run_id)).alias("run_id")
     hourly = _count_by(named, "hour_at").with_columns(pl.col("hour_at").dt.strftime(_SECOND), run)
     daily = pl.concat([_count_by(named, "day_on"), _count_consumers(named)]).with_columns(run)
     return Rollup(
-        _events(downloads, owner_id).with_columns(run).select(EVENT_COLUMNS),
+        judged.downloads.height,
+        _encode_events(judged, owner_id, run_id),
         hourly.select(HOURLY_COLUMNS),
         daily.select(DAILY_COLUMNS),
     )
 
 
-def encode_csv(rows: pl.DataFrame) -> bytes:
-    """CSV without a header, in which nothing at all is null and empty text is quoted."""
-    return rows.write_csv(None, include_header=False, quote_style="necessary", null_value="").encode()
+def encode_rows(rows: pl.DataFrame) -> bytes:
+    """The rows in the text form of COPY: a line each, tabs between, backslash and N for null."""
+    content = io.BytesIO()
+    rows.write_csv(content, include_header=False, separator="\t", quote_style="never", null_value="\\N")
+    return content.getvalue()
 
 
 def _count_by(downloads: pl.DataFrame, span: str) -> pl.DataFrame:
@@ -85,37 +98,61 @@ def _count_consumers(downloads: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _events(downloads: pl.DataFrame, owner_id: UUID) -> pl.DataFrame:
-    apps = downloads["app"].unique()
-    metadata = {app: msgspec.json.encode({"app": app}).decode() for app in apps}
-    return downloads.with_columns(
-        event_id=_event_ids(downloads, owner_id),
-        timestamp=pl.col("time").dt.strftime(_SECOND),
-        event_type=pl.lit("download"),
-        country_code=pl.col("country"),
-        ip_address=pl.col("ip"),
-        metadata=pl.col("app").replace_strict(metadata, return_dtype=pl.String),
-        listener_key=pl.concat_str(pl.lit("\\x"), pl.col("listener_key").bin.encode("hex")),
+def _encode_events(judged: Judged, owner_id: UUID, run_id: UUID) -> bytes:
+    """One line per download; what belongs to an agent or an episode is put together once for each."""
+    downloads = judged.downloads
+    agents = judged.agents.select(
+        *(_escaped(name) for name in ("platform", "device_type", "device_os", "user_agent")),
+        pl.Series("metadata", [msgspec.json.encode({"app": app}).decode() for app in judged.agents["app"]]),
+    ).select(pl.col("platform", "device_type", "device_os", "user_agent"), _escaped("metadata"))
+    of_agent = agents.select(text=pl.concat_str(pl.all(), separator="\t"))["text"]
+    of_episode = judged.episodes.select(text=pl.concat_str("podcast_id", "episode_id", separator="\t"))["text"]
+    lines = downloads.select(
+        pl.concat_str(
+            _event_ids(judged, owner_id),
+            pl.col("time").dt.strftime(_SECOND),
+            of_episode.gather(downloads["episode"]).alias("of_episode"),
+            pl.lit("download"),
+            of_agent.gather(downloads["agent"]).alias("of_agent"),
+            pl.col("country", "ip").fill_null("\\N"),
+            pl.concat_str(pl.lit("\\\\x"), pl.col("listener_key").bin.encode("hex")),
+            pl.lit(str(run_id)),
+            separator="\t",
+        )
     )
+    return encode_rows(lines)
 
 
-def _event_ids(downloads: pl.DataFrame, owner_id: UUID) -> pl.Series:
+def _escaped(name: str) -> pl.Expr:
+    """The column in the text form of COPY, where backslash and control characters are written out."""
+    text = pl.col(name).str.replace_all("\\", "\\\\", literal=True)
+    for sign, written in (("\t", "\\t"), ("\n", "\\n"), ("\r", "\\r")):
+        text = text.str.replace_all(sign, written, literal=True)
+    return text.fill_null("\\N")
+
+
+def _event_ids(judged: Judged, owner_id: UUID) -> pl.Series:
     """A UUID of version 8 per download: 48 bits of its time in milliseconds, then bits of its window's hash.
 
     The window is account, UTC day, listener, user agent and episode. Each part is a cryptographic hash already or
     becomes one (once per distinct value), so their mixture is as good as a hash of the whole.
     """
+    downloads = judged.downloads
     high, low = _key_words(downloads["listener_key"])
-    for parts, salt in ((downloads["user_agent"], b"agent"), (downloads["episode_id"], b"episode")):
-        first, second = _hash_words(parts, salt + owner_id.bytes)
-        high, low = _mix(high ^ first), _mix(low ^ second)
+    for texts, numbers, salt in (
+        (judged.agents["user_agent"], downloads["agent"], b"agent"),
+        (judged.episodes["episode_id"], downloads["episode"], b"episode"),
+    ):
+        words = _hash_words(texts, salt + owner_id.bytes)[numbers.to_numpy()]
+        high, low = _mix(high ^ words[:, 0]), _mix(low ^ words[:, 1])
     days = downloads["day_on"].to_physical().to_numpy().astype(np.uint64)
     high, low = _mix(high + days), _mix(low ^ (high + days))
     millis = downloads["time"].dt.epoch("ms").to_numpy().astype(np.uint64) & np.uint64((1 << 48) - 1)
-    first = (millis << np.uint64(16)) | np.uint64(0x8000) | (high & np.uint64(0x0FFF))
-    second = np.uint64(1 << 63) | (low & np.uint64((1 << 62) - 1))
-    text = [f"{one:016x}{two:016x}" for one, two in zip(first.tolist(), second.tolist(), strict=True)]
-    return pl.Series("event_id", text, pl.String)
+    ids = np.empty((len(high), 2), ">u8")
+    ids[:, 0] = (millis << np.uint64(16)) | np.uint64(0x8000) | (high & np.uint64(0x0FFF))
+    ids[:, 1] = np.uint64(1 << 63) | (low & np.uint64((1 << 62) - 1))
+    packed = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), len(ids), [None, pa.py_buffer(ids.tobytes())])
+    return pl.Series("event_id", packed.cast(pa.binary())).bin.encode("hex")
 
 
 def _key_words(keys: pl.Series) -> tuple[Words, Words]:
@@ -123,12 +160,10 @@ def _key_words(keys: pl.Series) -> tuple[Words, Words]:
     return joined[:, 0], joined[:, 1]
 
 
-def _hash_words(parts: pl.Series, salt: bytes) -> tuple[Words, Words]:
-    distinct = parts.unique()
-    hashed = {part: blake2b(part.encode(), digest_size=16, key=salt).digest() for part in distinct}
-    words = np.frombuffer(b"".join(hashed.values()), ">u8").astype(np.uint64).reshape(-1, 2)
-    places = parts.replace_strict(list(hashed), list(range(len(hashed))), return_dtype=pl.Int64).to_numpy()
-    return words[places, 0], words[places, 1]
+def _hash_words(texts: pl.Series, salt: bytes) -> Words:
+    """Two words per text."""
+    hashed = (blake2b(text.encode(), digest_size=16, key=salt).digest() for text in texts)
+    return np.frombuffer(b"".join(hashed), ">u8").astype(np.uint64).reshape(-1, 2)
 
 
 def _mix(words: Words) -> Words:

@@ -18,6 +18,7 @@ _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
 MEASURED: Final = ("downloads", "consumers")
 Dimension = Literal["total", "episode", "app", "country", "device"]
+CopyForm = Literal["csv", "text"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
 
 
@@ -147,14 +148,16 @@ def save_verdicts(connection: Connection, owner_id: UUID, run_id: UUID, rows: Se
     return save(connection, _SQL["save_verdicts"], columns | {"tenant": owner_id, "run_id": run_id})
 
 
-def copy_rows(connection: Connection, table: Series, columns: Sequence[str], content: bytes) -> int:
-    """How many rows of CSV (empty is null, no header) went into the table.
+def copy_rows(
+    connection: Connection, table: Series, columns: Sequence[str], content: bytes, *, form: CopyForm = "csv"
+) -> int:
+    """How many rows of the content (CSV without a header, or the text form of COPY) went into the table.
 
     The rows' partitions stand already (castline.store.timeseries.ensure_partitions); the caller's transaction acts in
     the ingest role, which row-level security does not cover on event tables: the rows must be the account's own.
     """
-    statement = sql.SQL("copy {} ({}) from stdin (format csv)").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns))
+    statement = sql.SQL("copy {} ({}) from stdin (format {})").format(
+        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(form)
     )
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
