@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -11,7 +10,7 @@ from psycopg import Connection
 
 from castline.base.period import Period
 from castline.store.listening import Dimension
-from castline.store.rows import find_one, load_all
+from castline.store.rows import find_one, load_all, load_scalars
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("overview")
@@ -72,11 +71,6 @@ class Watermark:
     placements_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Orders:
-    orders: Decimal
-
-
 def find_extent(connection: Connection, owner_id: UUID) -> Extent:
     """The days that the account has downloads of."""
     return _one(connection, Extent, "find_extent", {"tenant": owner_id})
@@ -115,11 +109,11 @@ def count_consumers(
     return _one(connection, ConsumerCount, "count_consumers", _of(owner_id, period, podcast_ids))
 
 
-def count_credited_orders(
-    connection: Connection, owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] | None
-) -> Decimal:
-    """Confirmed credit of the period's conversions; visits are none."""
-    return _one(connection, _Orders, "count_credited_orders", _of(owner_id, period, podcast_ids)).orders
+def load_credited_campaigns(connection: Connection, owner_id: UUID, start_at: datetime, end_at: datetime) -> set[UUID]:
+    """The campaigns that conversions of [start_at, end_at) were credited to."""
+    facts = {"tenant": owner_id, "start_at": start_at, "end_at": end_at}
+    found = load_scalars(connection, _SQL["load_credited_campaigns"], facts)
+    return {campaign_id for campaign_id in found if isinstance(campaign_id, UUID)}
 
 
 def find_freshness(connection: Connection, owner_id: UUID) -> Freshness:

@@ -29,20 +29,23 @@ order by downloads desc, member
 
 -- name: count_consumers
 -- one row: raw downloads of the period, and the distinct listeners (address and user agent) behind them
-select count(*) as downloads, count(distinct (listener_key, user_agent)) as consumers
-from my_listener_events
-where timestamp >= :start_at and timestamp < :end_at
-    and event_type = 'download'
-    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+with listeners as (
+    select listener_key, user_agent, count(*) as downloads
+    from my_listener_events
+    where timestamp >= :start_at and timestamp < :end_at
+        and event_type = 'download'
+        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    group by listener_key, user_agent
+)
+select coalesce(sum(downloads), 0)::bigint as downloads, count(*) as consumers
+from listeners
 
--- name: count_credited_orders
--- one row: confirmed credit of conversions that are no visits, of the period
-select coalesce(sum(credit), 0) as orders
+-- name: load_credited_campaigns
+-- one row per campaign that conversions of the period were credited to
+select distinct campaign_id
 from my_attribution_events
 where timestamp >= :start_at and timestamp < :end_at
-    and tier = 'confirmed' and conversion_data ->> 'conversion_type' <> 'visit'
-    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
 
 -- name: find_freshness

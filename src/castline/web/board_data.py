@@ -11,15 +11,15 @@ from uuid import UUID
 import msgspec
 from psycopg import Connection
 
+from castline import __version__
 from castline.base.errors import CastlineError, InvalidInput
 from castline.model.show import Podcast
-from castline.report.numbers import NO_VALUE
+from castline.report.numbers import NO_VALUE, format_value
 from castline.store.cache import Cache
 from castline.store.listening import Dimension
 from castline.store.overview import (
     Freshness,
     count_consumers,
-    count_credited_orders,
     find_extent,
     find_freshness,
     find_watermark,
@@ -29,7 +29,14 @@ from castline.store.overview import (
 from castline.store.payload import encode_json
 from castline.store.pool import Store
 from castline.store.shows import load_episodes, load_podcasts
-from castline.web.campaign_data import CampaignRow, MoneySum, load_campaign_rows, sum_money
+from castline.web.campaign_data import (
+    CampaignRow,
+    Earned,
+    compute_earned,
+    compute_joint_roi,
+    find_currency,
+    load_campaign_rows,
+)
 from castline.web.query import MetricQuery, parse_query
 from castline.web.waterfall import Waterfall, load_steps
 
@@ -47,6 +54,7 @@ class Kpi:
     value: str
     change_rate: float | None = None
     note: str = ""
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +119,7 @@ def load_board(store: Store, cache: Cache, owner_id: UUID, parameters: Mapping[s
             raise InvalidInput(field="show", detail="there is no such show in this account")
         watermark = find_watermark(connection, owner_id)
         # ROI accrues with the day, so a board is of its UTC day.
-        key = f"board:{owner_id}:{sha256(encode_json([query, watermark, at.date()])).hexdigest()}"
+        key = f"board:{owner_id}:{sha256(encode_json([__version__, query, watermark, at.date()])).hexdigest()}"
         if kept := _recall(cache, key):
             return kept
         board = _compute_board(connection, owner_id, query, (shows, extent.last_on), at)
@@ -145,11 +153,12 @@ def _compute_board(
     days = _load_days(connection, owner_id, query)
     before = _load_days(connection, owner_id, query.previous)
     campaigns = load_campaign_rows(connection, owner_id, query, at)
+    earned = compute_earned(connection, owner_id, query, at)
     freshness = find_freshness(connection, owner_id)
     return Board(
         query=query,
         shows=tuple(Show(show.podcast_id, show.title) for show in shows),
-        kpis=_compute_kpis(connection, owner_id, query, (days, before), sum_money(campaigns)),
+        kpis=_listening_kpis(connection, owner_id, query, (days, before)) + _money_kpis(campaigns, *earned),
         days=days,
         days_before=tuple(count for _, count in before),
         panels=_load_panels(connection, owner_id, query),
@@ -183,20 +192,53 @@ def _load_days(connection: Connection, owner_id: UUID, query: MetricQuery) -> tu
 Days = tuple[tuple[date, int], ...]
 
 
-def _compute_kpis(
-    connection: Connection, owner_id: UUID, query: MetricQuery, days: tuple[Days, Days], money: MoneySum
+def _listening_kpis(
+    connection: Connection, owner_id: UUID, query: MetricQuery, days: tuple[Days, Days]
 ) -> tuple[Kpi, ...]:
     now_count, before_count = (sum(count for _, count in part) for part in days)
-    orders = count_credited_orders(connection, owner_id, query.period, query.podcast_ids)
-    orders_before = count_credited_orders(connection, owner_id, query.previous.period, query.podcast_ids)
     episodes = _count_episodes(connection, owner_id, query)
     return (
         Kpi("downloads", "Downloads", f"{now_count:,}", _change(now_count, before_count)),
         _consumers(connection, owner_id, query, (now_count, before_count)),
         Kpi("episodes", "Episodes heard", f"{episodes[0]:,}", _change(*episodes)),
-        Kpi("credited_orders", "Attributed orders", _fraction(orders), _change(orders, orders_before)),
-        Kpi("net_revenue", "Attributed revenue", money.net_revenue, note=money.note),
-        Kpi("roi_rate", "Return on investment", money.roi, note=money.note),
+    )
+
+
+def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, before: Earned) -> tuple[Kpi, ...]:
+    orders = Kpi(
+        "credited_orders",
+        "Attributed orders",
+        format_value(earned.orders, "share", ""),
+        _change(earned.orders, before.orders),
+    )
+    currency = find_currency(campaigns, earned)
+    if currency is None:
+        none = "No campaign in these days."
+        return (
+            orders,
+            Kpi("net_revenue", "Attributed revenue", NO_VALUE, note=none),
+            Kpi("roi_rate", "Return on investment", NO_VALUE, note=none),
+        )
+    revenue = earned.net_revenue.get(currency, Decimal(0))
+    others = sorted(({row.currency for row in campaigns} | set(earned.net_revenue)) - {currency})
+    beside = f"without {', '.join(others)}" if others else ""
+    roi = compute_joint_roi(campaigns, currency)
+    return (
+        orders,
+        Kpi(
+            "net_revenue",
+            "Attributed revenue",
+            format_value(revenue, "money", currency),
+            _change(revenue, before.net_revenue.get(currency, Decimal(0))),
+            beside,
+            currency,
+        ),
+        Kpi(
+            "roi_rate",
+            "Return on investment",
+            NO_VALUE if roi is None else format_value(roi, "rate", currency),
+            note=f"{currency} campaigns, whole flights to date",
+        ),
     )
 
 
@@ -221,11 +263,7 @@ def _count_episodes(connection: Connection, owner_id: UUID, query: MetricQuery) 
 
 
 def _change(value: int | Decimal, before: int | Decimal) -> float | None:
-    return float((Decimal(value) - before) / before) if before else None
-
-
-def _fraction(value: Decimal) -> str:
-    return f"{int(value):,}" if value == value.to_integral_value() else f"{value:,.2f}"
+    return float((Decimal(value) - before) / before) if before > 0 else None
 
 
 def _load_panels(connection: Connection, owner_id: UUID, query: MetricQuery) -> tuple[Panel, ...]:

@@ -1,20 +1,21 @@
 """Campaigns as the pages show them: what was delivered, what it cost, what it brought."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from psycopg import Connection
 
-from castline.base.money import Money
 from castline.model.campaign import Campaign
 from castline.model.roi import RoiFigures
 from castline.model.vocab import CampaignStatus
-from castline.report.numbers import NO_VALUE
 from castline.roi.compute import compute_roi
 from castline.store.campaigns import load_campaigns, load_placements, load_sponsors
+from castline.store.overview import load_credited_campaigns
 from castline.store.shows import load_podcasts
 from castline.web.query import MetricQuery
 
@@ -46,12 +47,14 @@ class CampaignRow:
 
 
 @dataclass(frozen=True, slots=True)
-class MoneySum:
-    """The money of several campaigns in the currency that most of them have; `note` says what is left out."""
+class Earned:
+    """What conversions of some days brought: orders over all campaigns, net revenue by currency."""
 
-    net_revenue: str
-    roi: str
-    note: str
+    orders: Decimal
+    net_revenue: dict[str, Decimal]
+
+
+NOTHING: Final = Earned(Decimal(0), {})
 
 
 def load_campaign_rows(
@@ -98,19 +101,34 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], contra
     )
 
 
-def sum_money(rows: tuple[CampaignRow, ...]) -> MoneySum:
-    """Net revenue and ROI over the campaigns of the most common currency; others are never converted silently."""
-    by_currency: dict[str, list[CampaignRow]] = defaultdict(list)
-    for row in rows:
-        by_currency[row.currency].append(row)
-    if not by_currency:
-        return MoneySum(NO_VALUE, NO_VALUE, "No campaign flew in these days.")
-    currency = max(by_currency, key=lambda code: (len(by_currency[code]), code))
-    chosen = by_currency[currency]
-    net = sum((row.net_revenue for row in chosen), Decimal(0))
-    cost = sum((row.cost for row in chosen), Decimal(0))
-    roi = f"{(net - cost) / cost * 100:,.1f} %" if cost else NO_VALUE
-    note = f"{len(chosen)} campaign{'s' if len(chosen) > 1 else ''} of these days, whole flights to date."
-    if others := sorted(set(by_currency) - {currency}):
-        note += f" Those in {', '.join(others)} stand in the table."
-    return MoneySum(str(Money(net, currency)), roi, note)
+def compute_earned(connection: Connection, owner_id: UUID, query: MetricQuery, at: datetime) -> tuple[Earned, Earned]:
+    """What the days brought, and what the days before did: the growth of each campaign's figures between their ends."""
+    ends = [min(end, at) for end in (query.previous.period.start_at, query.period.start_at, query.period.end_at)]
+    credited = load_credited_campaigns(connection, owner_id, ends[0], ends[2])
+    before, earned = NOTHING, NOTHING
+    for campaign in load_campaigns(connection, owner_id):
+        if campaign.campaign_id not in credited or query.podcast_id not in {None, campaign.podcast_id}:
+            continue
+        first, middle, last = (compute_roi(connection, owner_id, campaign, as_of=end) for end in ends)
+        before = _grown(before, first, middle)
+        earned = _grown(earned, middle, last)
+    return earned, before
+
+
+def _grown(earned: Earned, start: RoiFigures, end: RoiFigures) -> Earned:
+    revenue = dict(earned.net_revenue)
+    revenue[end.currency] = revenue.get(end.currency, Decimal(0)) + end.net_revenue - start.net_revenue
+    return Earned(earned.orders + end.credited_orders - start.credited_orders, revenue)
+
+
+def find_currency(rows: Sequence[CampaignRow], earned: Earned) -> str | None:
+    """The currency that most campaigns have; amounts of others are never converted silently. None without campaigns."""
+    counts = Counter([row.currency for row in rows] or list(earned.net_revenue))
+    return max(counts, key=lambda code: (counts[code], code)) if counts else None
+
+
+def compute_joint_roi(rows: Sequence[CampaignRow], currency: str) -> Decimal | None:
+    """(net revenue - cost) / cost over the campaigns of a currency; None where they cost nothing."""
+    net = sum((row.net_revenue for row in rows if row.currency == currency), Decimal(0))
+    cost = sum((row.cost for row in rows if row.currency == currency), Decimal(0))
+    return (net - cost) / cost if cost else None

@@ -1,6 +1,6 @@
 """Scripts, style sheets and icons. The address holds the content's hash, so a browser may keep them for ever."""
 
-import mimetypes
+from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter
@@ -14,7 +14,22 @@ router: Final = APIRouter(include_in_schema=False)
 # Nothing else is served, whatever lies beside them.
 SERVED: Final[dict[Ours, frozenset[str]]] = {
     "static": frozenset({"app.css", "app.js", "theme.js", "icon.svg"}),
-    "assets": frozenset({"js/htmx.min.js", "js/uplot.min.js", "css/uplot.min.css"}),
+    "assets": frozenset(
+        {
+            "js/htmx.min.js",
+            "js/uplot.min.js",
+            "css/uplot.min.css",
+            "fonts/NotoSansJP-Regular.ttf",
+            "fonts/NotoSansArabic-Regular.ttf",
+        }
+    ),
+}
+# Our own: what the system's table says differs from machine to machine.
+MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".ttf": "font/ttf",
 }
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 
@@ -40,5 +55,5 @@ def show_icon() -> Response:
 def _show(place: Ours, digest: str, name: str) -> Response:
     if name not in SERVED[place] or find_file(place, name)[1] != digest:
         raise HTTPException(404)
-    media_type = mimetypes.guess_type(name)[0] or "application/octet-stream"
+    media_type = MEDIA_TYPES[Path(name).suffix]
     return Response(find_file(place, name)[0], media_type=media_type, headers={"cache-control": _FOR_EVER})

@@ -1,5 +1,6 @@
 """Pages from templates: escaped by default, in the language of the product, with assets that browsers may keep."""
 
+import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from castline.model.figures import Missing
 from castline.report.numbers import NO_VALUE, format_value
 
 _HASH_LENGTH: Final = 12
+_ASSET: Final = re.compile(rb"asset\(([^)]+)\)")
 Ours = Literal["static", "assets"]
 
 
@@ -48,6 +50,8 @@ def find_file(place: Ours, name: str) -> tuple[bytes, str]:
     """A file that pages load, and the hash that its address bears. Raises FileNotFoundError."""
     if place == "static":
         content = files("castline.web").joinpath("static", name).read_bytes()
+        if name.endswith(".css"):
+            content = _ASSET.sub(lambda found: file_url("assets", found[1].decode()).encode(), content)
     else:
         content = asset_path(name).read_bytes()
     return content, sha256(content).hexdigest()[:_HASH_LENGTH]

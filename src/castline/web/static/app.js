@@ -56,7 +56,7 @@
     var text = colour("--faint"), grid = colour("--line"), accent = colour("--accent");
     var font = "12px " + getComputedStyle(document.body).fontFamily;
     var series = [
-      { value: function (u, at) { return at == null ? "" : new Date(at * 1000).toISOString().slice(0, 10); } },
+      { label: "Day", value: function (u, at) { return at == null ? "" : new Date(at * 1000).toISOString().slice(0, 10); } },
       { label: "Downloads", stroke: accent, fill: colour("--accent-wash"), width: 2, points: { show: read.days.length < 32, size: 5, fill: accent } }
     ];
     if (read.before.length === read.days.length) {
