@@ -35,6 +35,9 @@ BY_TYPE: dict[str, object] = {
 NAMED: dict[str, object] = {
     "start_at": datetime(2026, 1, 1, tzinfo=UTC),
     "end_at": datetime(2027, 1, 1, tzinfo=UTC),
+    "first_at": datetime(2026, 1, 1, tzinfo=UTC),
+    "orders_end_at": datetime(2027, 1, 1, tzinfo=UTC),
+    "as_of": datetime(2027, 1, 1, tzinfo=UTC),
     "start_on": date(2026, 1, 1),
     "first_on": date(2026, 1, 1),
     "end_on": date(2027, 1, 1),

@@ -34,8 +34,7 @@ def filled(settings: Settings, store: Store) -> Iterator[tuple[Store, UUID]]:
             users = fill_table(connection, find_table("users"), {"users": [UUID(int=0)]}, count=2000)
             owners = [user for user in users if isinstance(user, UUID)]
             ids = fill_accounts(connection, owners, count=4000)
-            # Enough downloads that reading an hour of a week is worth an index.
-            fill_table(connection, find_table("listener_events"), ids, count=56_000)
+            fill_table(connection, find_table("listener_events"), ids, count=16_000)
             fill_table(connection, find_table("cache_entries"), ids, count=4000)
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute("vacuum (analyze)")

@@ -31,6 +31,7 @@ ACROSS_ACCOUNTS = {
     "accounts.save_active": OF_A_PERSON,
     "accounts.save_login": OF_A_PERSON,
     "accounts.save_password": OF_A_PERSON,
+    "health.load_titles": "the doctor asks which scripts the fonts must cover; runs in the system role only",
     "jobs.count_late_days": FOR_THE_SCHEDULER,
     "jobs.load_owners_to_attribute": FOR_THE_SCHEDULER,
     "jobs.load_owners_to_measure": FOR_THE_SCHEDULER,

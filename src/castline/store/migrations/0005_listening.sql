@@ -28,7 +28,6 @@ create index idx_listener_events_podcast_id on listener_events (podcast_id, time
 create index idx_listener_events_episode_id on listener_events (episode_id, timestamp desc);
 create index idx_listener_events_campaign_id on listener_events (campaign_id, timestamp desc)
 where campaign_id is not null;
-create index idx_listener_events_timestamp on listener_events using brin (timestamp);
 
 -- Grain: one row per hour, show, metric, dimension and member.
 create table hourly_metrics (
