@@ -103,7 +103,7 @@ def _encode_events(judged: Judged, owner_id: UUID, run_id: UUID) -> bytes:
     downloads = judged.downloads
     agents = judged.agents.select(
         *(_escaped(name) for name in ("platform", "device_type", "device_os", "user_agent")),
-        pl.Series("metadata", [msgspec.json.encode({"app": app}).decode() for app in judged.agents["app"]]),
+        pl.Series("metadata", [msgspec.json.encode({"app": app}).decode() for app in judged.agents["app"]], pl.String),
     ).select(pl.col("platform", "device_type", "device_os", "user_agent"), _escaped("metadata"))
     of_agent = agents.select(text=pl.concat_str(pl.all(), separator="\t"))["text"]
     of_episode = judged.episodes.select(text=pl.concat_str("podcast_id", "episode_id", separator="\t"))["text"]
