@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,8 @@ class Ended:
 
     @property
     def said(self) -> Any:
-        """Its only JSON document."""
-        return json.loads(self.out)
+        """Its only JSON document, numbers exact."""
+        return json.loads(self.out, parse_float=Decimal)
 
 
 @dataclass(frozen=True, slots=True)

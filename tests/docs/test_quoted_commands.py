@@ -28,7 +28,8 @@ def find_fault(line: str) -> str | None:
     words = shlex.split(line, comments=True)[1:]
     command: click.Command = castline
     context = click.Context(castline)
-    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+    # A word in braces stands for any noun.
+    while isinstance(command, click.Group) and words and not words[0].startswith(("-", "{")):
         found = command.get_command(context, words[0])
         if found is None:
             return f"no command {words[0]!r}"

@@ -67,7 +67,7 @@ def test_a_demo_says_that_it_agrees_and_how_to_go_on(printed: Ended, demo: Castl
     assert "figures that are exact agree with the seeded truth: yes" in printed.out
     assert f"CASTLINE_DATA_DIR={demo.data_dir} " in printed.out
     for command in ("feed add", "log import", "measure run", "attribution run", "report build"):
-        assert f"$ castline {command} " in printed.err + " "
+        assert f"$ castline {command}" in printed.err
 
 
 def test_the_reports_are_there_in_four_formats(told: dict[str, Any]) -> None:
@@ -114,7 +114,7 @@ def test_own_feed_and_log_run_through(reference_data: Path, tmp_path: Path) -> N
         assert sum(row["request_count"] for row in waterfall) == len(agents)
         assert told["requests"]["refused"] == []
         counted = sum(row["request_count"] for row in waterfall if row["verdict"] == "counted")
-        assert counted == sum(row["downloads"] for row in told["top_episodes"])
+        assert 0 < sum(row["downloads"] for row in told["top_episodes"]) <= counted
         # Two thirds of the examples are apps; bots and libraries are the rest.
         assert counted > len(agents) / 2
         assert {row["reason"] for row in waterfall if row["verdict"] == "dropped"} >= {"bot"}

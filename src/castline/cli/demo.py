@@ -82,9 +82,8 @@ def run_command(words: Sequence[str]) -> Any:
         except SystemExit as ended:
             code = ended.code
     if code:
-        raise CommandFailed(
-            command=" ".join(["castline", *words[:2]]), code=code, detail=told.getvalue().decode().strip()
-        )
+        detail, _, advice = told.getvalue().decode().strip().removeprefix("error: ").partition("\n  fix: ")
+        raise CommandFailed(command=f"castline {words[0]} {words[1]}", code=code, detail=detail, advice=advice)
     return decode_json(said.getvalue())
 
 
@@ -138,11 +137,20 @@ def _show_world(result: "DemoResult", *, as_json: bool) -> int:
     ]
     show_table(rows, ["campaign", "sponsor", "fee", "downloads", "orders", "revenue", "refunds", "ROI"])
     click.echo(f"\nreports ({len(result.reports)} files)")
-    for path in result.reports:
-        click.echo(f"  {path}")
+    for line in _shorten_paths(result.reports):
+        click.echo(f"  {line}")
     _show_agreement(result)
     _show_dashboard(result.data_dir, result.email, result.password)
     return EXIT_FAILURE if result.differences else 0
+
+
+def _shorten_paths(paths: Sequence[str]) -> list[str]:
+    """One line for the formats of each report, as a shell would spell them out."""
+    kinds: dict[str, list[str]] = {}
+    for path in paths:
+        stem, _, kind = path.rpartition(".")
+        kinds.setdefault(stem, []).append(kind)
+    return [f"{stem}.{{{','.join(found)}}}" for stem, found in kinds.items()]
 
 
 def _show_requests(counts: "RequestCounts") -> None:
@@ -177,10 +185,10 @@ def _show_own(result: "OwnResult", *, as_json: bool) -> None:
     _show_dashboard(result.data_dir, result.email, result.password)
 
 
-def _show_dashboard(folder: Path, email: str, password: str) -> None:
+def _show_dashboard(folder: str, email: str, password: str) -> None:
     from castline.demo.stage import dashboard_command
 
-    click.echo(f"\ndashboard\n  {dashboard_command(folder)}\n  sign in as {email} with the password {password}")
+    click.echo(f"\ndashboard\n  {dashboard_command(Path(folder))}\n  sign in as {email} with the password {password}")
 
 
 def _serve(folder: Path) -> None:

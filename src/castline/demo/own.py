@@ -41,7 +41,7 @@ class EpisodeRow:
 class OwnResult:
     """What came of the reader's feed and logs; `audio_keys` are some of the addresses that a request must be for."""
 
-    data_dir: Path
+    data_dir: str
     email: str
     password: str
     show: str
@@ -74,7 +74,7 @@ def _find(store: Store, owner_id: UUID, data_dir: Path, password: str) -> OwnRes
     for row in daily:
         downloads[UUID(row.member)] += row.value
     return OwnResult(
-        data_dir=data_dir,
+        data_dir=str(data_dir),
         email=EMAIL,
         password=password,
         show=show.title,

@@ -61,7 +61,7 @@ class CampaignRow:
 class DemoResult:
     """What came out, and every figure that is not the truth."""
 
-    data_dir: Path
+    data_dir: str
     email: str
     password: str
     requests: RequestCounts
@@ -114,7 +114,7 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
     reports = [path for plan in world.plan.campaigns for path in _build_report(stage, plan.name)]
     found = _find(store, UUID(account["user_id"]), world, rows)
     return DemoResult(
-        data_dir=stage.data_dir,
+        data_dir=str(stage.data_dir),
         email=EMAIL,
         password=account["password"],
         requests=found.requests,

@@ -30,7 +30,9 @@ class NotADemoFolder(Terminal):
 
 
 class CommandFailed(Terminal):
-    """`{command}` failed with exit code {code}: {detail}"""
+    """`{command}` ended with exit code {code}: {detail}"""
+
+    fix = "{advice}"
 
 
 @dataclass(frozen=True, slots=True)
