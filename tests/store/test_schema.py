@@ -71,8 +71,9 @@ def test_every_event_table_is_read_through_a_scoped_view_of_all_its_columns(stor
 def test_updated_at_is_maintained_by_the_trigger_in_every_table_that_has_it(store: Store) -> None:
     with store.owner() as connection:
         touched = connection.execute(
-            "select tgrelid::regclass::text from pg_trigger join pg_proc on pg_proc.oid = tgfoid"
-            " where proname = 'castline_touch'"
+            "select relname from pg_trigger"
+            " join pg_proc on pg_proc.oid = tgfoid join pg_class on pg_class.oid = tgrelid"
+            " where proname = 'castline_touch' and relnamespace = current_schema()::regnamespace"
         ).fetchall()
     assert {row[0] for row in touched} == {
         table.name for table in load_tables().values() if "updated_at" in table.columns

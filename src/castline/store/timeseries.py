@@ -11,7 +11,7 @@ from functools import cache
 
 from psycopg import Connection, sql
 
-from castline.catalogue.tables import Cut, find_table, load_tables
+from castline.catalogue.tables import Cut, load_tables
 
 
 @dataclass(frozen=True, slots=True)
