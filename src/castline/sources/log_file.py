@@ -62,6 +62,10 @@ class LogFile:
         """SHA-256 of what was read, uncompressed: the same log gzipped anew is the same content."""
         return self._content.digest()
 
+    @property
+    def _step_bytes(self) -> int:
+        return min(_STEP_BYTES, self.block_bytes)
+
     def iter_lines(self) -> Iterator[Lines]:
         """Blocks of whole lines in order, read ahead in a thread. Raises SourceUnreadable."""
         return _read_ahead(self._iter_blocks())
@@ -101,7 +105,7 @@ class LogFile:
                             source=self.path,
                             detail=f"line 1: it is {name}, where an access log, plain or gzipped, is expected",
                         )
-                pieces = self._iter_gzip(file) if start.startswith(_GZIP) else _iter_plain(file)
+                pieces = self._iter_gzip(file) if start.startswith(_GZIP) else _iter_plain(file, self._step_bytes)
                 for piece in pieces:
                     self._content.update(piece)
                     yield piece
@@ -128,7 +132,7 @@ class LogFile:
                     inflate = zlib.decompressobj(_GZIP_WBITS)
                 saved, given = inflate.copy(), 0
                 try:
-                    for content in _inflate(inflate, chunk):
+                    for content in _inflate(inflate, chunk, self._step_bytes):
                         given += len(content)
                         yield content
                 except zlib.error as error:
@@ -146,11 +150,11 @@ class LogFile:
         self.problem = f"the gzip data break at byte {position:,}: {reason}; what came before is read"
 
 
-def _inflate(inflate: "zlib._Decompress", chunk: bytes) -> Iterator[bytes]:
-    content = inflate.decompress(chunk, _STEP_BYTES)
+def _inflate(inflate: "zlib._Decompress", chunk: bytes, step_bytes: int) -> Iterator[bytes]:
+    content = inflate.decompress(chunk, step_bytes)
     while content:
         yield content
-        content = inflate.decompress(inflate.unconsumed_tail, _STEP_BYTES) if not inflate.eof else b""
+        content = inflate.decompress(inflate.unconsumed_tail, step_bytes) if not inflate.eof else b""
 
 
 def _salvage(inflate: "zlib._Decompress", chunk: bytes) -> tuple[int, bytes]:
@@ -166,8 +170,8 @@ def _salvage(inflate: "zlib._Decompress", chunk: bytes) -> tuple[int, bytes]:
     return place, b"".join(found)
 
 
-def _iter_plain(file: BinaryIO) -> Iterator[bytes]:
-    while piece := file.read(_STEP_BYTES):
+def _iter_plain(file: BinaryIO, step_bytes: int) -> Iterator[bytes]:
+    while piece := file.read(step_bytes):
         yield piece
 
 
