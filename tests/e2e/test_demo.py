@@ -1,6 +1,7 @@
 """The demo through the real command line: its figures are the truth, and it takes the reader's own feed and log."""
 
 import json
+import os
 import re
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,10 +14,13 @@ import pytest
 
 from castline.base.clock import now
 from castline.demo.audience import make_address
+from castline.demo.posts import run_web
+from castline.demo.stage import demo_environment
 from castline.demo.world import World, make_world
 from castline.sources.enclosure import url_key
 from castline.sources.rss import parse_feed
 from castline.store.embedded import remove_embedded
+from e2e.pictures import open_browser, signed_in
 from run_castline import Castline, Ended
 
 _LINES = 6_000
@@ -92,7 +96,7 @@ def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> Non
 def test_the_readme_shows_what_a_demo_prints(printed: Ended, demo: Castline) -> None:
     block = re.search(r"<!-- demo -->\n```\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
     assert block
-    assert _shape(block[1]) == _shape(printed.out)
+    assert sorted(_shape(block[1])) == sorted(_shape(printed.out))
 
 
 def _shape(text: str) -> list[str]:
@@ -163,3 +167,29 @@ def _write_log(feed: Path, agents: list[str]) -> str:
         stamp = f"{day}:{number // 60 % 24:02}:{number % 60:02}:00 +0000"
         lines.append(f'{address} - - [{stamp}] "GET {path} HTTP/1.1" 200 {episode.audio_bytes} "-" "{agent}"\n')
     return "".join(lines)
+
+
+_LOOKS: dict[str, dict[str, object]] = {
+    "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
+    "dark": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
+    "phone": {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "device_scale_factor": 2},
+}
+
+
+@pytest.mark.browser
+def test_the_dashboard_shows_the_world_in_light_dark_and_on_a_phone(
+    told: dict[str, Any], demo: Castline, world: World, tmp_path: Path
+) -> None:
+    """The pictures go to the folder CASTLINE_PICTURES, if it is set; the one in the README is made so."""
+    folder = Path(os.environ.get("CASTLINE_PICTURES", tmp_path))
+    with demo_environment(demo.data_dir), run_web() as port, open_browser() as browser:
+        for name, look in _LOOKS.items():
+            with signed_in(browser, f"http://127.0.0.1:{port}", (told["email"], told["password"]), **look) as page:
+                shown = page.inner_text("main")
+                for campaign in world.plan.campaigns:
+                    assert campaign.name in shown
+                width = page.evaluate("document.scrollingElement.scrollWidth - window.innerWidth")
+                assert width <= 0, f"{name}: {width} pixels stand out"
+                page.screenshot(path=folder / f"dashboard-{name}.png", full_page=name == "phone")
+    sizes = {name: (folder / f"dashboard-{name}.png").stat().st_size for name in _LOOKS}
+    assert min(sizes.values()) > 20_000, sizes

@@ -157,8 +157,12 @@ def _tell_orders(stage: Stage, world: World, outside: Path, campaign_ids: list[s
     stage.do("rate", "import", str(outside / "rates.csv"))
     key = stage.do("admin", "key", "create", "--name", "shops", "--scope", "conversions:write")["key"]
     with run_web() as port:
-        post_orders(port, key, [order for order in world.orders if "api" in order.told.routes], campaign_ids)
-        load_pixels(port, [order for order in world.orders if "pixel" in order.told.routes], campaign_ids)
+        told = [order for order in world.orders if "api" in order.told.routes]
+        stage.note(f"shops send {len(told)} orders to POST /api/v1/conversions")
+        post_orders(port, key, told, campaign_ids)
+        seen = [order for order in world.orders if "pixel" in order.told.routes]
+        stage.note(f"browsers load the pixel {len(seen)} times")
+        load_pixels(port, seen, campaign_ids)
     stage.do("conversion", "import", str(outside / "conversions.csv"))
 
 

@@ -48,7 +48,7 @@ class Stage:
     def do(self, *words: str, brief: str | None = None) -> Any:
         """The decoded output of one command; `brief` stands for it where the words would fill the screen."""
         line = f"castline {brief or shlex.join(words)}"
-        kind = " ".join(words[:2])
+        kind = " ".join(word for word in words[:2] if word.isascii() and word.islower())
         if kind not in self.shown:
             self.progress.console.print(f"[dim]$[/] {line}", highlight=False, soft_wrap=True, markup=True)
             self.shown.append(kind)
@@ -56,6 +56,10 @@ class Stage:
         found = self.run_command(words)
         self.progress.advance(self.progress.task_ids[0])
         return found
+
+    def note(self, text: str) -> None:
+        """What happens without a command is told."""
+        self.progress.console.print(f"[dim]#[/] {text}", highlight=False, soft_wrap=True)
 
 
 def open_demo_account(stage: Stage) -> dict[str, Any]:
