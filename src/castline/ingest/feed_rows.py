@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -16,6 +16,7 @@ from castline.model.show import Episode, Podcast
 from castline.sources.enclosure import url_key
 from castline.store.ledger import OpenRun, find_batch, save_batch
 from castline.store.payload import encode_json
+from castline.store.retention import LANDING_KEPT
 from castline.store.shows import (
     EpisodeAlias,
     create_episode,
@@ -76,7 +77,9 @@ def apply_feed(run: OpenRun, reading: FeedReading) -> None:
         _save(run, podcast_id, before, facts)
     _save_batch(run, reading)
     if changed_address:
-        run.count("days_to_measure_again", mark_unmatched_days(run.connection, run.owner_id))
+        # The oldest kept day may be deleted at any moment, so it is left alone.
+        first_on = (reading.fetched_at - LANDING_KEPT).date() + timedelta(days=1)
+        run.count("days_to_measure_again", mark_unmatched_days(run.connection, run.owner_id, first_on))
 
 
 def _known(run: OpenRun, stored: Mapping[UUID, Episode], podcast_id: UUID) -> Known:

@@ -17,7 +17,8 @@ def next_poll_after(state: FeedState, now: datetime, *, wait_seconds: float | No
 
     `wait_seconds` is what the server asked for (Retry-After, Cache-Control max-age); it is kept up to a day.
     """
-    wait = min(POLL_INTERVAL * 2 ** min(state.failure_count, 10), _LONGEST_WAIT)
+    doubled: int = 2 ** min(state.failure_count, 10)
+    wait = min(POLL_INTERVAL * doubled, _LONGEST_WAIT)
     if wait_seconds is not None:
         wait = max(wait, min(timedelta(seconds=wait_seconds), _LONGEST_WAIT))
     return now + wait

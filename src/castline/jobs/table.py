@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -39,7 +40,7 @@ def poll_due_feeds(store: Store) -> None:
     for feed in due:
         by_owner.setdefault(feed.user_id, []).append(feed.podcast_id)
     for owner_id, podcast_ids in by_owner.items():
-        _keep_going("feed.poll", owner_id, lambda owner_id=owner_id, ids=podcast_ids: poll_feeds(store, owner_id, ids))
+        _keep_going("feed.poll", owner_id, partial(poll_feeds, store, owner_id, podcast_ids))
 
 
 def measure_due_days(store: Store) -> None:
@@ -47,7 +48,7 @@ def measure_due_days(store: Store) -> None:
     with store.system() as connection:
         owners = load_owners_to_measure(connection)
     for owner_id in owners:
-        _keep_going("measure.run", owner_id, lambda owner_id=owner_id: measure(store, owner_id))
+        _keep_going("measure.run", owner_id, partial(measure, store, owner_id))
 
 
 def attribute_changed(store: Store) -> None:
@@ -55,7 +56,7 @@ def attribute_changed(store: Store) -> None:
     with store.system() as connection:
         owners = load_owners_to_attribute(connection)
     for owner_id in owners:
-        _keep_going("attribution.run", owner_id, lambda owner_id=owner_id: attribute(store, owner_id))
+        _keep_going("attribution.run", owner_id, partial(attribute, store, owner_id))
 
 
 def make_partitions(store: Store) -> None:

@@ -48,7 +48,7 @@ def open_run(
     role: Literal["app", "ingest"] = "ingest",
     parameters: Mapping[str, object] | None = None,
 ) -> Iterator[OpenRun]:
-    """A run that commits with everything written through its connection, or leaves only a failed row with the reason."""
+    """A run that commits with all that is written through its connection, or leaves a failed row with the reason."""
     started_at, run_id = now(), uuid4()
     facts = {
         "run_id": run_id,

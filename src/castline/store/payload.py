@@ -1,4 +1,4 @@
-"""JSON between PostgreSQL and Python: exact decimals both ways, keys in one order so that equal values are equal bytes."""
+"""JSON between PostgreSQL and Python: exact decimals both ways, keys in one order: equal values are equal bytes."""
 
 from decimal import Decimal
 from typing import Any

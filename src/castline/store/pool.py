@@ -106,16 +106,22 @@ def open_store(settings: Settings, *, connection_count: int = 4) -> Store:
     """
     store = connect_store(settings, connection_count=connection_count)
     try:
-        with store.owner() as connection:
-            found = find_version(connection)
-        if found < newest_version():
-            if found and settings.database_url:
-                raise SchemaOutdated(found=found, needed=newest_version())
-            apply_migrations(store.dsn)
+        _bring_up_to_date(store)
     except BaseException:
         store.close()
         raise
     return store
+
+
+def _bring_up_to_date(store: Store) -> None:
+    with store.owner() as connection:
+        found = find_version(connection)
+    if found >= newest_version():
+        return
+    if found and store.settings.database_url:
+        raise SchemaOutdated(found=found, needed=newest_version())
+    with translated_errors(store.dsn):
+        apply_migrations(store.dsn)
 
 
 def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:

@@ -37,7 +37,7 @@ from castline.store.sql import load_sql
 
 JOB: Final = "retention.apply"
 LANDING: Final = "landing zone"
-_LANDING_KEPT: Final = timedelta(days=90)  # as raw listener events: the landing zone is their rawest form
+LANDING_KEPT: Final = timedelta(days=90)  # as raw listener events: the landing zone is their rawest form
 _LEDGER: Final = load_sql("ledger")
 
 
@@ -122,7 +122,7 @@ def _tables_by_rows() -> list[Table]:
 def _expired_files(store: Store, at: datetime) -> list[tuple[date, list[Path]]]:
     by_day: dict[date, list[Path]] = defaultdict(list)
     for path, day in iter_landed_files(store.settings.landing_dir):
-        if start_of_day(day + timedelta(days=1)) <= at - _LANDING_KEPT:
+        if start_of_day(day + timedelta(days=1)) <= at - LANDING_KEPT:
             by_day[day].append(path)
     return sorted(by_day.items())
 

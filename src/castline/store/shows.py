@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final, Literal, TypeVar
 from uuid import UUID
 
@@ -163,9 +163,9 @@ def save_ad_slots(connection: Connection, owner_id: UUID, episode_id: UUID, slot
     save(connection, _SQL["save_ad_slots"], facts)
 
 
-def mark_unmatched_days(connection: Connection, owner_id: UUID) -> int:
-    """The days whose unmatched requests may now find their episode are due for measuring; returns how many."""
-    return save(connection, _SQL["mark_unmatched_days"], {"tenant": owner_id})
+def mark_unmatched_days(connection: Connection, owner_id: UUID, first_on: date) -> int:
+    """The days from `first_on` on whose unmatched requests may now find their episode are due; returns how many."""
+    return save(connection, _SQL["mark_unmatched_days"], {"tenant": owner_id, "first_on": first_on})
 
 
 def load_feed_state(connection: Connection, owner_id: UUID, podcast_id: UUID) -> FeedState:

@@ -125,11 +125,11 @@ set ad_slots = :ad_slots
 where episode_id = :episode_id and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
 
 -- name: mark_unmatched_days
--- UTC days whose unmatched requests may belong to an episode that was not known before
+-- UTC days, as far back as their requests are kept, whose unmatched requests may belong to an episode that was not known before
 insert into dirty_days (user_id, day_on)
 select distinct user_id, day_on
 from request_verdicts
-where user_id = :tenant and reason in ('no_episode', 'ambiguous_url')
+where user_id = :tenant and day_on >= :first_on and reason in ('no_episode', 'ambiguous_url')
 on conflict (user_id, day_on) do nothing
 
 -- name: find_feed_state
@@ -165,6 +165,6 @@ set etag = excluded.etag,
 -- one row per show, over all accounts, whose feed is due; for the scheduler
 select podcasts.user_id, podcast_id
 from podcasts
-left join feed_states using (podcast_id)
-where ingestion_status <> 'paused' and deactivated_at is null and coalesce(next_poll_at, 'epoch') <= :now
-order by coalesce(next_poll_at, 'epoch'), podcast_id
+join feed_states using (podcast_id)
+where ingestion_status <> 'paused' and deactivated_at is null and next_poll_at <= :now
+order by next_poll_at, podcast_id
