@@ -43,12 +43,16 @@ class Limits:
 
     def check_sign_in(self, address: str, email: str) -> None:
         """One more try to sign in is counted. Raises TooMany, and the cache's error when nothing can be counted."""
-        self._check(f"signin:address:{address}", _TRIES_PER_ADDRESS, _WINDOW_SECONDS, "sign-in attempts")
+        self._check(_address_key(address), _TRIES_PER_ADDRESS, _WINDOW_SECONDS, "sign-in attempts")
         self._check(_account_key(email), _TRIES_PER_ACCOUNT, _WINDOW_SECONDS, "sign-in attempts")
 
-    def forget_sign_in(self, email: str) -> None:
-        """The account's tries are forgotten, for one succeeded."""
+    def forget_sign_in(self, address: str, email: str) -> None:
+        """A try succeeded: the account's tries are forgotten, and the address has one more.
+
+        Not all of the address: whoever has an account here could otherwise try others' for ever.
+        """
         self.cache.delete(_account_key(email))
+        self.cache.count(_address_key(address), _WINDOW_SECONDS, step=-1)
 
     def check_key(self, api_key_id: UUID) -> Allowance:
         """One more request of the key is counted. Raises TooMany; without a cache nothing is limited."""
@@ -65,6 +69,10 @@ class Limits:
         if counted.count > limit:
             raise TooMany(what=what, seconds=left, limit=limit, retry_after=float(left))
         return Allowance(limit, limit - counted.count, left)
+
+
+def _address_key(address: str) -> str:
+    return f"signin:address:{address}"
 
 
 def _account_key(email: str) -> str:

@@ -73,7 +73,7 @@ def sign_in(store: Store, sessions: SessionStore, limits: Limits, attempt: Attem
         if new_hash:
             save_password(connection, user.user_id, new_hash)
         save_login(connection, user.user_id, at)
-    limits.forget_sign_in(attempt.email)
+    limits.forget_sign_in(attempt.address, attempt.email)
     return begin_session(sessions, user.user_id, user.user_id, attempt.user_agent, at=at)
 
 

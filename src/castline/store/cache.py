@@ -18,7 +18,7 @@ _SQL: Final = load_sql("cache")
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """How often something was counted in the window that ends at `expires_at`."""
+    """The sum of what was counted in the window that ends at `expires_at`."""
 
     count: int
     expires_at: datetime
@@ -33,7 +33,7 @@ class Cache(Protocol):
     def save(self, key: str, value: bytes, seconds: float) -> None:
         """The value is kept for `seconds`."""
 
-    def count(self, key: str, seconds: float) -> Count:
+    def count(self, key: str, seconds: float, *, step: int = 1) -> Count:
         """The key is counted once more in its window, which begins with the first count and lasts `seconds`."""
 
     def delete(self, key: str) -> None:
@@ -70,9 +70,9 @@ class PostgresCache:
         with self.store.system() as connection:
             save(connection, _SQL["save_entry"], facts)
 
-    def count(self, key: str, seconds: float) -> Count:
+    def count(self, key: str, seconds: float, *, step: int = 1) -> Count:
         at = now()
-        facts = {"cache_key": key, "at": at, "expires_at": at + timedelta(seconds=seconds)}
+        facts = {"cache_key": key, "at": at, "expires_at": at + timedelta(seconds=seconds), "step": step}
         with self.store.system() as connection:
             counted = find_one(connection, Count, _SQL["count_entry"], facts)
         if counted is None:
@@ -103,11 +103,11 @@ class RedisCache:
         with translated_redis_errors(self.url):
             self.client.set(_key(key), value, px=max(1, int(seconds * 1000)))
 
-    def count(self, key: str, seconds: float) -> Count:
+    def count(self, key: str, seconds: float, *, step: int = 1) -> Count:
         milliseconds = max(1, int(seconds * 1000))
         with translated_redis_errors(self.url), self.client.pipeline() as pipeline:
             pipeline.set(_key(key), 0, px=milliseconds, nx=True)
-            pipeline.incr(_key(key))
+            pipeline.incrby(_key(key), step)
             pipeline.pttl(_key(key))
             _, count, left = pipeline.execute()
         return Count(int(count), now() + timedelta(milliseconds=max(0, int(left))))

@@ -11,13 +11,13 @@ values (:cache_key, :value, :expires_at)
 on conflict (cache_key) do update set value = excluded.value, expires_at = excluded.expires_at
 
 -- name: count_entry
--- one row: how often the key was counted in its window, which begins with the first count
+-- one row: the sum of what was counted under the key in its window, which begins with the first count
 insert into cache_entries as entry (cache_key, value, expires_at)
-values (:cache_key, '1'::bytea, :expires_at)
+values (:cache_key, convert_to(:step::bigint::text, 'utf8'), :expires_at)
 on conflict (cache_key) do update set
     value = case
-        when entry.expires_at <= :at then '1'::bytea
-        else convert_to((convert_from(entry.value, 'utf8')::bigint + 1)::text, 'utf8')
+        when entry.expires_at <= :at then excluded.value
+        else convert_to((convert_from(entry.value, 'utf8')::bigint + :step::bigint)::text, 'utf8')
     end,
     expires_at = case when entry.expires_at <= :at then excluded.expires_at else entry.expires_at end
 returning convert_from(value, 'utf8')::bigint as count, expires_at

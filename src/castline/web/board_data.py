@@ -9,7 +9,6 @@ from typing import Final, Literal
 from uuid import UUID
 
 import msgspec
-from psycopg import Connection
 
 from castline import __version__
 from castline.base.errors import CastlineError, InvalidInput
@@ -27,7 +26,7 @@ from castline.store.overview import (
     load_members,
 )
 from castline.store.payload import encode_json
-from castline.store.pool import Store
+from castline.store.pool import Connection, Store
 from castline.store.shows import load_episodes, load_podcasts
 from castline.web.campaign_data import (
     CampaignRow,
@@ -111,7 +110,7 @@ def load_board(store: Store, cache: Cache, owner_id: UUID, parameters: Mapping[s
 
     Raises InvalidInput with the parameter's name.
     """
-    with store.account(owner_id) as connection:
+    with store.snapshot(owner_id) as connection:
         shows = load_podcasts(connection, owner_id)
         extent = find_extent(connection, owner_id)
         query = parse_query(parameters, extent.last_on or at.date())

@@ -8,14 +8,13 @@ from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
-from psycopg import Connection
-
 from castline.model.campaign import Campaign
 from castline.model.roi import RoiFigures
 from castline.model.vocab import CampaignStatus
 from castline.roi.compute import compute_roi
 from castline.store.campaigns import load_campaigns, load_placements, load_sponsors
 from castline.store.overview import load_credited_campaigns
+from castline.store.pool import Connection
 from castline.store.shows import load_podcasts
 from castline.web.query import MetricQuery
 

@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from psycopg import Connection
-
 from castline.model.vocab import Verdict
 from castline.store.listening import load_waterfall
+from castline.store.pool import Connection
 from castline.web.query import MetricQuery
 
 _VERDICTS: Final[dict[Verdict, str]] = {

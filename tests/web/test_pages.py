@@ -1,0 +1,198 @@
+"""The pages' figures, by the golden numbers of the world behind them."""
+
+import re
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from castline.accounts.person import NewAccount, create_account
+from castline.ingest.landing import import_log
+from castline.measure.run import measure
+from castline.model.account import User
+from castline.store.pool import Store
+from make_logs import Line, make_listened_show, write_log
+from web.browser import Browser
+from web.conftest import PASSWORD
+from web.world import LAST_DAY, World, make_world
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture(scope="module")
+def owner(store: Store) -> User:
+    return create_account(store, NewAccount(f"{uuid4().hex}@example.org", "Nova", PASSWORD))
+
+
+@pytest.fixture(scope="module")
+def world(store: Store, owner: User, tmp_path_factory: pytest.TempPathFactory) -> World:
+    return make_world(
+        store, owner.user_id, tmp_path_factory.mktemp("world"), name="Herbst <b>&\u062e\u0631\u064a\u0641"
+    )
+
+
+@pytest.fixture
+def reader(browser: Browser, owner: User, world: World) -> Browser:
+    assert browser.sign_in(owner.email, PASSWORD).status == 303
+    return browser
+
+
+def tiles(text: str) -> dict[str, str]:
+    """The value of each tile by its label."""
+    found = re.findall(r"<h3>([^<]+)</h3>\s*<p class=\"value\">(.*?)</p>", text)
+    return {label: re.sub(r"<[^>]+>", "", value).strip() for label, value in found}
+
+
+def test_the_dashboard_tells_the_worlds_figures(reader: Browser) -> None:
+    page = reader.get("/?range=28d")
+    assert page.status == 200
+    assert tiles(page.text) == {
+        "Downloads": "301",
+        "Consumers": "301",
+        "Episodes heard": "2",
+        "Attributed orders": "3",
+        "Attributed revenue": "150.00 USD",
+        "Return on investment": "50.0\N{NO-BREAK SPACE}%",
+    }
+
+
+def test_a_period_is_compared_with_as_many_days_before(reader: Browser) -> None:
+    # The last 7 days: 7 x 15 + (7 + .. + 13) = 175; the 7 before: 7 x 15 + (0 + .. + 6) = 126; 175 / 126 = 1.3889.
+    text = reader.get("/?range=7d").text
+    assert tiles(text)["Downloads"] == "175"
+    assert '38.9 %<span class="hidden"> more than from 2026-09-07 to 2026-09-13</span>' in text
+    # All three orders are of the first week.
+    assert tiles(text)["Attributed orders"] == "0"
+    assert '100.0 %<span class="hidden"> less than' in text
+
+
+def test_own_days_and_a_show_can_be_asked_for(reader: Browser, world: World) -> None:
+    text = reader.get(f"/?from=2026-09-07&to=2026-09-08&show={world.show.podcast_id}").text
+    assert tiles(text)["Downloads"] == "31"
+    assert '<input type="date" name="to" value="2026-09-08" required>' in text
+    assert re.search(rf'<option value="{world.show.podcast_id}"[^>]*selected>', text)
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("from=soon", "from: &#39;soon&#39; is no day"),
+        ("range=forever", "range: &#39;forever&#39; is none of"),
+        ("from=2026-09-02&to=2026-09-01", "to: 2026-09-01 is before the first day"),
+        (f"show={uuid4()}", "show: there is no such show in this account"),
+        ("show=1", "show: &#39;1&#39; is no id of a show"),
+    ],
+)
+def test_what_the_address_asks_and_cannot_have_is_said(reader: Browser, query: str, said: str) -> None:
+    page = reader.get(f"/?{query}")
+    assert page.status == 422
+    assert said in page.text
+    assert tiles(page.text)["Downloads"] == "301"
+
+
+def test_the_waterfall_sums_from_received_to_counted(reader: Browser) -> None:
+    text = reader.get("/").text.split('id="waterfall-title"')[1]
+    numbers = [
+        int(found.replace(",", "")) for found in re.findall(r'<td class="end[^"]*">\N{MINUS SIGN}?([\d,]+)</td>', text)
+    ]
+    received, counted = numbers[0], numbers[-1]
+    # 301 downloads, 14 repeated requests, 14 probes.
+    assert (received, counted, sum(numbers[1:])) == (329, 301, 329)
+
+
+def test_every_tile_says_how_it_is_counted(reader: Browser) -> None:
+    text = reader.get("/").text
+    assert text.count("How counted</summary><p>") == 6
+    assert "count of windows (listener, episode, UTC day)" in text
+    assert 'href="/method#roi_rate"' in text
+
+
+def test_countries_name_whose_table_they_come_from(reader: Browser) -> None:
+    text = reader.get("/").text
+    assert '<a href="https://db-ip.com" rel="noreferrer">IP Geolocation by DB-IP</a>, CC BY 4.0' in text
+
+
+def test_the_campaigns_page_shows_its_report(reader: Browser, world: World) -> None:
+    page = reader.get(f"/campaigns/{world.campaign.campaign_id}")
+    shown = tiles(page.text)
+    assert page.status == 200
+    assert (shown["Delivered downloads"], shown["Conversions"]) == ("301", "3")
+    assert (shown["Attributed revenue"], shown["Modeled revenue"]) == ("150.00 USD", "0.00 USD")
+    assert shown["ROI"] == "50.0\N{NO-BREAK SPACE}%"
+    assert "Herbst &lt;b&gt;&amp;" in page.text
+    assert "<b>&" not in page.text
+
+
+def test_a_built_report_is_the_file_and_a_new_one_can_be_built(reader: Browser, world: World) -> None:
+    [report] = world.reports
+    answered = reader.get(f"/reports/{report.report_id}")
+    assert (answered.status, answered.headers["content-type"]) == (200, "text/csv; charset=utf-8")
+    assert len(answered.body) == report.file_size_bytes
+    assert answered.headers["content-disposition"].startswith("attachment; filename*=UTF-8''")
+    page = f"/campaigns/{world.campaign.campaign_id}/report"
+    built = reader.post(page, {"csrf_token": reader.csrf_token(), "format": "json"})
+    assert built.status == 303
+    assert reader.get(built.headers["location"]).headers["content-type"] == "application/json"
+    wrong = reader.post(page, {"csrf_token": reader.csrf_token(), "format": "docx"})
+    assert wrong.status == 422
+
+
+def test_a_file_that_is_gone_is_said_to_be_gone(reader: Browser, world: World, store: Store) -> None:
+    page = f"/campaigns/{world.campaign.campaign_id}/report"
+    built = reader.post(page, {"csrf_token": reader.csrf_token(), "format": "csv"}).headers["location"]
+    for path in (store.settings.data_dir / "reports" / str(world.owner_id)).glob("*.csv"):
+        path.unlink()
+    gone = reader.get(built)
+    assert gone.status == 410
+    assert "Build the report again" in gone.text
+
+
+def test_the_daily_figures_of_the_api_are_the_pages(
+    browser: Browser, world: World, owner: User, key_of: "object"
+) -> None:
+    key = key_of(owner, "read")  # type: ignore[operator]  # the fixture's function
+    path = f"/api/v1/metrics/daily?from=2026-09-07&to={LAST_DAY}"
+    rows = browser.ask("GET", path, headers=key).json
+    assert [row["value"] for row in rows] == [15 + day for day in range(14)]
+    assert {row["podcast_id"] for row in rows} == {str(world.show.podcast_id)}
+    roi = browser.ask("GET", f"/api/v1/campaigns/{world.campaign.campaign_id}/roi", headers=key).json
+    assert (roi["net_revenue"], roi["roi_rate"], roi["credited_orders"]) == (150, 0.5, 3)
+    falls = browser.ask("GET", "/api/v1/waterfall", headers=key).json
+    assert sum(row["request_count"] for row in falls) == 329
+
+
+def test_with_no_source_the_page_says_how_to_begin(signed_in: Browser) -> None:
+    text = signed_in.get("/").text
+    assert "No source yet" in text
+    assert "castline feed add" in text
+
+
+def test_a_source_without_hits_is_told_apart(store: Store, signed_in: Browser, person: User, tmp_path: Path) -> None:
+    make_listened_show(store, person.user_id)
+    import_log(store, person.user_id, write_log(tmp_path / "a.log", [Line(path="/other.html")]), host="cdn.example.org")
+    text = signed_in.get("/").text
+    assert "A source, but no download" in text
+    assert "castline measure run" in text  # its day waits
+    measure(store, person.user_id)
+    text = signed_in.get("/").text
+    assert "A source, but no download" in text
+    assert "not those of the feed" in text
+
+
+def test_a_really_small_number_is_shown_as_one(store: Store, signed_in: Browser, person: User, tmp_path: Path) -> None:
+    make_listened_show(store, person.user_id)
+    import_log(store, person.user_id, write_log(tmp_path / "a.log", [Line()]), host="cdn.example.org")
+    measure(store, person.user_id)
+    text = signed_in.get("/").text
+    assert "A small number, and a true one" in text
+    assert tiles(text)["Downloads"] == "1"
+    assert "Nothing in these days" in signed_in.get("/?from=2026-01-01&to=2026-01-31").text
+
+
+def test_a_new_figure_is_on_the_page_at_once(store: Store, signed_in: Browser, person: User, tmp_path: Path) -> None:
+    make_listened_show(store, person.user_id)
+    for number, address in enumerate(("198.51.100.1", "198.51.100.2"), start=1):
+        path = write_log(tmp_path / f"{number}.log", [Line(address=address)])
+        import_log(store, person.user_id, path, host="cdn.example.org")
+        measure(store, person.user_id)
+        assert tiles(signed_in.get("/").text)["Downloads"] == str(number)
