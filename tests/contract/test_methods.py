@@ -1,5 +1,6 @@
 """What holds for every row of METHODS."""
 
+from collections.abc import Iterator
 from typing import get_args
 
 import duckdb
@@ -54,7 +55,7 @@ TABLES = (
 
 
 @pytest.fixture
-def memory() -> duckdb.DuckDBPyConnection:
+def memory() -> Iterator[duckdb.DuckDBPyConnection]:
     """A campaign of March 2026 with every key, one download of it on the 5th, and one order on the 10th."""
     memory = duckdb.connect(":memory:")
     for statement in TABLES:
@@ -71,7 +72,8 @@ def memory() -> duckdb.DuckDBPyConnection:
         "insert into conversions (conversion_id, sponsor_id, occurred_at, conversion_type, order_id)"
         f" values ('{make_id(100)}', '{ACME}', '2026-03-10', 'purchase', '1')"
     )
-    return memory
+    yield memory
+    memory.close()
 
 
 def found(memory: duckdb.DuckDBPyConnection, methods: tuple[Method, ...] = METHODS) -> list[tuple[object, ...]]:
