@@ -32,7 +32,7 @@ def main() -> int:
     """Prints both times as JSON; 1 when one is over its limit or a demo failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--caches", type=Path, help="Keep the caches here; then the first run may be warm as well.")
-    parser.add_argument("--lines", default="200000", help="Log lines of the world.")
+    parser.add_argument("--lines", default="150000", help="Log lines of the world.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
         folder = Path(place)
