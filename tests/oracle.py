@@ -42,14 +42,15 @@ def count(requests: list[Asked], episodes: list[KnownEpisode]) -> list[tuple[str
 
 def _drop_reason(item: Asked) -> str | None:
     is_probe = item.range is None and item.status == 206 and item.sent == 2
+    is_watch = item.agent.startswith("atc/") and "watchOS" in item.agent
     steps = (
         (item.episode is None and item.method is not None, "no_episode"),
         (item.method != "GET", "method"),
         (item.status not in (200, 206), "status"),
         (item.range == "bytes=0-1" or is_probe, "two_byte_probe"),
         (not item.agent, "empty_agent"),
-        (classify_agent(item.agent).is_bot, "bot"),
-        (item.agent.startswith("atc/") and "watchOS" in item.agent, "watch_duplicate"),
+        (classify_agent(item.agent).is_bot and not is_watch, "bot"),
+        (is_watch, "watch_duplicate"),
     )
     return next((reason for applies, reason in steps if applies), None)
 

@@ -75,16 +75,15 @@ def describe_agents(user_agents: pl.Series) -> pl.DataFrame:
     """One row per distinct user agent, with what it says it is."""
     texts = user_agents.unique().sort().to_list()
     found = classify_agents(texts)
+    # Apple Watch asks again for what the phone already loaded (PTM v2.3, step 1.4): no listener, but no bot either.
+    watches = ["watchOS" in text and (text.startswith("atc/") or "(null)/(null) watchOS" in text) for text in texts]
     return pl.DataFrame(
         {
             "user_agent": texts,
             "agent": range(len(texts)),
             "user_agent_is_empty": [not text.strip(" -") for text in texts],
-            "is_bot": [agent.is_bot for agent in found],
-            # Apple Watch asks again for what the phone already loaded (PTM v2.3, step 1.4).
-            "is_watch": [
-                "watchOS" in text and (text.startswith("atc/") or "(null)/(null) watchOS" in text) for text in texts
-            ],
+            "is_bot": [agent.is_bot and not watch for agent, watch in zip(found, watches, strict=True)],
+            "is_watch": watches,
             "app": [agent.name or "unknown" for agent in found],
             "platform": [agent.platform for agent in found],
             "device_type": [agent.device_type for agent in found],
