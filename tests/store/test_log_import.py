@@ -8,12 +8,14 @@ from uuid import UUID
 import polars as pl
 import pytest
 
+from castline.base.clock import now
 from castline.base.period import Period
 from castline.ingest.landing import import_log
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.model.listening import DailyMetric, VerdictCount
 from castline.sources.access_log import NotAnAccessLog
+from castline.store.landing_files import LandingFileMissing
 from castline.store.ledger import load_batches, load_quarantine, load_runs
 from castline.store.listening import load_daily, load_dirty_days, load_refused, load_waterfall
 from castline.store.pool import Store
@@ -212,6 +214,34 @@ def test_what_a_crash_left_behind_is_not_counted(store: Store, account: User, tm
     (landed,) = folder.glob("*.parquet")
     (folder / f"{UUID(int=5)}-00000.parquet").write_bytes(landed.read_bytes())
     assert measure(store, account.user_id).request_count == 1
+
+
+def test_a_day_whose_requests_have_passed_retention_stays_as_it_was_counted(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    old = '198.51.100.7 - - [02/Jan/2020:00:00:09 +0000] "GET /one.mp3 HTTP/1.1" 200 28800000 "-" "Overcast/3.0"'
+    import_log(store, account.user_id, write_log(tmp_path / "a.log", [old]))
+    measure(store, account.user_id)
+    before = _rows(store, account.user_id)
+    folder = store.settings.landing_dir / "requests" / str(account.user_id) / "access_log" / "2020-01-02"
+    (landed,) = folder.glob("*.parquet")
+    landed.unlink()
+    import_log(store, account.user_id, write_log(tmp_path / "b.log", [old.replace("100.7", "100.8")]))
+    result = measure(store, account.user_id)
+    assert (result.days, result.skipped_days) == ((), (date(2020, 1, 2),))
+    assert measure(store, account.user_id).skipped_days == ()
+    assert _rows(store, account.user_id) == before
+
+
+def test_landed_requests_that_are_lost_are_told(store: Store, account: User, tmp_path: Path) -> None:
+    make_listened_show(store, account.user_id)
+    recent = Line(after=(now() - MONDAY - timedelta(days=2)).total_seconds())
+    import_log(store, account.user_id, write_log(tmp_path / "a.log", [recent]))
+    (landed,) = (store.settings.landing_dir / "requests" / str(account.user_id)).rglob("*.parquet")
+    landed.unlink()
+    with pytest.raises(LandingFileMissing, match=landed.name):
+        measure(store, account.user_id)
 
 
 def test_a_file_that_is_no_log_leaves_nothing(store: Store, account: User, tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     if as_json:
         show_json(result)
         return
+    if result.skipped_days:
+        say(f"{len(result.skipped_days)} days stay as they are: part of their requests has passed its retention")
     if not result.days:
         say("nothing to measure: no day has requests that were not measured yet")
         return

@@ -20,7 +20,7 @@ from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS
 from castline.measure.rules import RULES_VERSION
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
-from castline.store.landing_files import decode_parts, load_requests
+from castline.store.landing_files import decode_parts, find_incomplete_days, load_requests
 from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
     LOG_KIND,
@@ -34,6 +34,7 @@ from castline.store.listening import (
     save_verdicts,
 )
 from castline.store.pool import Store
+from castline.store.retention import LANDING_KEPT
 from castline.store.shows import load_audio_keys
 from castline.store.timeseries import ensure_partitions
 
@@ -52,13 +53,17 @@ Report = Callable[[int, int], object]
 
 @dataclass(frozen=True, slots=True)
 class MeasureResult:
-    """The days that were measured, and what became of their requests; the counts sum to `request_count`."""
+    """The days that were measured, and what became of their requests; the counts sum to `request_count`.
+
+    `skipped_days` stay as they were measured: part of their requests has passed its retention.
+    """
 
     days: tuple[date, ...]
     request_count: int
     download_count: int
     waterfall: tuple[VerdictCount, ...]
     run_ids: tuple[UUID, ...]
+    skipped_days: tuple[date, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def measure(
 
     Measuring the same requests again gives the same rows. `report` is told (requests done, requests in all).
     """
-    sizes = _find_days(store, owner_id, period)
+    sizes, skipped = _find_days(store, owner_id, period)
     total, done = sum(sizes.values()), 0
     waterfall: dict[tuple[str, str], int] = {}
     runs = []
@@ -93,7 +98,9 @@ def measure(
     rows = [VerdictCount(verdict, reason, waterfall.get((verdict, reason), 0)) for verdict, reason in OUTCOMES]
     counted_rows = tuple(row for row in rows if row.request_count)
     downloads = sum(row.request_count for row in counted_rows if row.verdict == "counted")
-    return MeasureResult(tuple(sorted(sizes)), sum(waterfall.values()), downloads, counted_rows, tuple(runs))
+    return MeasureResult(
+        tuple(sorted(sizes)), sum(waterfall.values()), downloads, counted_rows, tuple(runs), tuple(sorted(skipped))
+    )
 
 
 def load_unmatched(
@@ -104,28 +111,38 @@ def load_unmatched(
     with store.account(owner_id) as connection:
         batches = load_log_batches(connection, owner_id, period)
         index = EpisodeIndex(load_audio_keys(connection, owner_id))
-    sizes = _sizes(batches, set(period.iter_days()))
+    days = set(period.iter_days())
+    sizes = _sizes(batches, days - _find_gone(store, owner_id, batches, days))
     counts: Counter[tuple[str | None, str]] = Counter()
-    for days in _in_portions(sizes):
-        requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, days)
+    for portion in _in_portions(sizes):
+        requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, portion)
         counts.update({(host, path): count for host, path, count in find_unmatched(index, requests)})
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1]))
     return [UnmatchedUrl(host, path, count) for (host, path), count in ranked[:limit]]
 
 
-def _find_days(store: Store, owner_id: UUID, period: Period | None) -> dict[date, int]:
-    """The days to measure, in order, with their number of requests."""
-    with store.account(owner_id) as connection:
+def _find_days(store: Store, owner_id: UUID, period: Period | None) -> tuple[dict[date, int], set[date]]:
+    """The days to measure, in order, with their number of requests; and those that cannot be measured any more."""
+    with store.ingest(owner_id) as connection:
         if period is None:
             days = {dirty.day_on for dirty in load_dirty_days(connection, owner_id)}
             if not days:
-                return {}
+                return {}, set()
             batches = load_log_batches(connection, owner_id, Period.of_days(min(days), max(days)))
         else:
             days = set(period.iter_days())
             batches = load_log_batches(connection, owner_id, period)
             days &= {part.day_on for batch in batches for part in decode_parts(batch)}
-    return _sizes(batches, days)
+        skipped = _find_gone(store, owner_id, batches, days)
+        clear_dirty_days(connection, owner_id, sorted(skipped))
+    return _sizes(batches, days - skipped), skipped
+
+
+def _find_gone(store: Store, owner_id: UUID, batches: Sequence[Batch], days: set[date]) -> set[date]:
+    """Old days whose landed requests retention has begun to delete: judged anew, they would lose what was counted."""
+    kept_on = (now() - LANDING_KEPT).date()
+    old = {day for day in days if day <= kept_on}
+    return find_incomplete_days(store.settings.landing_dir, owner_id, LOG_KIND, batches, old)
 
 
 def _sizes(batches: Iterable[Batch], days: set[date]) -> dict[date, int]:

@@ -36,6 +36,8 @@ LANDED_SCHEMA: Final = pl.Schema(
         "host": pl.String(),
         "path": pl.String(),
         "referer": pl.String(),
+        "request_id": pl.Binary(),
+        "delivery": pl.String(),
     }
 )
 
@@ -136,9 +138,29 @@ def load_requests(
                 path = root / part.name(batch.batch_id)
                 if not path.is_file():
                     raise LandingFileMissing(path=path, batch_id=batch.batch_id)
-                frame = pl.read_parquet(path, hive_partitioning=False)
+                frame = _with_every_column(pl.read_parquet(path, hive_partitioning=False))
                 frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
     return pl.concat(frames)
+
+
+def find_incomplete_days(
+    landing_dir: Path, owner_id: UUID, source: str, batches: Iterable[Batch], days: Iterable[date]
+) -> set[date]:
+    """Those of the days whose requests do not all lie there any more."""
+    wanted = set(days)
+    root = _folder(landing_dir, owner_id, source)
+    return {
+        part.day_on
+        for batch in batches
+        for part in decode_parts(batch)
+        if part.day_on in wanted and not (root / part.name(batch.batch_id)).is_file()
+    }
+
+
+def _with_every_column(landed: pl.DataFrame) -> pl.DataFrame:
+    """A file that an older castline landed has not the columns that came later: nobody knows what they would hold."""
+    missing = [name for name in LANDED_SCHEMA if name not in landed.columns]
+    return landed.with_columns(pl.lit(None, LANDED_SCHEMA[name]).alias(name) for name in missing)
 
 
 def landing_place(owner_id: UUID, source: str) -> str:
