@@ -11,4 +11,6 @@ def configure_log(*, verbose: bool) -> None:
         level=logging.DEBUG if verbose else logging.INFO,
         format="%(levelname)s %(name)s: %(message)s",
     )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    if not verbose:
+        for chatty in ("asyncio", "procrastinate"):
+            logging.getLogger(chatty).setLevel(logging.WARNING)
