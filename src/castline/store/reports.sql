@@ -24,7 +24,7 @@ limit :row_limit
 -- name: load_audience
 -- one row per app, country and kind of device: downloads of the episodes between the two times, the most first
 with heard as (
-    select platform, country_code, device_type
+    select coalesce(metadata ->> 'app', platform) as app, country_code, device_type
     from my_listener_events
     where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
         and event_type = 'download'
@@ -34,7 +34,7 @@ with heard as (
 select dimension, coalesce(member, 'unknown') as member, count(*) as downloads
 from heard
 cross join lateral (
-    values ('app', platform), ('country', country_code), ('device', device_type)
+    values ('app', app), ('country', country_code), ('device', device_type)
 ) as parts (dimension, member)
 group by dimension, coalesce(member, 'unknown')
 order by dimension, downloads desc, member
