@@ -1,221 +1,224 @@
 """Who asks: user agents become a bot, an app, a library or a browser, with its device.
 
-Our own rules are a data file in the shape of the published lists; web bot lists stand below them, because they call
-podcast apps bots. Method: docs/method/user-agents.md
+Our own rules are a data file in the shape of the published lists; a published list that was loaded stands before them;
+web bot lists stand below both, because they call podcast apps bots. Method: docs/method/user-agents.md
 """
 
-import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from hashlib import sha256
-from importlib.metadata import version
-from importlib.resources import files
-from typing import Final, Literal
-from urllib.parse import unquote
+from typing import Final
 
-import msgspec
-import re2  # type: ignore[import-untyped]  # it ships no types
-
-AgentType = Literal["bot", "app", "library", "browser", "unknown"]
-DeviceType = Literal["mobile", "desktop", "smart_speaker", "smart_tv", "watch", "car", "console"]
-# The default of 8 MB made a set of 900 patterns 35 times slower: its state machine is rebuilt all the time.
-_SET_MEMORY: Final = 128 * 1024 * 1024
-_LONGEST: Final = 2048
-_NEVER: Final = r"[^\x00-\x{10FFFF}]"
-_CLIENT: Final = re.compile(
-    r"CFNetwork/|Darwin/|ExoPlayerLib|AndroidXMedia3|Alamofire|okhttp|"
-    r"\b(?:iOS|iPhone|iPad|iPadOS|Android|watchOS|tvOS|macOS)\b|[/_ -](?:ios|android)\b",
-    re.IGNORECASE,
+from castline.base.config import Settings
+from castline.measure.agent_lists import list_versions, load_crawler_patterns, load_listed_apps
+from castline.measure.agent_names import (
+    LONGEST,
+    find_own_name,
+    has_address,
+    hide_device,
+    is_client,
+    is_page_browser,
+    is_player,
+    repair_agent,
+    slug_of,
 )
-_LIBRARY: Final = re.compile(r"CFNetwork/|ExoPlayerLib|AndroidXMedia3|AppleCoreMedia/")
-_ADDRESS: Final = re.compile(r"https?:|www\.|@|\b[\w-]+\.(?:com|org|net|io|fm|ai|dev|app)\b", re.IGNORECASE)
-_NAMED: Final = re.compile(r"\s*([^\W\d_][^/;(\[]{1,59}?)\s*(?:[/;(]|\s[vV]?\d|$)")
-_SUFFIX: Final = re.compile(
-    r"[\s_.-]+(?:beta|staging|dev|debug|alpha|preprod|test|ios|macos|android|iphone|for)$", re.IGNORECASE
+from castline.measure.agent_rules import (
+    AgentRule,
+    AgentType,
+    DeviceRule,
+    DeviceType,
+    PatternSet,
+    load_agent_rules,
+    own_version,
 )
+from castline.measure.agent_upstream import PublishedList, load_published_list, published_stamp
 
-
-class AgentRule(msgspec.Struct, frozen=True):
-    """One entry of the rule table; `category` bot marks a library that runs on machines nobody listens to."""
-
-    name: str
-    type: AgentType
-    pattern: str
-    category: str | None = None
-    platform: str | None = None
-    device: DeviceType | None = None
-    os: str | None = None
-    examples: tuple[str, ...] = ()
-
-
-class DeviceRule(msgspec.Struct, frozen=True):
-    """One entry of the device table."""
-
-    name: str
-    pattern: str
-    device: DeviceType
-    os: str | None = None
-
-
-class AgentRules(msgspec.Struct, frozen=True):
-    """The whole rule table; its first matching entry wins."""
-
-    version: str
-    comments: tuple[str, ...]
-    entries: tuple[AgentRule, ...]
-    devices: tuple[DeviceRule, ...]
+# A log's 10,000 commonest agents are over 95 % of its requests; at the longest, so many texts take some 60 MB.
+_REMEMBERED: Final = 20_000
+_PRODUCT: Final = re.compile(r"[\w.!-]*$")
 
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """What a user agent says it is; `is_bot` also holds for libraries that only machines use."""
+    """What a user agent says it is.
+
+    `is_bot` says that nobody listens: it also holds for libraries that only machines use, and not for devices that ask
+    again for what a phone has loaded, which have a rule of their own. `device` and its facts are of listeners only.
+    """
 
     type: AgentType
     name: str | None = None
     platform: str | None = None
+    device: str | None = None
     device_type: DeviceType | None = None
     device_os: str | None = None
     is_bot: bool = False
 
 
+class AgentClassifier:
+    """The tables in their order, compiled, and the answers of late."""
+
+    def __init__(self, published: PublishedList | None = None) -> None:
+        own = load_agent_rules()
+        self._published = published
+        self._named = _in_order([rule for rule in own.entries if not rule.is_general], published)
+        self._general = tuple(rule for rule in own.entries if rule.is_general)
+        self._devices = own.devices
+        self._listed = load_listed_apps()
+        self._crawlers = load_crawler_patterns()
+        self._named_set = PatternSet([rule.pattern for rule in self._named])
+        self._machine_set = PatternSet([*(rule.pattern for rule in self._general), *self._crawlers])
+        self._device_set = PatternSet([rule.pattern for rule in self._devices])
+        self._published_devices: tuple[DeviceRule, ...] = published.devices if published else ()
+        self._published_device_set = PatternSet([rule.pattern for rule in self._published_devices])
+        self._listed_set = PatternSet([entry.pattern for entry in self._listed])
+        self._remembered = lru_cache(maxsize=_REMEMBERED)(self._classify)
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """The versions of everything that decides what a user agent is."""
+        published = {"agents-published": self._published.version} if self._published else {}
+        return {"agents": own_version(), **published, **list_versions()}
+
+    def classify(self, user_agent: str) -> Agent:
+        """The first that fits: published and own rules, words of machines, a web bot list, browsers, its own name."""
+        return self._remembered(user_agent[:LONGEST])
+
+    def classify_all(self, user_agents: Iterable[str]) -> list[Agent]:
+        """One agent per text, in order."""
+        return [self.classify(text) for text in user_agents]
+
+    def classify_cold(self, user_agent: str) -> Agent:
+        """The same as `classify`, without looking at earlier answers."""
+        return self._classify(user_agent[:LONGEST])
+
+    def _classify(self, user_agent: str) -> Agent:
+        text = repair_agent(user_agent)
+        if not text.strip(" -"):
+            return Agent("unknown")
+        number = self._named_set.find_first(text)
+        rule = None if number is None else self._named[number]
+        if rule is not None and (rule.type != "browser" or rule.category == "sure"):
+            return self._from_rule(rule, text)
+        machine = self._find_machine(text)
+        if machine is not None:
+            return machine
+        # An app's own browser view: its name stands in front of what a browser says.
+        if rule is not None and " Mozilla/" not in text:
+            return self._from_rule(rule, text)
+        return self._from_listed(text) or self._from_own_name(text)
+
+    def _from_rule(self, rule: AgentRule, text: str) -> Agent:
+        if rule.type == "bot" or rule.category == "bot":
+            return Agent(rule.type, rule.name, is_bot=rule.category != "duplicate")
+        return self._with_device(Agent(rule.type, rule.name, rule.platform), rule, text)
+
+    def _find_machine(self, text: str) -> Agent | None:
+        if is_player(text):
+            return None
+        is_listener = not text.startswith("Mozilla/") and is_client(text)
+        hidden = hide_device(text)
+        for number in self._machine_set.find_all(hidden):
+            rule = self._general[number] if number < len(self._general) else None
+            if is_listener and (rule is None or rule.category == "bare"):
+                continue
+            pattern = self._crawlers[number - len(self._general)] if rule is None else rule.pattern
+            return Agent("bot", _find_product(pattern, hidden) or (rule.name if rule else "Web crawler"), is_bot=True)
+        return None
+
+    def _from_listed(self, text: str) -> Agent | None:
+        number = self._listed_set.find_first(text)
+        if number is None:
+            return None
+        entry = self._listed[number]
+        if entry.is_bot:
+            return Agent("bot", entry.name, is_bot=True)
+        return self._with_device(Agent("app", entry.name, slug_of(entry.name)), None, text)
+
+    def _from_own_name(self, text: str) -> Agent:
+        """A browser without a name, a machine if all it adds is an address, an app of the name in front, or unknown."""
+        if is_page_browser(text):
+            return self._with_device(Agent("browser", "Other browser"), None, text)
+        name = find_own_name(text)
+        if text.startswith("Mozilla/") or (not is_client(text) and has_address(text)):
+            return Agent("bot", name or "Undeclared machine", is_bot=True)
+        if name is None:
+            return self._with_device(Agent("unknown"), None, text)
+        return self._with_device(Agent("app", name, slug_of(name)), None, text)
+
+    def _with_device(self, agent: Agent, rule: AgentRule | None, text: str) -> Agent:
+        own = self._device_set.find_first(text)
+        found = None if own is None else self._devices[own]
+        published = self._published_device_set.find_first(text) if self._published_devices else None
+        named = found if published is None else self._published_devices[published]
+        fixed_type, fixed_os = (rule.device, rule.os) if rule else (None, None)
+        device_type = fixed_type or (named.device if named else None)
+        return Agent(
+            agent.type,
+            agent.name,
+            agent.platform,
+            named.name if named and named.device == device_type else None,
+            device_type,
+            fixed_os or (found.os if found else None),
+        )
+
+
 @cache
-def load_agent_rules() -> AgentRules:
-    """The product's own rule table."""
-    content = files("castline.measure").joinpath("agents.json").read_bytes()
-    return msgspec.json.decode(content, type=AgentRules)
+def own_classifier() -> AgentClassifier:
+    """The classifier without a published list."""
+    return AgentClassifier()
+
+
+def open_classifier(settings: Settings) -> AgentClassifier:
+    """The classifier of this installation: with the published list, if one was loaded. Raises AgentListRefused."""
+    stamp = published_stamp(settings)
+    return own_classifier() if stamp is None else _open_published(settings, stamp)
+
+
+@lru_cache(maxsize=2)
+def _open_published(settings: Settings, _stamp: tuple[int, int]) -> AgentClassifier:
+    return AgentClassifier(load_published_list(settings))
 
 
 def agent_rule_versions() -> dict[str, str]:
-    """The versions of everything that decides what a user agent is."""
-    content = files("castline.measure").joinpath("agents.json").read_bytes()
-    return {
-        "agents": f"{load_agent_rules().version}+{sha256(content).hexdigest()[:8]}",
-        "crawler-user-agents": version("crawler-user-agents"),
-        "podcast-app-user-agents": version("podcast-app-user-agents"),
-    }
+    """The versions of everything that decides what a user agent is, without a published list."""
+    return own_classifier().versions
 
 
 def classify_agents(user_agents: Iterable[str]) -> list[Agent]:
-    """One agent per text, in order."""
-    return [classify_agent(text) for text in user_agents]
+    """One agent per text, in order, without a published list."""
+    return own_classifier().classify_all(user_agents)
 
 
-@lru_cache(maxsize=100_000)
 def classify_agent(user_agent: str) -> Agent:
-    """The first that fits: our own rules, a web bot list, browsers, an older list of apps, the name it gives itself."""
-    text = _repair(user_agent)
-    rules = load_agent_rules().entries
-    own = _first(_own_set(), text)
-    if own is not None and rules[own].type != "browser":
-        return _from_rule(rules[own], text)
-    if not _LIBRARY.search(text) and _first(_crawler_set(), text) is not None:
-        return Agent("bot", "Web crawler", is_bot=True)
-    # An app's own browser view: its name stands in front of what a browser says.
-    if own is not None and " Mozilla/" not in text:
-        return _from_rule(rules[own], text)
-    return _from_app_list(text) or _from_own_name(text)
+    """What the text says it is, without a published list."""
+    return own_classifier().classify(user_agent)
 
 
-def _repair(user_agent: str) -> str:
-    """Percent-encoding undone, the quotes around the whole taken off, and cut to what tells."""
-    text = user_agent[:_LONGEST].strip().strip("\"'")
-    return unquote(text) if "%" in text else text
+def _in_order(own: list[AgentRule], published: PublishedList | None) -> tuple[AgentRule, ...]:
+    """Bots and apps, then libraries, then browsers; in each kind the published entries, then our own."""
+    if published is None:
+        return tuple(own)
+    ranks = ({"bot", "app"}, {"library"}, {"browser"})
+    return tuple(rule for types in ranks for table in (published.rules, own) for rule in table if rule.type in types)
 
 
-def _from_rule(rule: AgentRule, text: str) -> Agent:
-    is_bot = rule.type == "bot" or rule.category == "bot"
-    if is_bot:
-        return Agent(rule.type, rule.name, is_bot=True)
-    device, system = _find_device(text)
-    return Agent(rule.type, rule.name, rule.platform, rule.device or device, rule.os or system)
+@lru_cache(maxsize=4096)
+def _compiled(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
-def _from_app_list(text: str) -> Agent | None:
-    found = _first(_app_list_set(), text)
-    if found is None:
+def _find_product(pattern: str, text: str) -> str | None:
+    """The whole word of the text that a pattern of machines found: `AhrefsBot`."""
+    try:
+        found = _compiled(pattern).search(text)
+    except re.error:  # what RE2 takes and Python does not has no word to show
         return None
-    name, is_bot = _app_list()[found][1:]
-    device, system = _find_device(text)
-    if is_bot:
-        return Agent("bot", name, is_bot=True)
-    return Agent("app", name, _slug(name), device, system)
-
-
-def _from_own_name(text: str) -> Agent:
-    """An app of the name in front; a machine when all it adds is an address to read about it; else unknown."""
-    device, system = _find_device(text)
-    named = _NAMED.match(text)
-    if named is None:
-        return Agent("unknown", None, None, device, system)
-    name = _SUFFIX.sub("", named[1]).strip(" -_") or named[1]
-    if not _CLIENT.search(text) and _ADDRESS.search(text):
-        return Agent("bot", name, is_bot=True)
-    return Agent("app", name, _slug(name), device, system)
-
-
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:100] or "unknown"
-
-
-def _find_device(text: str) -> tuple[DeviceType | None, str | None]:
-    found = _first(_device_set(), text)
-    if found is None:
-        return None, None
-    rule = load_agent_rules().devices[found]
-    return rule.device, rule.os
-
-
-def _first(patterns: "re2.Set", text: str) -> int | None:
-    return min(patterns.Match(text) or (), default=None)
-
-
-def _compile(patterns: Sequence[str]) -> "re2.Set":
-    options = re2.Options()
-    options.max_mem = _SET_MEMORY
-    options.log_errors = False
-    compiled = re2.Set.SearchSet(options)
-    for pattern in patterns:
-        try:
-            compiled.Add(pattern)
-        except re2.error:
-            # A list of others may look around, which RE2 does not: that entry stays out, its number is kept.
-            compiled.Add(_NEVER)
-    compiled.Compile()
-    return compiled
-
-
-@cache
-def _own_set() -> "re2.Set":
-    return _compile([rule.pattern for rule in load_agent_rules().entries])
-
-
-@cache
-def _device_set() -> "re2.Set":
-    return _compile([rule.pattern for rule in load_agent_rules().devices])
-
-
-@cache
-def _crawler_set() -> "re2.Set":
-    entries = json.loads(files("crawleruseragents").joinpath("crawler-user-agents.json").read_bytes())
-    return _compile([entry["pattern"] for entry in entries])
-
-
-@cache
-def _app_list() -> tuple[tuple[str, str, bool], ...]:
-    """(pattern, name, whether it is a bot) of each entry that names an app."""
-    path = files("podcast_app_user_agents").joinpath("data/src/user-agents.json")
-    entries = json.loads(path.read_bytes())
-    return tuple(
-        (pattern, entry.get("app") or "", bool(entry.get("bot")))
-        for entry in entries
-        if entry.get("app")
-        for pattern in entry.get("user_agents", [])
-    )
-
-
-@cache
-def _app_list_set() -> "re2.Set":
-    # The list's own parser matches from the start of the text.
-    return _compile([f"^(?:{pattern})" for pattern, _, _ in _app_list()])
+    if found is None or not any(letter.isalpha() for letter in found[0]):
+        return None
+    before = _PRODUCT.search(text, 0, found.start())
+    begin = before.start() if before else found.start()
+    after = re.compile(r"[\w.!-]*").match(text, found.end())
+    word = text[begin : after.end() if after else found.end()].partition("/")[0].strip(" .;:,()+-")
+    return word[:100] or None
