@@ -27,7 +27,9 @@ _ENGINE: Final = re.compile(
 _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CFNetwork/")
 _NAMED: Final = re.compile(r"\s*([^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)")
 _VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+version$")
-_CAMEL: Final = re.compile(X)
+_CAMEL: Final = re.compile(
+    r"(?<=[a-z])(?:App|MobileClient|Android|I[oO]S|IPad|iPad|IPhone|iPhone|Dev|Beta|Preprod|Staging)$"
+)
 _WORD_SUFFIX: Final = re.compile(
     r"[\s_.-]+(?:beta|staging|dev|debug|alpha|preprod|test|prod|release|ios|macos|mac|android|iphone|ipad|tvos|wear|"
     r"for(?: apple watch)?|mobile|client|lite|pro|app|agent)$",
