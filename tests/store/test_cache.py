@@ -97,3 +97,16 @@ def test_a_redis_url_that_is_none_names_its_setting(store: Store) -> None:
     wrong = replace(store, settings=replace(store.settings, redis_url="http://example.org"))
     with pytest.raises(ConfigurationError, match="REDIS_URL"):
         open_cache(wrong)
+
+
+def test_expired_entries_take_no_room(store: Store) -> None:
+    cache, key = open_cache(store), uuid4().hex
+    cache.save(key, b"x", 0.01)
+    cache.save(f"{key} kept", b"x", 60)
+    time.sleep(0.05)
+    assert cache.delete_expired() >= 1
+    with store.system() as connection:
+        left = connection.execute(
+            "select cache_key from cache_entries where cache_key like %s", (f"{key}%",)
+        ).fetchall()
+    assert left == [(f"{key} kept",)]

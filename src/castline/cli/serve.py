@@ -115,6 +115,9 @@ def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) ->
             server_header=False,
             timeout_graceful_shutdown=20,
         )
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # uvicorn raises the signal again once it has finished; then the store still has to be closed.
+            signal.signal(number, lambda *_: None)
         say(f"castline answers at {address} (Ctrl+C stops it)")
         if open_page:
             click.launch(address)

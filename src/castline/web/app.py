@@ -4,12 +4,15 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from castline import __version__
+from castline.accounts.session import IDLE
+from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.ingest.drain import drain_spool
@@ -22,6 +25,7 @@ from castline.web.problems import add_error_answers
 
 _log = logging.getLogger(__name__)
 _DRAIN_SECONDS: Final = 2.0
+_SWEEP_EVERY: Final = timedelta(minutes=10)
 
 
 class _Application(FastAPI):
@@ -66,10 +70,13 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _drain(context: Context, stop: threading.Event) -> None:
-    is_away = False
+    is_away, swept_at = False, now()
     while True:
         try:
             drain_spool(context.store, context.spool)
+            if now() - swept_at >= _SWEEP_EVERY:
+                swept_at = now()
+                _sweep(context, swept_at)
             is_away = False
         except CastlineError as error:
             if not is_away:  # once, not every two seconds
@@ -79,3 +86,9 @@ def _drain(context: Context, stop: threading.Event) -> None:
             _log.exception("pixel hits wait on the disk")
         if stop.wait(_DRAIN_SECONDS):
             return
+
+
+def _sweep(context: Context, at: datetime) -> None:
+    """Sessions and cache entries that nobody can use any more take no room."""
+    context.sessions.delete_ended(at, IDLE)
+    context.cache.delete_expired()
