@@ -14,7 +14,7 @@ from castline.ingest.landing import import_log
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.model.listening import DailyMetric, VerdictCount
-from castline.sources.access_log import NotAnAccessLog
+from castline.sources.logs.reading import NotAnAccessLog
 from castline.store.landing_files import LandingFileMissing
 from castline.store.ledger import load_batches, load_quarantine, load_runs
 from castline.store.listening import load_daily, load_dirty_days, load_refused, load_waterfall

@@ -31,14 +31,18 @@ def import_(ctx: click.Context, paths: tuple[Path, ...], host: str | None, as_js
     """
     from castline.cli.main import show_error
     from castline.cli.session import open_account
-    from castline.ingest.landing import import_log
+    from castline.ingest.landing import ImportOptions, import_log
 
     found: list[LogImport] = []
     code = 0
     with open_account() as acting:
         for path in paths:
             try:
-                found.append(import_log(acting.store, acting.owner_id, path, host=host, report=_reporter(path)))
+                found.append(
+                    import_log(
+                        acting.store, acting.owner_id, path, host=host, options=ImportOptions(report=_reporter(path))
+                    )
+                )
             except CastlineError as error:
                 code = code or error.exit_code
                 show_error(error)

@@ -1,8 +1,8 @@
 """Access logs into the landing zone: each file once, every line landed or refused, the address itself left behind."""
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -12,18 +12,20 @@ from uuid import UUID
 import polars as pl
 
 from castline.base.clock import now
-from castline.base.config import IpPrivacy, Settings
+from castline.base.config import IpPrivacy
 from castline.base.errors import Conflict, SourceUnreadable
-from castline.ingest.places import PLACES_SCHEMA, compute_places, truncate_ip, try_pack_address
+from castline.ingest.locator import Assumed, Delivery, Locator
+from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.sources.access_log import REFUSED_SCHEMA, LogBlock, iter_requests
 from castline.sources.log_file import LogFile
-from castline.store.landing_files import LANDED_SCHEMA, Landing, encode_parts, landing_place, open_landing
+from castline.sources.logs.reading import ReadAs, iter_requests
+from castline.sources.logs.rows import REFUSED_SCHEMA
+from castline.sources.logs.table import find_format
+from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
 from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
 from castline.store.listening import LOG_KIND, find_log_by_file, mark_dirty_days
 from castline.store.pool import Store
 
-_REMEMBERED: Final = 2_000_000  # addresses, about 300 MB
 _CHUNK: Final = 1024 * 1024
 _V4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _V6: Final = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
@@ -51,36 +53,77 @@ class LogImport:
     last_at: datetime | None
     days: tuple[date, ...]
     problem: str | None
+    log_format: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOptions:
+    """How a log is to be read: without a format it is found out; `report` is told the lines read so far.
+
+    `source` is what the ledger calls it, by default the file's name; `delivery` holds for logs that do not tell it;
+    `facts` are kept with the batch.
+    """
+
+    log_format: str | None = None
+    trust_forwarded: bool = False
+    delivery: Delivery = "file"
+    report: Report | None = None
+    source: str | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+_DEFAULT: Final = ImportOptions()
 
 
 def import_log(
-    store: Store, owner_id: UUID, path: Path, *, host: str | None = None, report: Report | None = None
+    store: Store, owner_id: UUID, path: Path, *, host: str | None = None, options: ImportOptions = _DEFAULT
 ) -> LogImport:
     """The log's requests are in the landing zone and its days wait to be measured; the same content is taken once.
 
-    `host` stands for the host of lines that name none; `report` is told the lines read so far. Raises
-    NotAnAccessLog, SourceUnreadable.
+    `host` stands for the host of lines that name none. Raises NotAnAccessLog, SourceUnreadable, InvalidInput.
     """
+    reading = _reading_of(store, path, host, options)
     file_hash = _hash_file(path)
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
     if known is not None:
-        return _known(known, path)
+        return _result(known, is_new=False, source=reading.source)
     try:
-        return _import_new(store, owner_id, path, file_hash, _Reading(host.lower() if host else None, report))
+        return _import_new(store, owner_id, path, file_hash, reading)
     except Conflict:
         # Another process finished the same content first: its batch is ours too.
         with store.account(owner_id) as connection:
             known = find_log_by_file(connection, owner_id, file_hash)
         if known is None:
             raise
-        return _known(known, path)
+        return _result(known, is_new=False, source=reading.source)
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    host: str | None
-    report: Report | None
+    source: str
+    read_as: ReadAs
+    assumed: Assumed
+    options: ImportOptions
+
+    def parameters(self, file: LogFile) -> dict[str, object]:
+        return {
+            "file": self.source,
+            "host": self.assumed.host,
+            "format": file.format_name,
+            "trust_forwarded": self.options.trust_forwarded,
+            "delivery": self.assumed.delivery,
+        }
+
+
+def _reading_of(store: Store, path: Path, host: str | None, options: ImportOptions) -> _Reading:
+    log_format = None if options.log_format is None else find_format(options.log_format)
+    return _Reading(
+        source=options.source or path.name,
+        read_as=ReadAs(log_format, options.trust_forwarded, store.settings.trusted_proxies),
+        assumed=Assumed(host.lower() if host else None, options.delivery),
+        options=options,
+    )
 
 
 @dataclass(slots=True)
@@ -105,57 +148,27 @@ class _Tally:
 def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: _Reading) -> LogImport:
     file, tally, refused = LogFile(path), _Tally(), [REFUSED_SCHEMA.to_frame()]
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
-        locator = _Locator(store.settings, owner_id, reading.host)
-        for block in iter_requests(file, now_at=now()):
+        locator = Locator(store.settings, owner_id, reading.assumed)
+        for block in iter_requests(file, now_at=now(), read_as=reading.read_as):
             requests, strange = locator.locate(block)
             landing.add(requests)
             tally.add(requests)
             refused.append(_masked(pl.concat([block.refused, strange]), store.settings.ip_privacy))
-            if reading.report:
-                reading.report(tally.landed + sum(frame.height for frame in refused))
+            if reading.options.report:
+                reading.options.report(tally.landed + sum(frame.height for frame in refused))
         drops = pl.concat(refused).sort("line_number")
-        with open_run(store, owner_id, "log.import", parameters={"file": path.name, "host": reading.host}) as run:
+        with open_run(store, owner_id, "log.import", parameters=reading.parameters(file)) as run:
             known = find_batch(run.connection, owner_id, LOG_KIND, file.content_hash)
             if known is not None:
                 run.count("already_imported")
-                return _known(known, path)
-            batch = _batch_of(run, file, tally, drops.height, landing)
-            batch.metadata.update(file_hash=file_hash, host=reading.host)
+                return _result(known, is_new=False, source=reading.source)
+            batch = replace(_batch_of(run, file, tally, drops.height, landing), source=reading.source)
+            batch.metadata.update(
+                reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name
+            )
             landing.publish(batch.batch_id)
             _save(run, batch, drops, landing)
-    return _result(batch, is_new=True, source=path.name)
-
-
-class _Locator:
-    """Puts keys and places where the addresses were; it remembers the addresses of earlier blocks."""
-
-    def __init__(self, settings: Settings, owner_id: UUID, host: str | None) -> None:
-        self._settings, self._owner_id, self._host = settings, owner_id, host
-        self._known = PLACES_SCHEMA.to_frame()
-
-    def locate(self, block: LogBlock) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The block's requests, of LANDED_SCHEMA, and those whose address is none, of REFUSED_SCHEMA."""
-        addresses = block.requests.select("address").unique()
-        if self._known.height > _REMEMBERED:
-            self._known = PLACES_SCHEMA.to_frame()
-        new = addresses.join(self._known, on="address", how="anti")["address"].to_list()
-        self._known = pl.concat([self._known, compute_places(self._settings, self._owner_id, new)])
-        found = block.requests.join(self._known, on="address", how="left", maintain_order="left")
-        if self._host is not None:
-            found = found.with_columns(pl.col("host").fill_null(pl.lit(self._host)))
-        known = found["listener_key"].is_not_null()
-        landed = found.filter(known).select(LANDED_SCHEMA.names()).cast(LANDED_SCHEMA)
-        return landed, _refuse_addresses(found.filter(~known))
-
-
-def _refuse_addresses(requests: pl.DataFrame) -> pl.DataFrame:
-    address = pl.col("address").str.head(60)
-    return requests.select(
-        "line_number",
-        reason=pl.lit("bad_address"),
-        detail=pl.format("{} is no IPv4 or IPv6 address", address),
-        payload=pl.concat_str(address, "method", pl.col("path").str.head(200), separator=" ", ignore_nulls=True),
-    ).cast(REFUSED_SCHEMA)
+    return _result(batch, is_new=True, source=reading.source)
 
 
 def _masked(refused: pl.DataFrame, privacy: IpPrivacy) -> pl.DataFrame:
@@ -225,10 +238,6 @@ def _iter_drops(drops: pl.DataFrame) -> Iterator[Drop]:
         yield Drop(line_number, reason, detail, payload)
 
 
-def _known(batch: Batch, path: Path) -> LogImport:
-    return _result(batch, is_new=False, source=path.name)
-
-
 def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:
     days = sorted({date.fromisoformat(str(day)) for day, _, _ in batch.metadata.get("parts", [])})
     return LogImport(
@@ -243,6 +252,7 @@ def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:
         last_at=batch.last_at,
         days=tuple(days),
         problem=batch.metadata.get("problem"),
+        log_format=batch.metadata.get("format"),
     )
 
 

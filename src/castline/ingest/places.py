@@ -82,6 +82,18 @@ def compute_places(settings: Settings, owner_id: UUID, addresses: Sequence[str])
     )
 
 
+def compute_foreign_keys(settings: Settings, owner_id: UUID, listeners: Sequence[str]) -> pl.DataFrame:
+    """One row per text given, `listener` and `foreign_key`, for sources that hash addresses before we see them.
+
+    The keys are no address's: a listener whom we also see ourselves is another one there.
+    """
+    keyed = blake2b(key=derive_key(settings, _PURPOSE, owner_id), digest_size=_KEY_BYTES, person=b"foreign")
+    keys = [_digest(keyed, text.encode()) for text in listeners]
+    return pl.DataFrame(
+        {"listener": listeners, "foreign_key": keys}, schema={"listener": pl.String, "foreign_key": pl.Binary}
+    )
+
+
 def _digest(keyed: "blake2b", part: bytes) -> bytes:
     # A copy of the keyed state costs half of keying anew.
     state = keyed.copy()

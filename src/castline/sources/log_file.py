@@ -1,5 +1,6 @@
-"""A log file as blocks of whole lines, plain or gzipped, with its hashes; a damaged file gives what can be read."""
+"""A log file as blocks of whole lines, plain, gzip or zstd, with its hashes; a damaged file gives what can be read."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,12 +18,14 @@ _READ_BYTES: Final = 1024 * 1024
 _STEP_BYTES: Final = 4 * 1024 * 1024
 _SKIPPED_BYTES: Final = 1000
 _GZIP: Final = b"\x1f\x8b"
+_ZSTD: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878, section 3.1.1
+_ZSTD_SKIPPABLE: Final = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18")  # section 3.1.2; pzstd begins with one
+_ZSTD_STEP: Final = 16 * 1024  # what a break in the data can take with it
 _GZIP_WBITS: Final = zlib.MAX_WBITS | 16
 # What people hand over by mistake, by their first bytes.
 _OTHERS: Final = (
     (b"PK\x03\x04", "a ZIP archive"),
     (b"%PDF", "a PDF"),
-    (b"\x28\xb5\x2f\xfd", "compressed with zstd"),
     (b"BZh", "compressed with bzip2"),
     (b"\xfd7zXZ", "compressed with xz"),
     (b"PAR1", "a Parquet file"),
@@ -54,6 +57,7 @@ class LogFile:
     path: Path
     block_bytes: int = BLOCK_BYTES
     problem: str | None = None
+    format_name: str | None = None
     read_bytes: int = 0
     _content: "_Hash" = field(default_factory=sha256, repr=False)
 
@@ -103,21 +107,33 @@ class LogFile:
                     if start.startswith(magic):
                         raise SourceUnreadable(
                             source=self.path,
-                            detail=f"line 1: it is {name}, where an access log, plain or gzipped, is expected",
+                            detail=f"line 1: it is {name}, where an access log, plain, gzip or zstd, is expected",
                         )
-                pieces = self._iter_gzip(file) if start.startswith(_GZIP) else _iter_plain(file, self._step_bytes)
-                for piece in pieces:
+                for piece in self._unpack(file, start):
                     self._content.update(piece)
                     yield piece
         except OSError as error:
             raise SourceUnreadable(source=self.path, detail=error.strerror or str(error)) from error
 
-    def _check_start(self, start: bytes) -> None:
-        for magic, name in _OTHERS:
-            if start.startswith(magic):
-                raise SourceUnreadable(
-                    source=self.path, detail=f"line 1: it is {name}; an access log, plain or gzipped, is expected"
-                )
+    def _unpack(self, file: BinaryIO, start: bytes) -> Iterator[bytes]:
+        if start.startswith(_GZIP):
+            return self._iter_gzip(file)
+        if start.startswith(_ZSTD) or _ZSTD_SKIPPABLE.match(start):
+            return self._iter_zstd(file)
+        return _iter_plain(file, self._step_bytes)
+
+    def _iter_zstd(self, file: BinaryIO) -> Iterator[bytes]:
+        """Every frame's content; where one breaks, what came before, and a problem that names the place."""
+        import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415  # it has no types, and few need it
+
+        raw = pa.PythonFile(file, mode="r")
+        stream = pa.CompressedInputStream(raw, "zstd")
+        try:
+            while content := stream.read(_ZSTD_STEP):
+                yield content
+        except OSError as error:
+            # The place is that up to which the file was read ahead; the break lies at most one step before it.
+            self.problem = f"the zstd data break before byte {file.tell():,}: {error}; what came before is read"
 
     def _iter_gzip(self, file: BinaryIO) -> Iterator[bytes]:
         """Every member's content; where one breaks, what came before, and a problem that names the place."""

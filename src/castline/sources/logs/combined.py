@@ -1,0 +1,130 @@
+"""The common and combined logs of nginx and Apache, with a virtual host in front, with further fields behind.
+
+Lines of strict shape go through the CSV parser, which is fast but would merge or lose lines of any other shape; those
+go through a regular expression. nginx `combined`; Apache mod_log_config `common`, `combined` and `vhost_combined`.
+"""
+
+import io
+import re
+from typing import Final
+
+import polars as pl
+
+from castline.sources.logs.format import no_comments
+from castline.sources.logs.rows import unescaped
+from castline.sources.logs.times import zone_minutes
+
+_ADDRESS: Final = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%[0-9A-Za-z]+)?"
+_WORD: Final = r'[^ "\\\r]+'
+_QUOTED: Final = r'"[^"\\\r]*"'
+_EXTRA_COUNT: Final = 6
+_SHAPE: Final = (
+    rf" {_WORD} {_WORD} \[[^\] \"\\]+ [+-][0-9]{{4}}\] {_QUOTED} [0-9]{{3}} (?:[0-9]{{1,18}}|-)"
+    rf"(?: {_QUOTED} {_QUOTED}(?: {_QUOTED}| {_WORD}){{0,{_EXTRA_COUNT}}})?$"
+)
+_PLAIN_SHAPE: Final = f"^{_ADDRESS}{_SHAPE}"
+_HOSTED_SHAPE: Final = f"^{_WORD} {_ADDRESS}{_SHAPE}"
+_FIELDS: Final = ("address", "_ident", "_user", "_stamp", "_zone", "request", "status", "bytes_sent", "referer")
+_EXTRAS: Final = tuple(f"_extra_{number}" for number in range(_EXTRA_COUNT))
+
+# A quoted field may hold \" and \\ (Apache) or \x22 (nginx). The last alternatives take quotes that nobody escaped.
+_ESCAPED: Final = r'"((?:[^"\\]|\\.)*)"'
+_LINE: Final = (
+    rf"^(?:(\S+) )?({_ADDRESS}) (\S+) (.*?) (\[[^\] ]+) ([+-][0-9]{{4}}\]) "
+    rf"(?:{_ESCAPED}|\"(.*?)\") ([0-9]{{3}}) ([0-9]{{1,18}}|-)"
+    rf"(?: {_ESCAPED} (?:{_ESCAPED}((?: .*)?)|\"(.*)\"))?\s*$"
+)
+_LINE_FIELDS: Final = (
+    "host", "address", "_ident", "_user", "_stamp", "_zone", "_request", "_loose_request", "status", "bytes_sent",
+    "referer", "_agent", "_tail", "_loose_agent",
+)  # fmt: skip
+_STAMP: Final = "[%d/%b/%Y:%H:%M:%S"
+_TAIL_RANGE: Final = r'(?:^| )"?(bytes=[0-9, -]+)'
+_LINE_FORM: Final = re.compile(_LINE)
+_KEPT: Final = (
+    "line_number",
+    "time",
+    "address",
+    "host",
+    "request",
+    "status",
+    "bytes_sent",
+    "referer",
+    "user_agent",
+    "range",
+)
+
+
+class CombinedReader:
+    """Reads common, combined and vhost_combined lines, mixed as they come."""
+
+    def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
+        """The lines that are one of them."""
+        plain = numbered["line"].str.contains(_PLAIN_SHAPE)
+        if plain.all():
+            return _add_time(_read_plain(numbered))
+        others = numbered.filter(~plain)
+        hosted = others["line"].str.contains(_HOSTED_SHAPE)
+        odd = _read_odd(others.filter(~hosted))
+        fast = [_read_plain(numbered.filter(plain)), _read_hosted(others.filter(hosted))]
+        return pl.concat([_add_time(part) for part in (*fast, odd)]).sort("line_number")
+
+    def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
+        """None: such logs have no header."""
+        return no_comments(numbered)
+
+
+def fits_combined(line: str) -> bool:
+    """Whether the line is common, combined or vhost_combined."""
+    return _LINE_FORM.match(line) is not None
+
+
+def _read_plain(numbered: pl.DataFrame) -> pl.DataFrame:
+    return _read_csv(numbered, _FIELDS).with_columns(host=pl.lit(None, pl.String))
+
+
+def _read_hosted(numbered: pl.DataFrame) -> pl.DataFrame:
+    return _read_csv(numbered, ("host", *_FIELDS))
+
+
+def _read_csv(numbered: pl.DataFrame, fields: tuple[str, ...]) -> pl.DataFrame:
+    """The fields of lines that have passed their shape test."""
+    names = (*fields, "user_agent", *_EXTRAS)
+    schema = dict.fromkeys(names, pl.String)
+    if numbered.is_empty():
+        return pl.DataFrame(schema={"line_number": pl.UInt32, **schema}).with_columns(range=pl.lit(None, pl.String))
+    text = io.BytesIO()
+    numbered.select("line").write_csv(text, include_header=False, quote_style="never")
+    frame = pl.read_csv(
+        text.getvalue(),
+        separator=" ",
+        has_header=False,
+        schema=schema,
+        truncate_ragged_lines=True,
+        missing_columns="insert",
+    )
+    if frame.height != numbered.height:
+        raise AssertionError(f"{numbered.height} lines became {frame.height} rows")
+    extras = [name for name in _EXTRAS if frame[name].null_count() < frame.height]
+    ranges = [pl.when(pl.col(name).str.starts_with("bytes=")).then(pl.col(name)) for name in extras]
+    return frame.with_columns(numbered["line_number"], range=pl.coalesce(*ranges, pl.lit(None, pl.String)))
+
+
+def _read_odd(numbered: pl.DataFrame) -> pl.DataFrame:
+    """The fields of lines that the shape test did not pass and the regular expression did."""
+    fields = pl.col("line").str.extract_groups(_LINE).struct.rename_fields(list(_LINE_FIELDS)).alias("fields")
+    frame = numbered.select("line_number", fields).unnest("fields").filter(pl.col("address").is_not_null())
+    return frame.select(
+        "line_number",
+        *(unescaped(name, frame) for name in ("host", "address", "_stamp", "_zone", "status", "bytes_sent", "referer")),
+        unescaped("_request", frame).fill_null(pl.col("_loose_request")).alias("request"),
+        unescaped("_agent", frame).fill_null(pl.col("_loose_agent")).alias("user_agent"),
+        pl.col("_tail").str.extract(_TAIL_RANGE).alias("range"),
+    )
+
+
+def _add_time(frame: pl.DataFrame) -> pl.DataFrame:
+    zones = {zone: None if zone is None else zone_minutes(zone) for zone in frame["_zone"].unique()}
+    local = pl.col("_stamp").str.to_datetime(_STAMP, time_unit="us", time_zone="UTC", strict=False)
+    offset = pl.duration(minutes=pl.col("_zone").replace_strict(zones, default=None, return_dtype=pl.Int32))
+    return frame.with_columns(time=local - offset).select(_KEPT)

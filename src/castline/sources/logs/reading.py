@@ -1,0 +1,141 @@
+"""A log file, of whatever format, as requests: every line is landed, refused with its reason, blank or a comment."""
+
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, NoReturn
+
+import polars as pl
+from polars.exceptions import ComputeError
+
+from castline.base.config import Network
+from castline.base.errors import SourceUnreadable
+from castline.sources.log_file import Lines, LogFile
+from castline.sources.logs.format import LogFormat, LogReader
+from castline.sources.logs.forwarded import replace_addresses
+from castline.sources.logs.ndjson import unfold_document
+from castline.sources.logs.rows import REFUSED_SCHEMA, REQUEST_SCHEMA, LogBlock, compute_requests, refuse, split_by_time
+from castline.sources.logs.table import COMBINED, LOG_FORMATS, try_recognise
+
+_BOM: Final = b"\xef\xbb\xbf"
+_LOOKED_AT: Final = 50  # lines that a format is recognised by
+_NUMBERED: Final = pl.Schema({"line_number": pl.UInt32(), "line": pl.String()})
+_DOCUMENT: Final = re.compile(rb'\s*(?:\[|\{\s*"rows"\s*:)')
+# What a syslog server wrote in front of the line: priority, time, host and program (RFC 3164, RFC 5424).
+_SYSLOG: Final = r'^<[0-9]{1,3}>[^{"]{5,200}?: '
+
+
+class NotAnAccessLog(SourceUnreadable):
+    """{source} is no access log that castline knows: line {line}: {text}; tried: {tried}."""
+
+    fix = (
+        "`castline log formats` shows what is known; --format takes a name or a written one: 'nginx:$remote_addr ...'."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ReadAs:
+    """How to read a log: `log_format` None finds it out; forwarded addresses are believed only if `trust_forwarded`."""
+
+    log_format: LogFormat | None = None
+    trust_forwarded: bool = False
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+def iter_requests(file: LogFile, *, now_at: datetime, read_as: ReadAs = ReadAs()) -> Iterator[LogBlock]:
+    """The file's lines in blocks, in order. Raises NotAnAccessLog where the first lines hold no request at all."""
+    found: _Reading | None = None
+    is_known = False
+    for lines in file.iter_lines():
+        if lines.skipped:
+            yield _skipped(lines)
+            continue
+        numbered = _number_lines(lines)
+        if found is None:
+            found = _begin(file, numbered, read_as)
+        block = found.read(numbered, now_at)
+        if not is_known and block.line_count:
+            _check_format(file, block, found.log_format)
+            is_known = True
+        yield block
+
+
+def parse_lines(lines: Lines, *, now_at: datetime, read_as: ReadAs = ReadAs(COMBINED)) -> LogBlock:
+    """The requests of some lines, and the lines that are none; without a format they are combined."""
+    if lines.skipped:
+        return _skipped(lines)
+    log_format = read_as.log_format or COMBINED
+    return _Reading(log_format, log_format.open(), read_as, has_syslog=False).read(_number_lines(lines), now_at)
+
+
+@dataclass(slots=True)
+class _Reading:
+    """A file under reading."""
+
+    log_format: LogFormat
+    reader: LogReader
+    read_as: ReadAs
+    has_syslog: bool
+
+    def read(self, numbered: pl.DataFrame, now_at: datetime) -> LogBlock:
+        if self.has_syslog:
+            numbered = numbered.with_columns(pl.col("line").str.replace(_SYSLOG, ""))
+        told = self.reader.read(numbered)
+        if self.read_as.trust_forwarded:
+            told = replace_addresses(told, self.read_as.trusted_proxies)
+        found = compute_requests(told, self.log_format.id_space)
+        block = split_by_time(found, numbered, now_at)
+        if found.height == numbered.height:
+            return block
+        missed = numbered.filter(~self.reader.find_comments(numbered)).join(found, on="line_number", how="anti")
+        malformed = refuse(missed, "malformed_line", pl.lit(f"does not fit the format {self.log_format.name}"))
+        return LogBlock(block.requests, pl.concat([block.refused, malformed]).sort("line_number"))
+
+
+def _begin(file: LogFile, numbered: pl.DataFrame, read_as: ReadAs) -> _Reading:
+    first = numbered["line"].head(_LOOKED_AT)
+    has_syslog = bool(first.str.contains(_SYSLOG).any())
+    log_format = read_as.log_format or try_recognise(first.str.replace(_SYSLOG, "").to_list())
+    if log_format is None:
+        number, text = numbered.row(0) if numbered.height else (1, "")
+        _raise_unknown(file, number, text, ", ".join(known.name for known in LOG_FORMATS))
+    file.format_name = log_format.name
+    return _Reading(log_format, log_format.open(), read_as, has_syslog)
+
+
+def _check_format(file: LogFile, block: LogBlock, log_format: LogFormat) -> None:
+    strange = block.refused.filter(pl.col("reason") == "malformed_line")
+    if strange.height == block.line_count:
+        first = strange.row(0, named=True)
+        _raise_unknown(file, first["line_number"], first["payload"], log_format.name)
+
+
+def _raise_unknown(file: LogFile, line: int, text: str, tried: str) -> NoReturn:
+    raise NotAnAccessLog(source=file.path, line=line, text=repr(text[:80]), tried=tried)
+
+
+def _skipped(lines: Lines) -> LogBlock:
+    payload = lines.text.decode("utf-8", "replace")
+    row = {"line_number": lines.first_line, "reason": "line_too_long", "detail": lines.skipped, "payload": payload}
+    return LogBlock(REQUEST_SCHEMA.to_frame(), pl.DataFrame([row], REFUSED_SCHEMA))
+
+
+def _number_lines(lines: Lines) -> pl.DataFrame:
+    """One row per line that is not blank; what is no UTF-8, and NUL, became U+FFFD.
+
+    A file that is one JSON document gives one line per row of the document.
+    """
+    text = lines.text.removeprefix(_BOM) if lines.first_line == 1 else lines.text
+    text = text.replace(b"\0", "\N{REPLACEMENT CHARACTER}".encode())
+    if not text:
+        return pl.DataFrame(schema=_NUMBERED)
+    if lines.first_line == 1 and _DOCUMENT.match(text) and (rows := unfold_document(text.decode("utf-8", "replace"))):
+        return pl.DataFrame({"line_number": range(1, len(rows) + 1), "line": rows}, schema=_NUMBERED)
+    try:
+        frame = pl.read_lines(io.BytesIO(text), name="line")
+    except ComputeError:
+        frame = pl.read_lines(io.BytesIO(text.decode("utf-8", "replace").encode()), name="line")
+    frame = frame.with_row_index("line_number", lines.first_line)
+    return frame.filter(pl.col("line").str.len_bytes() > 0)

@@ -1,0 +1,106 @@
+"""The table of log formats: one row each; a format is found by name, or by what a file's first lines look like."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Final
+
+from castline.base.errors import InvalidInput
+from castline.sources.logs import bunny, cloudfront, json_logs, op3, s3
+from castline.sources.logs.combined import CombinedReader, fits_combined
+from castline.sources.logs.directives import compile_apache, compile_nginx
+from castline.sources.logs.format import LogFormat, LogReader
+
+COMBINED: Final = LogFormat(
+    name="combined",
+    title="nginx and Apache, common or combined, with a virtual host in front or fields behind",
+    fits=fits_combined,
+    open=CombinedReader,
+    example='203.0.113.9 - - [07/Sep/2026:00:00:00 +0000] "GET /one.mp3 HTTP/1.1" 200 28800000 "-" "Overcast/3.0"',
+    reference="https://httpd.apache.org/docs/2.4/logs.html#combined",
+)
+# The first that fits a line is taken, so the narrower ones stand before `json`, which takes any object with usual keys.
+LOG_FORMATS: Final = (
+    COMBINED,
+    cloudfront.STANDARD,
+    cloudfront.STANDARD_JSON,
+    cloudfront.REALTIME,
+    s3.S3,
+    json_logs.LOGPUSH,
+    json_logs.FASTLY,
+    bunny.BUNNY,
+    json_logs.CADDY,
+    op3.TABLE,
+    op3.JSON,
+    json_logs.SERVER,
+)
+_BY_NAME: Final = {log_format.name: log_format for log_format in LOG_FORMATS}
+# What may stand before a colon, with what stands behind it.
+WRITTEN_FORMATS: Final = {
+    "apache": "a LogFormat string of Apache, or one of its nicknames",
+    "nginx": "a log_format string of nginx",
+    "fastly": "a format string of Fastly",
+    "cloudfront-realtime": "the fields of the configuration, separated by commas",
+}
+_BOOKS: Final = {
+    "apache": "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats",
+    "nginx": "https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format",
+    "fastly": json_logs.FASTLY.reference,
+}
+
+
+def find_format(text: str) -> LogFormat:
+    """The format of that name, or the one written out behind `apache:`, `nginx:`, `fastly:`, `cloudfront-realtime:`.
+
+    Raises InvalidInput for any other, and for a written one that does not tell time, address and URL.
+    """
+    kind, colon, written = text.partition(":")
+    if colon and kind in WRITTEN_FORMATS:
+        return _written_format(kind, written)
+    if text in _BY_NAME:
+        return _BY_NAME[text]
+    names = [*_BY_NAME, *(f"{name}:..." for name in WRITTEN_FORMATS)]
+    raise InvalidInput(field="--format", detail=f"{text!r} is none of {', '.join(names)}")
+
+
+def try_recognise(lines: Sequence[str]) -> LogFormat | None:
+    """The format of the first line that fits any; broken lines in front do not matter. None where none fits."""
+    return next((log_format for line in lines for log_format in LOG_FORMATS if log_format.fits(line)), None)
+
+
+def describe_formats(formats: Iterable[LogFormat] = LOG_FORMATS) -> list[dict[str, object]]:
+    """One row per format: what it is and what it tells."""
+    return [
+        {
+            "name": log_format.name,
+            "title": log_format.title,
+            "range": log_format.tells_range,
+            "bytes": log_format.tells_bytes,
+            "request_id": log_format.tells_request_id,
+            "arrives": log_format.lateness,
+            "reference": log_format.reference,
+        }
+        for log_format in formats
+    ]
+
+
+def _written_format(kind: str, written: str) -> LogFormat:
+    reader = _open_written(kind, written)
+    if kind == "cloudfront-realtime":
+        return replace(cloudfront.REALTIME, name=f"{kind}:{written}", open=lambda: _open_written(kind, written))
+    return LogFormat(
+        name=f"{kind}:{written}",
+        title=WRITTEN_FORMATS[kind],
+        fits=lambda _: True,
+        open=lambda: reader,
+        example=written,
+        reference=_BOOKS[kind],
+        family="request-id",
+    )
+
+
+def _open_written(kind: str, written: str) -> LogReader:
+    if kind == "nginx":
+        return compile_nginx(written)
+    if kind == "cloudfront-realtime":
+        return cloudfront.open_realtime(written)
+    return compile_apache(written)
