@@ -108,11 +108,10 @@ def _run_own(folder: Path, feed: str, logs: tuple[str, ...]) -> "OwnResult":
 
 
 def _check_world(folder: Path) -> None:
-    from castline.base.errors import NotFound
-    from castline.demo.stage import MARK
+    from castline.demo.stage import MARK, NoDemoYet
 
     if not (folder / MARK).exists():
-        raise NotFound(noun="demo", key=str(folder))
+        raise NoDemoYet(folder=folder)
 
 
 def _show_world(result: "DemoResult", *, as_json: bool) -> int:

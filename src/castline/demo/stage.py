@@ -29,6 +29,12 @@ class NotADemoFolder(Terminal):
     exit_code = EXIT_USAGE
 
 
+class NoDemoYet(Terminal):
+    """There is no demo in {folder} yet."""
+
+    fix = "`castline demo` makes one."
+
+
 class CommandFailed(Terminal):
     """`{command}` ended with exit code {code}: {detail}"""
 
