@@ -100,6 +100,13 @@ def test_the_waterfall_sums_from_received_to_counted(reader: Browser) -> None:
     assert (received, counted, sum(numbers[1:])) == (329, 301, 329)
 
 
+def test_the_page_says_how_fresh_it_is(reader: Browser) -> None:
+    text = reader.get("/").text
+    assert "Requests until <strong>20 Sep 2026, 12:06 UTC</strong>" in text
+    assert "Conversions until <strong>12 Sep 2026, 12:00 UTC</strong>" in text
+    assert "<span>Counted <strong>" in text
+
+
 def test_every_tile_says_how_it_is_counted(reader: Browser) -> None:
     text = reader.get("/").text
     assert text.count("How counted</summary><p>") == 6
