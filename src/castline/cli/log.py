@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +11,10 @@ from castline.cli.output import json_option, say, show_json, show_table
 
 if TYPE_CHECKING:
     from castline.ingest.landing import LogImport
+    from castline.ingest.locator import Delivery
+    from castline.ingest.log_places import LogTask
+
+_COLUMNS = ["file", "format", "received", "landed", "refused", "from", "to", "is"]
 
 
 @click.group()
@@ -20,50 +23,123 @@ def log() -> None:
 
 
 @log.command("import")
-@click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("places", nargs=-1, required=True, metavar="FILE...")
+@click.option("--format", "log_format", help="The logs' format: a name of `log formats`, or 'apache:...', 'nginx:...'.")
 @click.option("--host", help="The host that the logs' requests went to, where their lines name none.")
+@click.option("--trust-forwarded", is_flag=True, help="Take the listener's address from X-Forwarded-For.")
+@click.option(
+    "--delivery",
+    type=click.Choice(["file", "hls", "prefix"]),
+    default="file",
+    show_default=True,
+    help="What the server that wrote the logs gives: files, HLS segments, or redirects to files.",
+)
+@click.option("--watch", is_flag=True, help="Go on importing what comes, until interrupted.")
+@click.option("--every", type=click.FloatRange(min=0.1), default=10.0, help="Seconds between two looks of --watch.")
 @json_option
 @click.pass_context
-def import_(ctx: click.Context, paths: tuple[Path, ...], host: str | None, as_json: bool) -> None:
-    """Land the requests of access logs: nginx or Apache, common or combined, plain or gzipped.
+def import_(
+    ctx: click.Context,
+    *,
+    places: tuple[str, ...],
+    log_format: str | None,
+    host: str | None,
+    trust_forwarded: bool,
+    delivery: "Delivery",
+    watch: bool,
+    every: float,
+    as_json: bool,
+) -> None:
+    """Land the requests of access logs: files, patterns, folders, or s3://BUCKET/PREFIX; plain, gzip or zstd.
 
-    The same content is taken once. A file that is no access log does not stop the others; the exit code tells.
+    The format is found out. The same content is taken once. A file that is no access log does not stop the others;
+    the exit code tells.
     """
-    from castline.cli.main import show_error
     from castline.cli.session import open_account
-    from castline.ingest.landing import ImportOptions, import_log
+    from castline.ingest.landing import ImportOptions
+    from castline.ingest.log_places import LogTask
+    from castline.sources.logs.table import find_format
+
+    if log_format is not None:
+        find_format(log_format)
+    options = ImportOptions(log_format, trust_forwarded, delivery, _reporter())
+    with open_account() as acting:
+        task = LogTask(acting.store, acting.owner_id, host, options)
+        if watch:
+            _watch(task, places, every, as_json=as_json)
+        else:
+            ctx.exit(_import_all(task, places, as_json=as_json))
+
+
+@log.command("formats")
+@json_option
+def formats(as_json: bool) -> None:
+    """List the formats that logs may have, and what each tells."""
+    from castline.sources.logs.table import WRITTEN_FORMATS, describe_formats
+
+    rows = describe_formats()
+    if as_json:
+        show_json(rows)
+        return
+    show_table(rows, ["name", "title", "range", "bytes", "request_id", "arrives"])
+    for kind, what in WRITTEN_FORMATS.items():
+        say(f"--format '{kind}:...' takes {what}")
+
+
+def _import_all(task: "LogTask", places: tuple[str, ...], *, as_json: bool) -> int:
+    from castline.cli.main import show_error
+    from castline.ingest.log_places import iter_logs
 
     found: list[LogImport] = []
     code = 0
-    with open_account() as acting:
-        for path in paths:
-            try:
-                found.append(
-                    import_log(
-                        acting.store, acting.owner_id, path, host=host, options=ImportOptions(report=_reporter(path))
-                    )
-                )
-            except CastlineError as error:
-                code = code or error.exit_code
-                show_error(error)
+    for one in iter_logs(task, places):
+        try:
+            found.append(task.import_one(one))
+        except CastlineError as error:
+            code = code or error.exit_code
+            show_error(error)
     if as_json:
         show_json(found)
     else:
         _show(found)
-    ctx.exit(code)
+    return code
 
 
-def _reporter(path: Path) -> "Callable[[int], None] | None":
+def _watch(task: "LogTask", places: tuple[str, ...], every: float, *, as_json: bool) -> None:
+    """One line of JSON, or one message, per log, until the process is interrupted; the log under way is finished."""
+    import signal
+    from threading import Event
+
+    from castline.cli.main import show_error
+    from castline.ingest.log_places import watch_logs
+
+    stop = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    say(f"watching {', '.join(places)}; interrupt to stop")
+    for done in watch_logs(task, places, stop=stop, every_seconds=every):
+        if isinstance(done, CastlineError):
+            show_error(done)
+        elif as_json:
+            show_json(done)
+        else:
+            state = "new" if done.is_new else "already imported"
+            say(f"{done.source}: {done.landed_count:,} landed, {done.refused_count:,} refused, {state}")
+    say("stopped")
+
+
+def _reporter() -> "Callable[[int], None] | None":
     """Tells a terminal how many lines of the file are read."""
     if not sys.stderr.isatty():
         return None
-    return lambda count: click.echo(f"\r{path.name}: {count:,} lines", nl=False, err=True)
+    return lambda count: click.echo(f"\r{count:,} lines ", nl=False, err=True)
 
 
 def _show(found: "list[LogImport]") -> None:
     rows = [
         {
             "file": item.source,
+            "format": (item.log_format or "")[:40],
             "received": item.received_count,
             "landed": item.landed_count,
             "refused": item.refused_count,
@@ -73,7 +149,7 @@ def _show(found: "list[LogImport]") -> None:
         }
         for item in found
     ]
-    show_table(rows, ["file", "received", "landed", "refused", "from", "to", "is"])
+    show_table(rows, _COLUMNS)
     for item in found:
         if item.problem:
             say(f"{item.source}: {item.problem}")

@@ -1,0 +1,131 @@
+"""Where logs lie: files, patterns, folders and buckets; each of their logs imported, once or as they come."""
+
+import glob
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Final, TypeAlias
+from uuid import UUID
+
+from castline.base.errors import CastlineError, InvalidInput
+from castline.ingest.landing import ImportOptions, LogImport, import_log
+from castline.sources.bucket import BucketObject, fetch_object, is_bucket_url, iter_objects
+from castline.store.log_objects import load_log_objects
+from castline.store.pool import Store
+
+# What programs call a file that they have not finished writing.
+_UNFINISHED: Final = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+Log: TypeAlias = Path | BucketObject
+
+
+@dataclass(frozen=True, slots=True)
+class LogTask:
+    """How every log of some places is imported."""
+
+    store: Store
+    owner_id: UUID
+    host: str | None = None
+    options: ImportOptions = field(default_factory=ImportOptions)
+
+    def import_one(self, log: Log) -> LogImport:
+        """The log is imported. Raises what `import_log` raises, and SourceUnavailable for an object."""
+        if isinstance(log, Path):
+            return import_log(self.store, self.owner_id, log, host=self.host, options=self.options)
+        with TemporaryDirectory(prefix="castline-log-") as folder:
+            path = fetch_object(log, Path(folder))
+            facts = {"object": log.url, "object_tag": log.tag}
+            options = replace(self.options, source=log.url[-_NAME_LENGTH:], facts=facts)
+            return import_log(self.store, self.owner_id, path, host=self.host, options=options)
+
+
+_NAME_LENGTH: Final = 255
+
+
+def iter_logs(task: LogTask, places: Sequence[str]) -> Iterator[Log]:
+    """Every log of the places, each once: objects that were imported before are left out.
+
+    A folder gives the files at any depth but hidden and unfinished ones. Raises InvalidInput for a pattern that
+    matches nothing.
+    """
+    seen: set[str] = set()
+    for place in places:
+        logs = _iter_new_objects(task, place) if is_bucket_url(place) else _iter_files(place)
+        for log in logs:
+            if str(log) not in seen:
+                seen.add(str(log))
+                yield log
+
+
+def watch_logs(
+    task: LogTask, places: Sequence[str], *, stop: Event, every_seconds: float = 10
+) -> Iterator[LogImport | CastlineError]:
+    """Imports every log as it comes, and yields what became of it, until `stop` is set.
+
+    A file is taken when it has not changed between two looks. What was imported is known from the ledger, also by the
+    next process; a log that failed is tried again when it changes.
+    """
+    before: dict[str, object] = {}
+    done: dict[str, object] = {}
+    while not stop.is_set():
+        now: dict[str, object] = {}
+        try:
+            for log in iter_logs(task, places):
+                name, mark = str(log), _mark_of(log)
+                now[name] = mark
+                is_settled = isinstance(log, BucketObject) or before.get(name) == mark
+                if not is_settled or mark is None or done.get(name) == mark:
+                    continue
+                yield _try_import(task.import_one, log)
+                done[name] = mark
+                if stop.is_set():
+                    return
+        except CastlineError as error:
+            # A folder or a bucket that is not there now may be there at the next look.
+            yield error
+        before = now
+        stop.wait(every_seconds)
+
+
+def _try_import(import_one: Callable[[Log], LogImport], log: Log) -> LogImport | CastlineError:
+    try:
+        return import_one(log)
+    except CastlineError as error:
+        return error
+
+
+def _mark_of(log: Log) -> object:
+    """What changes when the log does; None for a file that is gone."""
+    if isinstance(log, BucketObject):
+        return log.tag
+    try:
+        facts = log.stat()
+    except OSError:
+        return None
+    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+
+
+def _iter_files(place: str) -> Iterator[Path]:
+    path = Path(place)
+    if path.is_dir():
+        yield from (found for found in sorted(path.rglob("*")) if _is_log(found, path))
+    elif not path.exists() and glob.has_magic(place):
+        found = sorted(Path(name) for name in glob.glob(place, recursive=True))  # noqa: PTH207  # it knows absolute ones
+        if not found:
+            raise InvalidInput(field="FILE", detail=f"no file matches {place!r}")
+        yield from (one for one in found if one.is_file())
+    else:
+        # A file that is not there is named by whoever opens it.
+        yield path
+
+
+def _is_log(path: Path, folder: Path) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and not path.name.endswith(_UNFINISHED) and path.is_file()
+
+
+def _iter_new_objects(task: LogTask, url: str) -> Iterator[BucketObject]:
+    with task.store.account(task.owner_id) as connection:
+        known = load_log_objects(connection, task.owner_id, url)
+    yield from (item for item in iter_objects(url) if f"{item.url} {item.tag}" not in known)
