@@ -16,6 +16,7 @@ from castline.base.errors import EXIT_FAILURE, CastlineError
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "about": ("about", "What is built in: licences, data and their dates."),
     "admin": ("admin", "Accounts, keys and the schema."),
+    "agents": ("agents", "User agents: classify, and the lists that tell."),
     "attribution": ("attribution", "Credit conversions to campaigns."),
     "batch": ("ledger", "What came in: every delivered file and body."),
     "campaign": ("campaign", "What was sold: add, list, move on."),

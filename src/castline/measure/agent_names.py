@@ -12,14 +12,14 @@ _CLIENT: Final = re.compile(
     r"[/_ -](?:ios|android|wear)\b|^(?:Android|iOS)[_ -]|\b(?:ios|android)\d*[/ ;)]",
 )
 # A player's or an app's own network library: whatever the name in front says, somebody's device speaks.
-_PLAYER: Final = re.compile(r"CFNetwork/|ExoPlayerLib|AndroidXMedia3|AppleCoreMedia/|NetworkDownloader/|\bBMID/")
+_PLAYERS: Final = ("CFNetwork/", "ExoPlayerLib", "AndroidXMedia3", "AppleCoreMedia/", "NetworkDownloader/", " BMID/")
 _PACKAGE: Final = re.compile(r"(?:com|org|net|app|io|fm|tv|[a-z]{2})(?:\.[A-Za-z_]\w*){2,}(?:[/ ;(]|$)")
 _ADDRESS: Final = re.compile(
     r"https?:|www\.|\S@\S+\.\w|\b[\w-]+\.(?:com|org|net|io|fm|ai|dev|app|co|de|fr|uk)\b|\+[\w.-]+", re.IGNORECASE
 )
 _IN_BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
-_LISTENER: Final = re.compile(r"\b(?:Android|Linux; U|Adr|iPhone|iPad)\b", re.IGNORECASE)
-_DECLARED: Final = re.compile(r"compatible|https?:|@|\+", re.IGNORECASE)
+_LISTENERS: Final = ("android", "linux; u", "iphone", "ipad", " adr ")
+_DECLARED: Final = ("compatible", "http:", "https:", "@", "+http")
 _ENGINE: Final = re.compile(
     r"Gecko/|AppleWebKit|Trident/|MSIE |KHTML|Presto/|Goanna/|\brv:\d|"
     r"Windows|Win(?:9|NT|3)|Macintosh|Mac_|X11|Linux|iPhone|iPad|Android|OS/2|BeOS|Amiga|SunOS|BSD|Symbian|J2ME|BREW"
@@ -37,6 +37,7 @@ _WORD_SUFFIX: Final = re.compile(
 )
 _PREFIX: Final = re.compile(r"^(?:android|ios)[\s_-]+(?=\w{3})", re.IGNORECASE)
 _SHORTEST: Final = 3
+_FEWEST_LETTERS: Final = 2
 
 
 def repair_agent(user_agent: str) -> str:
@@ -51,7 +52,7 @@ def repair_agent(user_agent: str) -> str:
 
 def is_player(text: str) -> bool:
     """True if the network library or player of a listener's device speaks, whatever it calls itself."""
-    return _PLAYER.search(text) is not None
+    return any(mark in text for mark in _PLAYERS)
 
 
 def is_client(text: str) -> bool:
@@ -75,19 +76,25 @@ def hide_device(text: str) -> str:
 
 
 def _is_device(brackets: str) -> bool:
-    return _LISTENER.search(brackets) is not None and _DECLARED.search(brackets) is None
+    text = brackets.lower()
+    return any(mark in text for mark in _LISTENERS) and not any(mark in text for mark in _DECLARED)
 
 
 def find_own_name(text: str) -> str | None:
     """What an agent calls itself, without versions, systems and the word app behind it; None if it gives no name."""
     found = _BEFORE_NETWORK.match(text) or _NAMED.match(text)
-    if found is None or not any(letter.isalpha() for letter in found[1]):
+    if found is None or not _is_name(found[1]):
         return None
     name = _PREFIX.sub("", _VERSION.sub("", found[1]).strip(" -_"))
     while (shorter := _cut_suffix(name)) != name:
         name = shorter
     half = name[: len(name) // 2]
     return half if len(half) >= _SHORTEST and name == f"{half} {half}" else name
+
+
+def _is_name(text: str) -> bool:
+    letters = sum(letter.isalpha() for letter in text)
+    return letters >= _FEWEST_LETTERS and text.isprintable() and "\N{REPLACEMENT CHARACTER}" not in text
 
 
 def _cut_suffix(name: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import Final, Literal
+from typing import Final, Literal, Protocol
 
 import msgspec
 import re2  # type: ignore[import-untyped]  # it ships no types
@@ -61,6 +61,18 @@ class AgentRules(msgspec.Struct, frozen=True):
     devices: tuple[DeviceRule, ...]
 
 
+class Patterns(Protocol):
+    """A list of patterns to try on a text."""
+
+    def find_first(self, text: str) -> int | None:
+        """The number of the first pattern that is found in the text."""
+        ...
+
+    def find_all(self, text: str) -> list[int]:
+        """The numbers of all patterns that are found in the text, in order."""
+        ...
+
+
 class PatternSet:
     """Patterns of which all are tried in one pass over a text."""
 
@@ -79,11 +91,11 @@ class PatternSet:
 
     def find_first(self, text: str) -> int | None:
         """The number of the first pattern that is found in the text."""
-        return min(self._set.Match(text) or (), default=None)
+        return min(self._set.Match(text.encode()) or (), default=None)
 
     def find_all(self, text: str) -> list[int]:
         """The numbers of all patterns that are found in the text, in order."""
-        return sorted(self._set.Match(text) or ())
+        return sorted(self._set.Match(text.encode()) or ())
 
 
 @cache

@@ -5,8 +5,9 @@ web bot lists stand below both, because they call podcast apps bots. Method: doc
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cache, lru_cache
 from typing import Final
 
@@ -28,6 +29,7 @@ from castline.measure.agent_rules import (
     AgentType,
     DeviceRule,
     DeviceType,
+    Patterns,
     PatternSet,
     load_agent_rules,
     own_version,
@@ -36,6 +38,7 @@ from castline.measure.agent_upstream import PublishedList, load_published_list, 
 
 # A log's 10,000 commonest agents are over 95 % of its requests; at the longest, so many texts take some 60 MB.
 _REMEMBERED: Final = 20_000
+Compiler = Callable[[Sequence[str]], Patterns]
 _PRODUCT: Final = re.compile(r"[\w.!-]*$")
 
 
@@ -45,6 +48,7 @@ class Agent:
 
     `is_bot` says that nobody listens: it also holds for libraries that only machines use, and not for devices that ask
     again for what a phone has loaded, which have a rule of their own. `device` and its facts are of listeners only.
+    `is_self_named`: no rule knows it, the name is what it calls itself.
     """
 
     type: AgentType
@@ -54,12 +58,24 @@ class Agent:
     device_type: DeviceType | None = None
     device_os: str | None = None
     is_bot: bool = False
+    is_self_named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSource:
+    """A list in use, in the order in which they are asked."""
+
+    name: str
+    version: str
+    origin: str
+    loaded_at: datetime | None
+    entry_count: int
 
 
 class AgentClassifier:
     """The tables in their order, compiled, and the answers of late."""
 
-    def __init__(self, published: PublishedList | None = None) -> None:
+    def __init__(self, published: PublishedList | None = None, compile_all: Compiler = PatternSet) -> None:
         own = load_agent_rules()
         self._published = published
         self._named = _in_order([rule for rule in own.entries if not rule.is_general], published)
@@ -67,12 +83,12 @@ class AgentClassifier:
         self._devices = own.devices
         self._listed = load_listed_apps()
         self._crawlers = load_crawler_patterns()
-        self._named_set = PatternSet([rule.pattern for rule in self._named])
-        self._machine_set = PatternSet([*(rule.pattern for rule in self._general), *self._crawlers])
-        self._device_set = PatternSet([rule.pattern for rule in self._devices])
+        self._named_set = compile_all([rule.pattern for rule in self._named])
+        self._machine_set = compile_all([*(rule.pattern for rule in self._general), *self._crawlers])
+        self._device_set = compile_all([rule.pattern for rule in self._devices])
         self._published_devices: tuple[DeviceRule, ...] = published.devices if published else ()
-        self._published_device_set = PatternSet([rule.pattern for rule in self._published_devices])
-        self._listed_set = PatternSet([entry.pattern for entry in self._listed])
+        self._published_device_set = compile_all([rule.pattern for rule in self._published_devices])
+        self._listed_set = compile_all([entry.pattern for entry in self._listed])
         self._remembered = lru_cache(maxsize=_REMEMBERED)(self._classify)
 
     @property
@@ -97,8 +113,7 @@ class AgentClassifier:
         text = repair_agent(user_agent)
         if not text.strip(" -"):
             return Agent("unknown")
-        number = self._named_set.find_first(text)
-        rule = None if number is None else self._named[number]
+        rule = self._find_named(text, user_agent)
         if rule is not None and (rule.type != "browser" or rule.category == "sure"):
             return self._from_rule(rule, text)
         machine = self._find_machine(text)
@@ -107,7 +122,15 @@ class AgentClassifier:
         # An app's own browser view: its name stands in front of what a browser says.
         if rule is not None and " Mozilla/" not in text:
             return self._from_rule(rule, text)
-        return self._from_listed(text) or self._from_own_name(text)
+        return self._from_listed(text) or replace(self._from_own_name(text), is_self_named=True)
+
+    def _find_named(self, text: str, user_agent: str) -> AgentRule | None:
+        numbers = [self._named_set.find_first(text)]
+        if "%" in user_agent:
+            # Published patterns may be written for the text as it was sent.
+            numbers.append(self._named_set.find_first(user_agent.encode("utf-8", "replace").decode()))
+        found = min((number for number in numbers if number is not None), default=None)
+        return None if found is None else self._named[found]
 
     def _from_rule(self, rule: AgentRule, text: str) -> Agent:
         if rule.type == "bot" or rule.category == "bot":
@@ -154,14 +177,9 @@ class AgentClassifier:
         named = found if published is None else self._published_devices[published]
         fixed_type, fixed_os = (rule.device, rule.os) if rule else (None, None)
         device_type = fixed_type or (named.device if named else None)
-        return Agent(
-            agent.type,
-            agent.name,
-            agent.platform,
-            named.name if named and named.device == device_type else None,
-            device_type,
-            fixed_os or (found.os if found else None),
-        )
+        device = named.name if named and named.device == device_type else None
+        system = fixed_os or (found.os if found else None)
+        return Agent(agent.type, agent.name, agent.platform, device, device_type, system)
 
 
 @cache
@@ -179,6 +197,20 @@ def open_classifier(settings: Settings) -> AgentClassifier:
 @lru_cache(maxsize=2)
 def _open_published(settings: Settings, _stamp: tuple[int, int]) -> AgentClassifier:
     return AgentClassifier(load_published_list(settings))
+
+
+def load_agent_sources(settings: Settings) -> list[AgentSource]:
+    """Every list in use, in the order in which they are asked. Raises AgentListRefused."""
+    found = []
+    if published_stamp(settings) is not None:
+        facts = load_published_list(settings).facts
+        count = sum(facts.entry_counts.values())
+        found.append(AgentSource("published", facts.version, facts.origin, facts.loaded_at, count))
+    own = load_agent_rules()
+    found.append(AgentSource("castline", own_version(), "built in", None, len(own.entries) + len(own.devices)))
+    sizes = {"crawler-user-agents": len(load_crawler_patterns()), "podcast-app-user-agents": len(load_listed_apps())}
+    found += [AgentSource(name, made, "built in", None, sizes[name]) for name, made in list_versions().items()]
+    return found
 
 
 def agent_rule_versions() -> dict[str, str]:
