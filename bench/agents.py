@@ -25,12 +25,12 @@ _ROUNDS = 3
 _LIMITS = {"distinct_per_second": 18_000, "times_one_by_one": 5.0, "requests_per_second": 666_000}
 _BROWSERS = (
     (
-        "Mozilla/5.0 (Linux; Android {v}; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}{v}.0.{w}.{v} Mobile"
-        " Safari/537.36"
+        "Mozilla/5.0 (Linux; Android {v}; SM-S911B) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{v}{v}.0.{w}.{v}"
+        " Mobile Safari/537.36"
     ),
     (
-        "Mozilla/5.0 (iPhone; CPU iPhone OS {v}_{v} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/{v}.{w}"
-        " Mobile/15E148 Safari/604.1"
+        "Mozilla/5.0 (iPhone; CPU iPhone OS {v}_{v} like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+        " Version/{v}.{w} Mobile/15E148 Safari/604.1"
     ),
     "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:{w}.0) Gecko/20100101 Firefox/{w}.{v}",
     (
