@@ -182,9 +182,10 @@ def test_the_dashboard_shows_the_world_in_light_dark_and_on_a_phone(
 ) -> None:
     """The pictures go to the folder CASTLINE_PICTURES, if it is set; the one in the README is made so."""
     folder = Path(os.environ.get("CASTLINE_PICTURES", tmp_path))
-    with demo_environment(demo.data_dir), run_web() as port, open_browser() as browser:
+    with demo_environment(demo.data_dir), run_web() as web, open_browser() as browser:
+        address = f"http://127.0.0.1:{web.find_port()}"
         for name, look in _LOOKS.items():
-            with signed_in(browser, f"http://127.0.0.1:{port}", (told["email"], told["password"]), **look) as page:
+            with signed_in(browser, address, (told["email"], told["password"]), **look) as page:
                 shown = page.inner_text("main")
                 for campaign in world.plan.campaigns:
                     assert campaign.name in shown

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from http.client import HTTPConnection
 from typing import Any, Final
@@ -32,16 +33,38 @@ class PostRefused(Transient):
     """{method} {path} was answered {status}: {body}"""
 
 
+@dataclass(frozen=True, slots=True)
+class Web:
+    """A `castline web` that was started, and that answers once `find_port` has returned."""
+
+    process: "subprocess.Popen[bytes]"
+    port: int
+
+    def find_port(self) -> int:
+        """The port on which it answers. Raises WebDidNotAnswer."""
+        deadline = time.monotonic() + _START_SECONDS
+        while time.monotonic() < deadline:
+            if self.process.poll() is not None:
+                said = self.process.communicate()[1].decode("utf-8", "replace").strip()
+                raise WebDidNotAnswer(detail=said[-500:] or f"it ended with exit code {self.process.returncode}")
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return self.port
+        raise WebDidNotAnswer(detail=f"nothing answered in {_START_SECONDS:.0f} s")
+
+
 @contextmanager
-def run_web() -> Iterator[int]:
-    """The port on which `castline web` answers while the context lasts."""
+def run_web() -> Iterator[Web]:
+    """`castline web` runs on a free port while the context lasts; it starts beside whatever is done meanwhile."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = int(probe.getsockname()[1])
     words = [sys.executable, "-P", "-m", "castline", "web", "--port", str(port)]
     process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ.copy())  # noqa: S603  # our own command
     try:
-        _wait_for(process, port)
-        yield port
+        yield Web(process, port)
     finally:
         process.terminate()
         try:
@@ -49,21 +72,6 @@ def run_web() -> Iterator[int]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-
-
-def _wait_for(process: "subprocess.Popen[bytes]", port: int) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            said = process.communicate()[1].decode("utf-8", "replace").strip()
-            raise WebDidNotAnswer(detail=said[-500:] or f"it ended with exit code {process.returncode}")
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise WebDidNotAnswer(detail=f"nothing answered in {_START_SECONDS:.0f} s")
 
 
 def post_orders(port: int, key: str, orders: Sequence[Order], campaign_ids: Sequence[str]) -> int:

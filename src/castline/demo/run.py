@@ -15,7 +15,7 @@ from castline.demo.agreement import Difference, Found, compare
 from castline.demo.feed_server import serve_feeds
 from castline.demo.log_files import write_logs
 from castline.demo.plan import CampaignPlan
-from castline.demo.posts import load_pixels, post_orders, run_web
+from castline.demo.posts import Web, load_pixels, post_orders, run_web
 from castline.demo.requests_seen import RequestCounts, load_request_counts
 from castline.demo.shows import MadeEpisode
 from castline.demo.stage import (
@@ -98,12 +98,14 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
     with serve_feeds(world) as urls:
         for url in urls:
             stage.do("feed", "add", url)
-    campaign_ids = [_add_campaign(stage, world, campaign) for campaign in world.plan.campaigns]
     outside = stage.data_dir / "outside-world"
-    logs = write_logs(world, outside / "logs")
-    stage.do("log", "import", *map(str, logs), brief=f"log import {outside / 'logs'}/*.log.gz")
-    stage.do("measure", "run")
-    _tell_orders(stage, world, outside, campaign_ids)
+    with run_web() as web:
+        campaign_ids = [_add_campaign(stage, world, campaign) for campaign in world.plan.campaigns]
+        logs = write_logs(world, outside / "logs")
+        stage.do("log", "import", *map(str, logs), brief=f"log import {outside / 'logs'}/*.log.gz")
+        stage.do("measure", "run")
+        _tell_orders(stage, world, web, campaign_ids)
+    _import_tables(stage, world, outside)
     # Hits that came in the web server's last seconds wait on the disk for whoever drains next.
     drain_spool(store, Spool(stage.data_dir / "intake"))
     stage.do("attribution", "run")
@@ -150,19 +152,23 @@ def _add_slot(stage: Stage, episode: MadeEpisode, plan: CampaignPlan) -> None:
     stage.do("slot", "add", episode.guid, *words, "--impressions", str(plan.impressions))
 
 
-def _tell_orders(stage: Stage, world: World, outside: Path, campaign_ids: list[str]) -> None:
-    """The shops have posted their orders, browsers have loaded the pixel, and the files have come in."""
+def _tell_orders(stage: Stage, world: World, web: Web, campaign_ids: list[str]) -> None:
+    """The shops have posted their orders, and browsers have loaded the pixel."""
+    key = stage.do("admin", "key", "create", "--name", "shops", "--scope", "conversions:write")["key"]
+    port = web.find_port()
+    told = [order for order in world.orders if "api" in order.told.routes]
+    stage.note(f"shops send {len(told)} orders to POST /api/v1/conversions")
+    post_orders(port, key, told, campaign_ids)
+    seen = [order for order in world.orders if "pixel" in order.told.routes]
+    stage.note(f"browsers load the pixel {len(seen)} times")
+    load_pixels(port, seen, campaign_ids)
+
+
+def _import_tables(stage: Stage, world: World, outside: Path) -> None:
+    """The shops' export and the bank's rates have come in."""
     write_rates(world.rates, outside / "rates.csv")
     write_conversions(world, outside / "conversions.csv")
     stage.do("rate", "import", str(outside / "rates.csv"))
-    key = stage.do("admin", "key", "create", "--name", "shops", "--scope", "conversions:write")["key"]
-    with run_web() as port:
-        told = [order for order in world.orders if "api" in order.told.routes]
-        stage.note(f"shops send {len(told)} orders to POST /api/v1/conversions")
-        post_orders(port, key, told, campaign_ids)
-        seen = [order for order in world.orders if "pixel" in order.told.routes]
-        stage.note(f"browsers load the pixel {len(seen)} times")
-        load_pixels(port, seen, campaign_ids)
     stage.do("conversion", "import", str(outside / "conversions.csv"))
 
 
