@@ -12,6 +12,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, cast
+from urllib.parse import unquote
 from zipfile import BadZipFile, ZipFile
 
 import msgspec
@@ -46,6 +47,7 @@ _MAX_BYTES: Final = 8 * 1024 * 1024  # the whole list of 2026 has 0.3 MB
 _MAX_ENTRIES: Final = 20_000
 _MAX_PATTERN: Final = 4_096  # the longest of 2026 has 889 characters
 _OK: Final = 200
+_ENCODED: Final = re.compile(r"(?:%[0-9A-Fa-f]{2})+")
 
 
 class AgentListRefused(Terminal):
@@ -250,7 +252,7 @@ def _as_list(saved: _Saved) -> PublishedList:
         AgentRule(
             entry.name,
             kind,
-            entry.pattern,
+            _decoded(entry.pattern),
             "bot" if kind == "library" and entry.category == "bot" else _duplicate(entry),
             platforms.get(_key(entry.name)) or (slug_of(entry.name) if kind == "app" else None),
         )
@@ -258,10 +260,20 @@ def _as_list(saved: _Saved) -> PublishedList:
         for entry in saved.files[name].entries
     )
     devices = tuple(
-        DeviceRule(entry.name, entry.pattern, _DEVICES[cast(str, entry.category)])
+        DeviceRule(entry.name, _decoded(entry.pattern), _DEVICES[cast(str, entry.category)])
         for entry in saved.files["devices"].entries
     )
     return PublishedList(_facts(saved), rules, devices)
+
+
+def _decoded(pattern: str) -> str:
+    """The pattern, its percent-encoded parts as written or decoded: an agent is decoded before it is told."""
+    both = _ENCODED.sub(lambda found: f"(?:{found[0]}|{re.escape(unquote(found[0]))})", pattern)
+    try:
+        re2.compile(both)
+    except re2.error:
+        return pattern
+    return both
 
 
 def _key(name: str) -> str:

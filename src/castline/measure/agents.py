@@ -113,7 +113,8 @@ class AgentClassifier:
         text = repair_agent(user_agent)
         if not text.strip(" -"):
             return Agent("unknown")
-        rule = self._find_named(text, user_agent)
+        number = self._named_set.find_first(text)
+        rule = None if number is None else self._named[number]
         if rule is not None and (rule.type != "browser" or rule.category == "sure"):
             return self._from_rule(rule, text)
         machine = self._find_machine(text)
@@ -123,14 +124,6 @@ class AgentClassifier:
         if rule is not None and " Mozilla/" not in text:
             return self._from_rule(rule, text)
         return self._from_listed(text) or replace(self._from_own_name(text), is_self_named=True)
-
-    def _find_named(self, text: str, user_agent: str) -> AgentRule | None:
-        numbers = [self._named_set.find_first(text)]
-        if "%" in user_agent:
-            # Published patterns may be written for the text as it was sent.
-            numbers.append(self._named_set.find_first(user_agent.encode("utf-8", "replace").decode()))
-        found = min((number for number in numbers if number is not None), default=None)
-        return None if found is None else self._named[found]
 
     def _from_rule(self, rule: AgentRule, text: str) -> Agent:
         if rule.type == "bot" or rule.category == "bot":
