@@ -4,6 +4,7 @@ Region, endpoint and credentials come from the AWS variables of the environment,
 """
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from obstore.store import S3Store
 
 _SCHEME: Final = "s3://"
+_REFUSED: Final = re.compile(r"status code: (?:301|400|401|403|404)\b")
 _CHUNK_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -99,7 +101,7 @@ class _Translated:
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError  # noqa: PLC0415
 
         said = " ".join(str(error).split("\n")[0].split())[:300]
-        if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _REFUSED.search(said):
             raise BucketRefused(source=self._url, detail=said) from error
         if isinstance(error, FileNotFoundError):
             raise BucketRefused(source=self._url, detail="there is no such bucket or object") from error

@@ -1,0 +1,175 @@
+"""Logs come from files, patterns, folders and buckets, once or as they come; each is taken once."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import castline
+from castline.base.errors import CastlineError, InvalidInput, SourceUnavailable
+from castline.ingest.landing import ImportOptions, LogImport, import_log
+from castline.ingest.log_places import LogTask, iter_logs, watch_logs
+from castline.model.account import User
+from castline.sources.bucket import BucketRefused, iter_objects
+from castline.sources.logs.table import find_format
+from castline.store.landing_files import load_requests
+from castline.store.ledger import load_batches
+from castline.store.listening import LOG_KIND
+from castline.store.pool import Store
+from make_logs import MONDAY, Line, write_log
+from s3_server import put_objects, run_s3
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+def task(store: Store, account: User) -> LogTask:
+    return LogTask(store, account.user_id)
+
+
+def _landed(task: LogTask) -> pl.DataFrame:
+    with task.store.account(task.owner_id) as connection:
+        batches = [batch for batch in load_batches(connection, task.owner_id) if batch.kind == LOG_KIND]
+    days = {MONDAY.date()}
+    return load_requests(task.store.settings.landing_dir, task.owner_id, LOG_KIND, batches, days)
+
+
+def test_a_folder_gives_its_files_at_any_depth_but_hidden_and_unfinished_ones(task: LogTask, tmp_path: Path) -> None:
+    for name in ("b/two.log", "one.log", ".hidden/x.log", "b/.y.log", "three.log.gz.part", "four.log~"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert list(iter_logs(task, [str(tmp_path)])) == [tmp_path / "b/two.log", tmp_path / "one.log"]
+
+
+def test_a_pattern_gives_what_it_matches_and_each_file_once(task: LogTask, tmp_path: Path) -> None:
+    for name in ("a/1.log", "a/b/2.log", "[x].log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = list(iter_logs(task, [str(tmp_path / "**/*.log"), str(tmp_path / "a"), str(tmp_path / "[x].log")]))
+    assert found == [tmp_path / "[x].log", tmp_path / "a/1.log", tmp_path / "a/b/2.log"]
+    with pytest.raises(InvalidInput, match=r"no file matches '.*\*\.gz'"):
+        list(iter_logs(task, [str(tmp_path / "*.gz")]))
+
+
+def test_a_watched_folder_gives_each_log_once_it_is_written(task: LogTask, tmp_path: Path) -> None:
+    stop = threading.Event()
+    seen: list[LogImport | CastlineError] = []
+    write_log(tmp_path / "1.log", [Line()])
+    (tmp_path / "bad.log").write_text("nonsense\n")
+
+    def feed() -> None:
+        for done in watch_logs(task, [str(tmp_path)], stop=stop, every_seconds=0.05):
+            seen.append(done)
+            if len(seen) == 2:
+                write_log(tmp_path / "2.log.gz", [Line(after=1)])
+            if len(seen) == 3:
+                stop.set()
+
+    worker = threading.Thread(target=feed)
+    worker.start()
+    worker.join(timeout=60)
+    assert not worker.is_alive()
+    told = [done.source if isinstance(done, LogImport) else done.code for done in seen]
+    assert told == ["1.log", "not_an_access_log", "2.log.gz"]
+    stop = threading.Event()
+    again = watch_logs(task, [str(tmp_path / "*.log")], stop=stop, every_seconds=0.05)
+    first = next(again)
+    stop.set()
+    assert isinstance(first, LogImport)
+    assert not first.is_new
+
+
+def test_a_watching_command_stops_when_it_is_interrupted(store: Store, account: User, tmp_path: Path) -> None:
+    write_log(tmp_path / "1.log", [Line()])
+    words = ["log", "import", str(tmp_path), "--watch", "--every", "0.1", "--json"]
+    own = {"CASTLINE_DATA_DIR": str(store.settings.data_dir), "CASTLINE_ACCOUNT": account.email}
+    environ = os.environ | own | {"PYTHONPATH": str(Path(castline.__file__).parents[1])}
+    command = [sys.executable, "-m", "castline", *words]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert b'"landed_count":1' in line
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 0
+
+
+def test_the_format_is_kept_with_the_batch_and_a_wrong_one_is_refused(task: LogTask, tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_text(find_format("bunny").example + "\n")
+    with pytest.raises(InvalidInput, match="tells no time"):
+        import_log(task.store, task.owner_id, path, options=ImportOptions("nginx:$remote_addr"))
+    assert import_log(task.store, task.owner_id, path).log_format == "bunny"
+
+
+def test_op3_listeners_are_keys_of_their_own_in_the_delivery_mode_prefix(task: LogTask, tmp_path: Path) -> None:
+    path = tmp_path / "op3.tsv"
+    path.write_text(find_format("op3").example + "\n")
+    import_log(task.store, task.owner_id, path)
+    (row,) = _landed(task).to_dicts()
+    told = {name: row[name] for name in ("ip", "country", "asn", "delivery", "status", "bytes_sent", "host", "path")}
+    assert told == {
+        "ip": None, "country": "US", "asn": None, "delivery": "prefix", "status": 302, "bytes_sent": None,
+        "host": "cdn.example.org", "path": "/one.mp3",
+    }  # fmt: skip
+    assert len(row["listener_key"]) == 16
+
+
+def test_a_log_of_redirects_lands_in_the_mode_that_was_named(task: LogTask, tmp_path: Path) -> None:
+    path = write_log(tmp_path / "redirects.log", [Line(status=302, sent=0)])
+    import_log(task.store, task.owner_id, path, options=ImportOptions(delivery="prefix"))
+    assert _landed(task)["delivery"].to_list() == ["prefix"]
+
+
+def test_requests_that_an_older_castline_landed_are_read_without_what_it_did_not_know(
+    task: LogTask, tmp_path: Path
+) -> None:
+    import_log(task.store, task.owner_id, write_log(tmp_path / "a.log", [Line()]))
+    (path,) = (task.store.settings.landing_dir / "requests" / str(task.owner_id)).rglob("*.parquet")
+    pl.read_parquet(path, hive_partitioning=False).drop("request_id", "delivery").write_parquet(path)
+    assert _landed(task).select("path", "request_id", "delivery").rows() == [("/one.mp3", None, None)]
+
+
+@pytest.fixture(scope="module")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    with run_s3(tmp_path_factory.mktemp("s3")) as variables:
+        yield variables
+
+
+def test_a_bucket_gives_its_new_objects_and_none_twice(
+    task: LogTask, s3: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, told in s3.items():
+        monkeypatch.setenv(name, told)
+    packed = write_log(tmp_path / "x.gz", [Line(after=2)]).read_bytes()
+    put_objects(s3, "logs", {"cdn/E1.a": f"{Line()}\n".encode(), "cdn/E1.b.gz": packed, "cdn/E2": b"x", "empty": b""})
+    found = [task.import_one(log) for log in iter_logs(task, ["s3://logs/cdn/E1"])]
+    assert [(done.source, done.landed_count) for done in found] == [
+        ("s3://logs/cdn/E1.a", 1),
+        ("s3://logs/cdn/E1.b.gz", 1),
+    ]
+    assert list(iter_logs(task, ["s3://logs/cdn/E1"])) == []
+    put_objects(s3, "logs", {"cdn/E1.a": f"{Line(after=3)}\n".encode()})
+    assert [str(log) for log in iter_logs(task, ["s3://logs/cdn/E1"])] != []
+    assert _landed(task).height == 2
+
+
+def test_a_bucket_that_cannot_be_read_says_why(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, told in s3.items():
+        monkeypatch.setenv(name, told)
+    put_objects(s3, "logs", {"x": b"x"})
+    with pytest.raises(BucketRefused, match=r"s3://nowhere/x may not be read: .*404"):
+        list(iter_objects("s3://nowhere/x"))
+    with pytest.raises(InvalidInput, match="names no bucket"):
+        list(iter_objects("s3:///x"))
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
+    with pytest.raises(BucketRefused, match="403"):
+        list(iter_objects("s3://logs"))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(SourceUnavailable, match="s3://logs could not be fetched"):
+        list(iter_objects("s3://logs"))
