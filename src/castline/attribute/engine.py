@@ -41,6 +41,7 @@ from castline.store.attribution import (
 from castline.store.campaigns import load_campaigns, load_placements
 from castline.store.ledger import OpenRun, open_run
 from castline.store.pool import Store
+from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions, list_partitions
 
 JOB: Final = "attribution.run"
@@ -69,7 +70,14 @@ class AttributionResult:
 
 def attribute(store: Store, owner_id: UUID) -> AttributionResult:
     """The account's credits are up to date: each order credited once or not at all."""
+    analyse_fresh_tables(store)
     _make_room(store, owner_id)
+    result = _attribute(store, owner_id)
+    analyse_fresh_tables(store)
+    return result
+
+
+def _attribute(store: Store, owner_id: UUID) -> AttributionResult:
     with open_run(store, owner_id, JOB, parameters={"window_days": WINDOW.days}) as run:
         lock_attribution(run.connection, owner_id)
         campaigns, spans = _load_plan(run)
