@@ -7,6 +7,7 @@ import pytest
 
 from castline.base.config import Settings
 from castline.model.account import User
+from castline.store.embedded import remove_embedded
 from castline.store.pool import Store, open_store
 from make import make_account
 
@@ -23,8 +24,6 @@ def store(settings: Settings) -> Iterator[Store]:
     """A migrated store on a server of its own; tests keep apart by acting for accounts of their own."""
     with open_store(settings) as opened:
         yield opened
-    from castline.store.embedded import remove_embedded
-
     remove_embedded(settings.data_dir)
 
 
