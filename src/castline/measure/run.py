@@ -36,6 +36,7 @@ from castline.store.listening import (
 from castline.store.pool import Store
 from castline.store.retention import LANDING_KEPT
 from castline.store.shows import load_audio_keys
+from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions
 
 # Days are measured together up to so many requests: about 1 GB at work, and one transaction for many quiet days.
@@ -95,6 +96,8 @@ def measure(
         done += sum(sizes[day] for day in days)
         if report:
             report(done, total)
+    if runs:
+        analyse_fresh_tables(store)
     rows = [VerdictCount(verdict, reason, waterfall.get((verdict, reason), 0)) for verdict, reason in OUTCOMES]
     counted_rows = tuple(row for row in rows if row.request_count)
     downloads = sum(row.request_count for row in counted_rows if row.verdict == "counted")
