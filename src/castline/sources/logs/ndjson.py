@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -40,7 +41,7 @@ class JsonReader:
             tried = [self._try_decode(line) for line in lines]
             rows = [row for row in tried if row is not None]
             numbers = numbered["line_number"].filter(pl.Series([row is not None for row in tried], dtype=pl.Boolean))
-        columns = {slot: [getattr(row, slot) for row in rows] for slot in self._slots.values()}
+        columns = {slot: list(map(attrgetter(slot), rows)) for slot in self._slots.values()}
         told = {target: self._tell(paths, columns, len(rows)) for target, paths in self._paths.items()}
         return pl.DataFrame({"line_number": numbers, **told}, schema_overrides={"line_number": pl.UInt32})
 
@@ -68,7 +69,7 @@ class JsonReader:
             values = columns[self._slots[path[0]]]
             if path[1:]:
                 values = [_within(value, path[1:]) for value in values]
-            elif all(value is None for value in values):
+            if values.count(None) == height:
                 continue
             texts = _texts(values)
             empty = texts.is_in(["", "-"])
@@ -119,7 +120,13 @@ def _texts(values: list[Any]) -> pl.Series:
     try:
         return pl.Series(values, dtype=pl.String, strict=True)
     except TypeError:
-        return pl.Series(list(_iter_texts(values)), dtype=pl.String)
+        pass
+    if all(isinstance(value, int) for value in values):
+        try:
+            return pl.Series(values, dtype=pl.Int64, strict=True).cast(pl.String)
+        except (TypeError, OverflowError):
+            pass
+    return pl.Series(list(_iter_texts(values)), dtype=pl.String)
 
 
 def _iter_texts(values: list[Any]) -> Iterator[str | None]:

@@ -5,7 +5,6 @@ it, the same way for every format.
 """
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
@@ -48,6 +47,7 @@ _KEPT: Final = {"user_agent": 4096, "path": 4097, "referer": 1024, "host": 255, 
 _PAYLOAD_LENGTH: Final = 2000
 _CLOCK_SLACK: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_ID: Final = frozenset({"", "-"})
 _PROTOCOL: Final = "HTTP/"
 _REQUEST: Final = r"^(?P<method>\S+) (?P<url>.*?)(?: HTTP/[0-9.]+)?$"
 _BARE_RANGE: Final = r"^(?:bytes *[= ] *)?([0-9]* *- *[0-9]*)(?:/(?:[0-9]+|\*))?$"
@@ -80,7 +80,9 @@ def compute_requests(found: pl.DataFrame, family: str) -> pl.DataFrame:
     frame = _split_url(_split_request(frame)).with_columns(
         status=pl.col("status").cast(pl.UInt16, strict=False),
         # Apache's %b writes "-" for no byte at all.
-        bytes_sent=pl.col("bytes_sent").replace("-", "0").cast(pl.Int64, strict=False),
+        bytes_sent=pl.col("bytes_sent")
+        .cast(pl.Int64, strict=False)
+        .fill_null(pl.when(pl.col("bytes_sent") == "-").then(pl.lit(0, pl.Int64))),
         user_agent=_said("user_agent").fill_null(""),
         referer=_said("referer"),
         host=_said("host").str.to_lowercase(),
@@ -172,7 +174,8 @@ def _split_url(frame: pl.DataFrame) -> pl.DataFrame:
 
 def _canonical_range(texts: pl.Series) -> pl.Series:
     """`bytes=A-B` for one range however it is written (`Content-Range` too); anything else as it stands."""
-    if texts.null_count() == len(texts):
+    odd = ~texts.str.starts_with("bytes=") | texts.str.contains(" ", literal=True)
+    if not odd.any():
         return texts
     frame = pl.DataFrame({"range": texts})
     bare = pl.col("range").str.extract(_BARE_RANGE, 1).str.replace_all(" ", "", literal=True)
@@ -183,15 +186,9 @@ def _canonical_range(texts: pl.Series) -> pl.Series:
 def _hash_ids(ids: pl.Series, family: str) -> pl.Series:
     if ids.null_count() == len(ids):
         return pl.Series("request_id", [None] * len(ids), pl.Binary)
-    keyed = blake2b(family.encode(), digest_size=16, person=b"castline-request")
-    return pl.Series("request_id", list(_iter_hashes(ids.to_list(), keyed)), pl.Binary)
-
-
-def _iter_hashes(ids: Iterable[str | None], keyed: "blake2b") -> Iterable[bytes | None]:
-    for one in ids:
-        if one is None or one in {"", "-"}:
-            yield None
-        else:
-            state = keyed.copy()
-            state.update(one.encode())
-            yield state.digest()
+    space = blake2b(family.encode(), digest_size=16).digest()
+    hashed = [
+        None if one is None or one in _NO_ID else blake2b(one.encode(), digest_size=16, person=space).digest()
+        for one in ids.to_list()
+    ]
+    return pl.Series("request_id", hashed, pl.Binary)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from castline.base.errors import InvalidInput
-from castline.sources.logs import bunny, cloudfront, json_logs, op3, s3
+from castline.sources.logs import bunny, cloudfront, intake, json_logs, op3, s3
 from castline.sources.logs.combined import CombinedReader, fits_combined
 from castline.sources.logs.directives import compile_apache, compile_nginx
 from castline.sources.logs.format import LogFormat, LogReader
@@ -31,6 +31,7 @@ LOG_FORMATS: Final = (
     json_logs.CADDY,
     op3.TABLE,
     op3.JSON,
+    intake.INTAKE,
     json_logs.SERVER,
 )
 _BY_NAME: Final = {log_format.name: log_format for log_format in LOG_FORMATS}
