@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Final
 from urllib.parse import quote, quote_from_bytes, unquote, unquote_to_bytes, urlsplit
 
+_ANY_HOST: Final = "*"
 _DEEPEST: Final = 16  # chains of nine have been seen in public feeds; an end is needed, not a limit
 _SCHEME: Final = re.compile(r"(https?)(?::/{1,2}|/(?=[^/]))", re.IGNORECASE)
 _HOST: Final = re.compile(
@@ -76,7 +77,8 @@ def _unwrap(url: str) -> str | None:
     if not separator or scheme.lower() not in {"http", "https"}:
         return None
     authority, _, path = rest.partition("/")
-    for pattern in _prefixes().get(_bare_host(authority), ()):
+    table = _prefixes()
+    for pattern in (*table.get(_bare_host(authority), ()), *table[_ANY_HOST]):
         if found := pattern.match(path):
             target = _target(path[found.end() :], scheme.lower())
             if target is not None:

@@ -17,7 +17,7 @@ from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.ingest.drain import drain_spool
 from castline.store.pool import Store
-from castline.web import api, board, campaign, files, health, pixel, sign_in
+from castline.web import api, board, campaign, files, health, intake, pixel, sign_in
 from castline.web.context import Context, open_context
 from castline.web.guard import Guard
 from castline.web.openapi import describe_app
@@ -51,7 +51,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.context = open_context(store, settings)
-    for part in (files, sign_in, board, campaign, api, pixel, health):
+    for part in (files, sign_in, board, campaign, api, pixel, intake, health):
         app.include_router(part.router)
     add_error_answers(app)
     return app
@@ -67,6 +67,7 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
     stop.set()
     drain.join(timeout=30)
     context.spool.close()
+    context.intake.close()
 
 
 def _drain(context: Context, stop: threading.Event) -> None:

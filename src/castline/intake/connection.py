@@ -1,0 +1,272 @@
+"""One connection of the intake: requests to the desk, and an end for whoever is too slow, too long or wrong."""
+
+import asyncio
+import re
+import time
+from typing import Final, Protocol, cast
+
+from castline.intake.answer import Answer, Asked, compute_answer
+from castline.intake.log_file import REQUEST, encode_record
+from castline.intake.request import (
+    BODY_BYTES,
+    FIELD,
+    HEAD_BYTES,
+    HEADER_COUNT,
+    BadRequest,
+    ChunkedBody,
+    Head,
+    parse_head,
+)
+from castline.intake.target import LONGEST_TARGET, PREFIX, TARGET
+from castline.intake.wire import encode_answer, encode_refusal
+
+REQUESTS_PER_CONNECTION: Final = 10_000
+# The one request that comes in masses, whole in one expression. Whatever does not fit takes the long way, which knows
+# all that this knows; tests/contract/test_intake_ways.py compares the two.
+_SHORT: Final = re.compile(
+    rb"GET %b%b HTTP/1\.1\r\n(?P<fields>(?:%b){0,%d})\r\n" % (PREFIX, TARGET, FIELD, HEADER_COUNT)
+)
+# A request with any of these is read the long way.
+_LONG: Final = re.compile(
+    rb"\r\n(?:content-length|transfer-encoding|connection|expect|upgrade|cookie|authorization|sec-fetch-dest) *:"
+)
+_HOST: Final = b"\r\nhost:"
+_FORWARDED: Final = re.compile(rb"\r\nx-forwarded-for:([^\r]*)")
+_END: Final = b"\r\n\r\n"
+
+
+class Desk(Protocol):
+    """Whom connections hand their requests to; answers leave in the order of `submit`."""
+
+    redirect_start: bytes
+    connections: "dict[Connection, None]"
+
+    def submit(
+        self, connection: "Connection", answer: bytes, record: bytes | None = None, failed: bytes | None = None
+    ) -> None: ...
+
+    def admit(self, connection: "Connection") -> bool: ...
+
+    def find_address(self, peer: str, forwarded: list[str]) -> str: ...
+
+    def is_proxy(self, peer: str) -> bool: ...
+
+
+class Connection(asyncio.Protocol):
+    """A client. `since` is when what it owes us (the rest of a request, or the next one) began to be awaited."""
+
+    __slots__ = (
+        "_address",
+        "_body",
+        "_buffer",
+        "_desk",
+        "_has_ended",
+        "_head",
+        "_is_done",
+        "_peer",
+        "_transport",
+        "_via_proxy",
+        "is_paused",
+        "request_count",
+        "since",
+    )
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._buffer = bytearray()
+        self._head: Head | None = None
+        self._body: ChunkedBody | None = None
+        self._peer, self._address, self._via_proxy = "", b"", False
+        self._has_ended = self._is_done = False
+        self._transport: asyncio.Transport | None = None
+        self.request_count, self.since, self.is_paused = 0, time.monotonic(), False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple) else ""
+        self._address = self._peer.encode("ascii", "replace")
+        self._via_proxy = self._desk.is_proxy(self._peer)
+        if not self._desk.admit(self):
+            self._is_done = True
+            self._transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # asyncio's signature
+        self._desk.connections.pop(self, None)
+        self._transport, self._is_done = None, True
+
+    def pause_writing(self) -> None:
+        # A client that asks on and on and reads nothing.
+        self.is_paused, self.since = True, time.monotonic()
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        self.is_paused, self.since = False, time.monotonic()
+        if self._transport is not None and not self._is_done:
+            self._transport.resume_reading()
+            self._advance()
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_done:
+            return
+        if not self._buffer and self._head is None and data.endswith(_END) and self._try_short(data):
+            return
+        if not self._buffer and self._head is None:
+            self.since = time.monotonic()
+        self._buffer += data
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """A client that says that it will send no more still gets its answers."""
+        self._has_ended = self._is_done = True
+        self._desk.submit(self, b"")
+        return True
+
+    def send(self, answer: bytes) -> None:
+        """The answer is on its way, if anybody is still there; an empty one is the end."""
+        transport = self._transport
+        # uvloop raises where a transport is written to after it closed.
+        if transport is None or transport.is_closing():
+            return
+        if answer:
+            transport.write(answer)
+        elif self._has_ended:
+            transport.close()
+        else:
+            # Closed at once, what the client still sends would reset the connection before it has read the answer.
+            self.since = time.monotonic()
+            transport.write_eof()
+
+    def refuse_slow(self, status: int, detail: str) -> None:
+        """The connection ends with this status; an idle one simply ends."""
+        if self._buffer or self._head is not None:
+            self._end(BadRequest(status, detail))
+        elif self._transport is not None:
+            self._is_done = True
+            self._transport.close()
+
+    def abort(self) -> None:
+        """The connection is gone at once."""
+        self._is_done = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more is taken from the client."""
+        return self._is_done
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return not self._buffer and self._head is None
+
+    def _try_short(self, data: bytes) -> bool:
+        found = _SHORT.fullmatch(data)
+        if found is None or len(data) > HEAD_BYTES:
+            return False
+        lower = data.lower()
+        if lower.count(_HOST) != 1 or _LONG.search(lower) or self.request_count >= REQUESTS_PER_CONNECTION - 1:
+            return False
+        scheme, rest = found["scheme"], found["rest"]
+        if len(rest) > LONGEST_TARGET - 8:
+            return False
+        address = self._client(_FORWARDED.findall(lower)) if self._via_proxy else self._address
+        self.request_count += 1
+        record = encode_record(REQUEST, time.time_ns() // 1000, address, data)
+        start = b"http://" if scheme == b"http" else b"https://"
+        answer = self._desk.redirect_start + start + rest + _END
+        self._desk.submit(self, answer, record, answer)
+        self.since = 0.0
+        return True
+
+    def _advance(self) -> None:
+        """Every whole request in the buffer is at the desk."""
+        try:
+            while not self._is_done and not self.is_paused and self._step():
+                pass
+        except BadRequest as refusal:
+            self._end(refusal)
+        if self.is_idle:
+            self.since = time.monotonic()
+
+    def _step(self) -> bool:
+        if self._head is None and not self._read_head():
+            return False
+        head = self._head
+        if head is None:
+            return False
+        body = self._body.feed(self._buffer) if self._body else self._take_plain(head.length or 0)
+        if body is None:
+            if len(self._buffer) > 2 * BODY_BYTES:
+                raise BadRequest(413, "the body does not end")
+            return False
+        self._head = self._body = None
+        self._finish(head, body)
+        return True
+
+    def _read_head(self) -> bool:
+        while self._buffer.startswith(b"\r\n"):
+            # RFC 9112, section 2.2: some clients end a body with a line end that nobody asked for.
+            del self._buffer[:2]
+        end = self._buffer.find(_END, 0, HEAD_BYTES + 4)
+        if end < 0:
+            if len(self._buffer) > HEAD_BYTES:
+                is_line = b"\r\n" not in self._buffer[:HEAD_BYTES]
+                raise BadRequest(414 if is_line else 431, f"the request's head is longer than {HEAD_BYTES} bytes")
+            return False
+        head = parse_head(bytes(self._buffer[: end + 4]))
+        del self._buffer[: end + 4]
+        if head.has_body and head.method != "POST":
+            raise BadRequest(400, "only POST has a body")
+        self._head, self._body = head, ChunkedBody() if head.length is None else None
+        self._greet(head)
+        return True
+
+    def _greet(self, head: Head) -> None:
+        """Whoever waits to be asked for the body is asked."""
+        expected = head.headers.get(b"expect")
+        if expected is None:
+            return
+        if expected.lower() != b"100-continue":
+            raise BadRequest(417, "only 100-continue can be expected")
+        if head.has_body:
+            self._desk.submit(self, b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def _take_plain(self, length: int) -> bytes | None:
+        if len(self._buffer) < length:
+            return None
+        body = bytes(self._buffer[:length])
+        del self._buffer[:length]
+        return body
+
+    def _finish(self, head: Head, body: bytes) -> None:
+        self.request_count += 1
+        lasting = head.is_lasting and self.request_count < REQUESTS_PER_CONNECTION
+        answer = compute_answer(Asked(head.method, head.path, head.headers, body))
+        forwarded = [head.headers[b"x-forwarded-for"]] if b"x-forwarded-for" in head.headers else []
+        address = self._client(forwarded) if self._via_proxy else self._address
+        self._answer(answer, address, is_head=head.method == "HEAD", lasting=lasting)
+
+    def _answer(self, answer: Answer, address: bytes, *, is_head: bool, lasting: bool) -> None:
+        record = None
+        if answer.record is not None:
+            record = encode_record(answer.record[0], time.time_ns() // 1000, address, answer.record[1])
+        sent, failed = encode_answer(answer, is_head=is_head, lasting=lasting)
+        self._desk.submit(self, sent, record, failed)
+        if not lasting:
+            self._is_done = True
+            self._desk.submit(self, b"")
+
+    def _end(self, refusal: BadRequest) -> None:
+        """The refusal is the last that leaves on this connection."""
+        self._is_done = True
+        self._buffer.clear()
+        self._head = self._body = None
+        self._desk.submit(self, encode_refusal(refusal.status, refusal.detail))
+        self._desk.submit(self, b"")
+
+    def _client(self, forwarded: list[bytes]) -> bytes:
+        headers = [line.decode("latin-1") for line in forwarded]
+        return self._desk.find_address(self._peer, headers)[:64].encode("ascii", "replace")

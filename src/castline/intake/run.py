@@ -1,0 +1,101 @@
+"""The intake as a process or a thread: the loop, the signals, and the drain beside it."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from castline.base.errors import CastlineError
+from castline.intake.drain import drain_intake
+from castline.intake.server import IntakeOptions, IntakeServer
+from castline.store.pool import Store
+
+_log = logging.getLogger(__name__)
+DRAIN_SECONDS: Final = 5.0
+_GOODBYE_SECONDS: Final = 20.0
+OpenStore = Callable[[], Store]
+
+
+def run_intake(data_dir: Path, sock: socket.socket, stop: threading.Event, options: IntakeOptions) -> None:
+    """Serves until `stop` is set, or until SIGTERM or SIGINT where this is the main thread; then drains."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(data_dir, sock, stop, options))
+
+
+@contextmanager
+def intake_beside(data_dir: Path, sock: socket.socket, options: IntakeOptions) -> Iterator[None]:
+    """An intake server answers in a thread while the block runs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=run_intake, args=(data_dir, sock, stop, options), name="intake", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_GOODBYE_SECONDS)
+
+
+def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
+    """What the intake took becomes rows, every few seconds, until `stop` is set; once more then.
+
+    A store that cannot be opened or reached is tried again; meanwhile everything waits on the disk.
+    """
+    store: Store | None = None
+    is_away = False
+    while True:
+        is_last = stop.wait(0 if store is None and not is_away else DRAIN_SECONDS)
+        try:
+            store = store or open_store()
+            drain_intake(store)
+            is_away = False
+        except CastlineError as error:
+            if not is_away:  # once, not every five seconds
+                _log.warning("what the intake took waits on the disk: %s", error.message)
+            is_away = True
+        except Exception:  # noqa: BLE001  # nothing that a client sent may end the drain
+            _log.exception("what the intake took waits on the disk")
+        if is_last:
+            return
+
+
+@contextmanager
+def drain_beside(open_store: OpenStore) -> Iterator[None]:
+    """The drain works in a thread while the block runs."""
+    stop = threading.Event()
+    thread = threading.Thread(target=run_drain, args=(open_store, stop), name="intake-drain", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_GOODBYE_SECONDS)
+
+
+async def _serve(data_dir: Path, sock: socket.socket, stop: threading.Event, options: IntakeOptions) -> None:
+    server = IntakeServer(data_dir, options)
+    await server.start(sock)
+    loop, stopped = asyncio.get_running_loop(), asyncio.Event()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+    while not stopped.is_set() and not stop.is_set():
+        try:
+            await asyncio.wait_for(stopped.wait(), 0.2)
+        except TimeoutError:
+            continue
+    await server.drain()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """The loop of uvloop where there is one: it answers twice as many."""
+    if sys.platform == "win32":
+        return asyncio.new_event_loop
+    import uvloop  # noqa: PLC0415  # Windows has none
+
+    return uvloop.new_event_loop

@@ -1,0 +1,194 @@
+"""The intake server: answers machines, and needs nothing but its log.
+
+A record is in the log before its answer leaves: what came within one turn of the event loop is one frame, one write.
+In the strict mode the frame is also on the disk before; in the relaxed mode within 10 ms.
+"""
+
+import asyncio
+import errno
+import logging
+import socket
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, NamedTuple
+
+from castline.base.config import Network
+from castline.intake.connection import Connection
+from castline.intake.log_file import LOG_FOLDER, LogWriter
+from castline.intake.wire import encode_redirect_start
+from castline.sources.proxies import find_client, is_trusted
+
+_log = logging.getLogger(__name__)
+Durability = Literal["strict", "relaxed"]
+_DRAIN_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a client may take. Seconds, and connections at once; the rest stands in castline.intake.request."""
+
+    request_seconds: float = 15.0
+    idle_seconds: float = 65.0
+    goodbye_seconds: float = 5.0
+    connections: int = 16_384
+    sweep_seconds: float = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class IntakeOptions:
+    """How an intake server runs."""
+
+    durability: Durability = "relaxed"
+    trusted_proxies: tuple[Network, ...] = ()
+    limits: Limits = Limits()
+
+
+class _Reply(NamedTuple):
+    """An answer that waits for its record; `failed` is sent instead where the record could not be kept."""
+
+    connection: Connection
+    answer: bytes
+    failed: bytes | None
+
+
+class IntakeServer:
+    """Serves one socket in one event loop; every method runs in that loop."""
+
+    def __init__(self, data_dir: Path, options: IntakeOptions = IntakeOptions()) -> None:
+        self._options, self._loop = options, asyncio.get_running_loop()
+        self._is_strict = options.durability == "strict"
+        self._log = LogWriter(data_dir / LOG_FOLDER, is_strict=self._is_strict, on_synced=self._hear_synced)
+        self._batch: list[_Reply] = []
+        self._records: list[bytes] = []
+        self._unsynced: list[tuple[int, list[_Reply]]] = []
+        self._is_flush_due = self._is_draining = False
+        self._server: asyncio.Server | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        self._complained_at = 0.0
+        self.connections: dict[Connection, None] = {}
+        self.redirect_start = encode_redirect_start(time.time())
+        self.lost_count = 0
+
+    async def start(self, sock: socket.socket) -> None:
+        """The socket is served."""
+        self._server = await self._loop.create_server(lambda: Connection(self), sock=sock, backlog=2048)
+        self._sweeper = self._loop.create_task(self._sweep())
+
+    async def drain(self) -> None:
+        """Nothing new is taken, what had begun is answered, and all of it is on the disk."""
+        self._is_draining = True
+        if self._server is not None:
+            self._server.close()
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while time.monotonic() < deadline:
+            for connection in [one for one in self.connections if one.is_idle]:
+                if not self._batch and not self._unsynced:
+                    connection.refuse_slow(408, "")
+            if not self.connections and not self._batch and not self._unsynced:
+                break
+            await asyncio.sleep(0.02)
+        for connection in list(self.connections):
+            connection.abort()
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        await self._loop.run_in_executor(None, self._log.close)
+
+    def admit(self, connection: Connection) -> bool:
+        """Whether there is room for one more."""
+        if len(self.connections) >= self._options.limits.connections:
+            return False
+        self.connections[connection] = None
+        return True
+
+    def is_proxy(self, peer: str) -> bool:
+        """Whether what the peer says of addresses is believed."""
+        return bool(self._options.trusted_proxies) and is_trusted(peer, self._options.trusted_proxies)
+
+    def find_address(self, peer: str, forwarded: list[str]) -> str:
+        """The address that a request came from."""
+        return find_client(peer, forwarded, self._options.trusted_proxies) or peer
+
+    def submit(
+        self, connection: Connection, answer: bytes, record: bytes | None = None, failed: bytes | None = None
+    ) -> None:
+        """The answer leaves once the record, and everything before it, is in the log."""
+        self._batch.append(_Reply(connection, answer, failed))
+        if record is not None:
+            self._records.append(record)
+        if not self._is_flush_due:
+            self._is_flush_due = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._is_flush_due = False
+        batch, records = self._batch, self._records
+        self._batch, self._records = [], []
+        number = 0
+        if records:
+            try:
+                number = self._log.append(records)
+            except OSError as error:
+                self._lose(len(records), error)
+                _send(batch, is_kept=False)
+                return
+        if self._is_strict and (number or self._unsynced):
+            self._unsynced.append((number, batch))
+        else:
+            _send(batch)
+
+    def _hear_synced(self, number: int, error: OSError | None) -> None:
+        """Called in the log's thread."""
+        if self._is_strict or error is not None:
+            try:
+                self._loop.call_soon_threadsafe(self._release, number, error)
+            except RuntimeError:  # the loop has ended; what was not answered was not promised
+                return
+
+    def _release(self, number: int, error: OSError | None) -> None:
+        if error is not None:
+            self._lose(0, error)
+        while self._unsynced and self._unsynced[0][0] <= number:
+            _, batch = self._unsynced.pop(0)
+            _send(batch, is_kept=error is None)
+
+    def _lose(self, count: int, error: OSError) -> None:
+        self.lost_count += count
+        if time.monotonic() - self._complained_at > 10:  # noqa: PLR2004  # seconds; a full disk would fill the log too
+            self._complained_at = time.monotonic()
+            name = errno.errorcode.get(error.errno or 0, "")
+            _log.error("the intake's log cannot be written (%s %s); %d records lost", name, error, self.lost_count)
+
+    async def _sweep(self) -> None:
+        limits = self._options.limits
+        while True:
+            await asyncio.sleep(limits.sweep_seconds)
+            self.redirect_start = encode_redirect_start(time.time())
+            at = time.monotonic()
+            for connection in list(self.connections):
+                try:
+                    _judge_pace(connection, at, limits)
+                except Exception:  # noqa: BLE001  # one connection's trouble never ends the watch over the others
+                    _log.exception("a connection could not be ended")
+
+
+def _judge_pace(connection: Connection, at: float, limits: Limits) -> None:
+    if connection.since == 0.0:  # answered on the short way since the last look
+        connection.since = at
+    waited = at - connection.since
+    if (connection.is_paused and waited > limits.request_seconds) or (
+        connection.is_done and waited > limits.goodbye_seconds
+    ):
+        connection.abort()
+    elif not connection.is_idle and waited > limits.request_seconds:
+        connection.refuse_slow(408, "the request did not come to its end in time")
+    elif connection.is_idle and waited > limits.idle_seconds:
+        connection.refuse_slow(408, "")
+
+
+def _send(batch: list[_Reply], *, is_kept: bool = True) -> None:
+    for connection, answer, failed in batch:
+        try:
+            connection.send(answer if is_kept or failed is None else failed)
+        except Exception:  # noqa: BLE001  # a client that is gone must not cost the others their answers
+            _log.debug("an answer could not be sent", exc_info=True)
