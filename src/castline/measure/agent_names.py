@@ -20,9 +20,11 @@ _ADDRESS: Final = re.compile(
 _IN_BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
 _LISTENERS: Final = ("android", "linux; u", "iphone", "ipad", " adr ")
 _DECLARED: Final = ("compatible", "http:", "https:", "@", "+http")
+_BROWSER: Final = "mozilla/"
 _ENGINE: Final = re.compile(
     r"Gecko/|AppleWebKit|Trident/|MSIE |KHTML|Presto/|Goanna/|\brv:\d|"
-    r"Windows|Win(?:9|NT|3)|Macintosh|Mac_|X11|Linux|iPhone|iPad|Android|OS/2|BeOS|Amiga|SunOS|BSD|Symbian|J2ME|BREW"
+    r"Windows|Win(?:9|NT|3)|Macintosh|Mac_|X11|Linux|iPhone|iPad|Android|OS/2|BeOS|Amiga|SunOS|BSD|Symbian|J2ME|BREW",
+    re.IGNORECASE,
 )
 _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CFNetwork/")
 _NAMED: Final = re.compile(r"\s*([^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)")
@@ -60,9 +62,14 @@ def is_client(text: str) -> bool:
     return _CLIENT.search(text) is not None or _PACKAGE.match(text) is not None
 
 
+def begins_as_browser(text: str) -> bool:
+    """True for what begins with the word that all browsers begin with."""
+    return text[: len(_BROWSER)].lower() == _BROWSER
+
+
 def is_page_browser(text: str) -> bool:
     """True for what begins as a browser does and names an engine or a system."""
-    return text.startswith("Mozilla/") and _ENGINE.search(text) is not None
+    return begins_as_browser(text) and _ENGINE.search(text) is not None
 
 
 def has_address(text: str) -> bool:

@@ -224,16 +224,20 @@ def _find_fault(name: str, entry: PublishedEntry) -> str | None:
         return "it has no name, or its pattern is empty or too long"
     if name == "devices" and entry.category not in _DEVICES:
         return f"category {entry.category!r} is none of {', '.join(_DEVICES)}"
-    options = re2.Options()
-    options.log_errors = False
     try:
-        pattern = re2.compile(entry.pattern, options)
+        pattern = re2.compile(entry.pattern, _quiet())
     except re2.error as error:
         return f"its pattern is none for RE2 ({_reason(error)})"
     if pattern.search("") is not None:
         return "its pattern fits every text"
     missed = [example for example in entry.examples if pattern.search(example) is None]
     return f"its pattern does not fit its example {missed[0][:120]!r}" if missed else None
+
+
+def _quiet() -> "re2.Options":
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 def _reason(error: Exception) -> str:
@@ -270,7 +274,7 @@ def _decoded(pattern: str) -> str:
     """The pattern, its percent-encoded parts as written or decoded: an agent is decoded before it is told."""
     both = _ENCODED.sub(lambda found: f"(?:{found[0]}|{re.escape(unquote(found[0]))})", pattern)
     try:
-        re2.compile(both)
+        re2.compile(both, _quiet())
     except re2.error:
         return pattern
     return both

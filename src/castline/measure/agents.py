@@ -15,6 +15,7 @@ from castline.base.config import Settings
 from castline.measure.agent_lists import list_versions, load_crawler_patterns, load_listed_apps
 from castline.measure.agent_names import (
     LONGEST,
+    begins_as_browser,
     find_own_name,
     has_address,
     hide_device,
@@ -133,7 +134,7 @@ class AgentClassifier:
     def _find_machine(self, text: str) -> Agent | None:
         if is_player(text):
             return None
-        is_listener = not text.startswith("Mozilla/") and is_client(text)
+        is_listener = not begins_as_browser(text) and is_client(text)
         hidden = hide_device(text)
         for number in self._machine_set.find_all(hidden):
             rule = self._general[number] if number < len(self._general) else None
@@ -157,7 +158,7 @@ class AgentClassifier:
         if is_page_browser(text):
             return self._with_device(Agent("browser", "Other browser"), None, text)
         name = find_own_name(text)
-        if text.startswith("Mozilla/") or (not is_client(text) and has_address(text)):
+        if begins_as_browser(text) or (not is_client(text) and has_address(text)):
             return Agent("bot", name or "Undeclared machine", is_bot=True)
         if name is None:
             return self._with_device(Agent("unknown"), None, text)
