@@ -19,7 +19,8 @@ def agents() -> None:
 
 @agents.command("classify")
 @click.argument("path", default="-", metavar="[FILE|-]", type=click.Path(path_type=Path, dir_okay=False))
-def classify(path: Path) -> None:
+@json_option
+def classify(path: Path, as_json: bool) -> None:  # noqa: ARG001  # its answer is JSON with the option or without
     """Read one user agent per line and print one line of JSON for each, in order; needs no database."""
     from castline.base.config import load_settings
     from castline.measure.agent_stream import classify_lines
