@@ -39,6 +39,7 @@ from castline.measure.agent_upstream import PublishedList, load_published_list, 
 
 # A log's 10,000 commonest agents are over 95 % of its requests; at the longest, so many texts take some 60 MB.
 _REMEMBERED: Final = 20_000
+_PHONES: Final = {"android": "Android Phone", "ios": "Apple iPhone"}
 Compiler = Callable[[Sequence[str]], Patterns]
 _PRODUCT: Final = re.compile(r"[\w.!-]*$")
 
@@ -171,8 +172,11 @@ class AgentClassifier:
         named = found if published is None else self._published_devices[published]
         fixed_type, fixed_os = (rule.device, rule.os) if rule else (None, None)
         device_type = fixed_type or (named.device if named else None)
-        device = named.name if named and named.device == device_type else None
         system = fixed_os or (found.os if found else None)
+        if device_type is None and system in _PHONES:
+            # The agent does not tell, but the app runs on one system only.
+            return Agent(agent.type, agent.name, agent.platform, _PHONES[system], "mobile", system)
+        device = named.name if named and named.device == device_type else None
         return Agent(agent.type, agent.name, agent.platform, device, device_type, system)
 
 
