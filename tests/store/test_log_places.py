@@ -15,6 +15,7 @@ import castline
 from castline.base.errors import CastlineError, InvalidInput, SourceUnavailable
 from castline.ingest.landing import ImportOptions, LogImport, import_log
 from castline.ingest.log_places import LogTask, iter_logs, watch_logs
+from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.bucket import BucketRefused, iter_objects
 from castline.sources.logs.table import find_format
@@ -22,10 +23,11 @@ from castline.store.landing_files import load_requests
 from castline.store.ledger import load_batches
 from castline.store.listening import LOG_KIND
 from castline.store.pool import Store
-from make_logs import MONDAY, Line, write_log
+from make_logs import MONDAY, Line, make_listened_show, write_log
 from s3_server import put_objects, run_s3
 
 pytestmark = pytest.mark.store
+_ID = "SOX4xwn4XV6Q4rgb7XiVGOHms_BGlTAC4KyHmureZmBNrjGdRLiNIQ=="
 
 
 @pytest.fixture
@@ -124,6 +126,19 @@ def test_a_log_of_redirects_lands_in_the_mode_that_was_named(task: LogTask, tmp_
     path = write_log(tmp_path / "redirects.log", [Line(status=302, sent=0)])
     import_log(task.store, task.owner_id, path, options=ImportOptions(delivery="prefix"))
     assert _landed(task)["delivery"].to_list() == ["prefix"]
+
+
+def test_a_request_that_was_delivered_in_two_files_is_counted_once(task: LogTask, tmp_path: Path) -> None:
+    make_listened_show(task.store, task.owner_id)
+    standard, live = (find_format(name).example for name in ("cloudfront", "cloudfront-realtime"))
+    again = live.replace("MRVMF7KydIvxMWfJIglgwHQwZsbG2IhRJ07sn9AkKUFSHS9EXAMPLE==", _ID)
+    other = standard.replace(_ID, "Other==").replace("203.0.113.9", "203.0.113.10")
+    for name, text in (("a", standard), ("b", f"{standard}\n{other}"), ("c", again)):
+        (tmp_path / name).write_text(f"{text}\n")
+        import_log(task.store, task.owner_id, tmp_path / name)
+    result = measure(task.store, task.owner_id)
+    ends = {(row.verdict, row.reason): row.request_count for row in result.waterfall}
+    assert ends == {("counted", "one_minute"): 2, ("dropped", "same_request"): 2}
 
 
 def test_requests_that_an_older_castline_landed_are_read_without_what_it_did_not_know(

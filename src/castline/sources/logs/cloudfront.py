@@ -32,7 +32,7 @@ _REALTIME: Final = (
 # Fields of CloudFront of which a line must have so many to be one: those up to the user agent.
 _LEAST_STANDARD: Final = _STANDARD.index("cs(User-Agent)") + 1
 _FIELDS: Final = "#Fields:"
-_COMMENT: Final = r"^#"
+_COMMENT: Final = r"^#(?:Version|Fields|Software|Date|Start-Date|End-Date|Remark):"  # W3C extended log format
 _DATED: Final = re.compile(r"\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[0-9A-Z-]*\t(?:\d+|-)\t[0-9A-Fa-f.:]+\t[A-Z]+\t")
 _LIVE: Final = re.compile(r"\d{9,10}\.\d{1,6}\t[0-9A-Fa-f.:]+\t")
 _RANGE_HEADER: Final = r"(?i)(?:^|\n)range: *([^\n]*)"

@@ -53,6 +53,8 @@ def iter_requests(file: LogFile, *, now_at: datetime, read_as: ReadAs = ReadAs()
             yield _skipped(lines)
             continue
         numbered = _number_lines(lines)
+        if numbered.is_empty():
+            continue
         if found is None:
             found = _begin(file, numbered, read_as)
         block = found.read(numbered, now_at)
@@ -99,7 +101,7 @@ def _begin(file: LogFile, numbered: pl.DataFrame, read_as: ReadAs) -> _Reading:
     has_syslog = bool(first.str.contains(_SYSLOG).any())
     log_format = read_as.log_format or try_recognise(first.str.replace(_SYSLOG, "").to_list())
     if log_format is None:
-        number, text = numbered.row(0) if numbered.height else (1, "")
+        number, text = numbered.row(0)
         _raise_unknown(file, number, text, ", ".join(known.name for known in LOG_FORMATS))
     file.format_name = log_format.name
     return _Reading(log_format, log_format.open(), read_as, has_syslog)
