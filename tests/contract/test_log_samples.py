@@ -247,6 +247,16 @@ def test_op3_names_a_listener_by_its_own_hash_and_a_redirect_by_its_mode(tmp_pat
     assert read.refused == [(4, "malformed_line")]
 
 
+def test_an_op3_field_beyond_what_a_table_holds_is_refused(tmp_path: Path) -> None:
+    lines = [
+        "time,url,hashedIpAddress",
+        f'2026-09-07T00:00:00Z,"{"x" * 200_000}",abc',
+        "2026-09-07T00:00:00Z,/one.mp3,abc",
+    ]
+    read = Read(tmp_path / "x.csv", "\n".join(lines))
+    assert (read.numbers, read.refused) == ([3], [(2, "malformed_line")])
+
+
 @pytest.mark.parametrize("form", ["[{0},{0}]", '{{"rows":[{0},\n{0}],"queryTime":12}}', "\ufeff[\n  {0},\n  {0}\n]\n"])
 def test_a_json_export_that_is_one_document_has_a_request_per_row(form: str, tmp_path: Path) -> None:
     read = Read(tmp_path / "x.json", form.format(find_format("op3-json").example))

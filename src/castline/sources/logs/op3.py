@@ -40,8 +40,7 @@ class Op3TableReader:
         parts, start = [], 0
         for number, text in headers.iter_rows():
             parts.append(self._read(rows.filter(pl.col("line_number").is_between(start, number))))
-            self._separator = "\t" if "\t" in text else ","
-            self._names = _header(text)
+            self._take_header(text)
             start = number
         parts.append(self._read(rows.filter(pl.col("line_number") >= start)))
         return pl.concat(parts)
@@ -50,6 +49,11 @@ class Op3TableReader:
         """The headers."""
         named = numbered["line"].str.contains(r'(?:^|[\t,])"?hashedIpAddress"?(?:[\t,\r]|$)')
         return named & numbered["line"].str.contains(r'(?:^|[\t,])"?url"?[\t,\r]')
+
+    def _take_header(self, text: str) -> None:
+        names = _header(text)
+        if set(names) >= _NEEDED:
+            self._names, self._separator = names, "\t" if "\t" in text else ","
 
     def _read(self, rows: pl.DataFrame) -> pl.DataFrame:
         least = 1 + max(self._names.index(name) for name in _NEEDED)
@@ -63,7 +67,7 @@ class Op3TableReader:
         # Each line by itself, so that an open quote ends with its line.
         found: dict[str, list[object]] = {name: [] for name in ("line_number", *self._names)}
         for number, line in rows.iter_rows():
-            fields = next(csv.reader([line.rstrip("\r")], delimiter=self._separator), [])
+            fields = _try_split(line.rstrip("\r"), self._separator)
             if len(fields) < least:
                 continue
             found["line_number"].append(number)
@@ -82,6 +86,14 @@ class Op3JsonReader(JsonReader):
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The rows."""
         return _tell(super().read(numbered))
+
+
+def _try_split(line: str, separator: str) -> list[str]:
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        # A field beyond what a table may hold: the line is none.
+        return []
 
 
 def _header(text: str) -> list[str]:

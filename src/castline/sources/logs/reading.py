@@ -20,7 +20,7 @@ from castline.sources.logs.rows import REFUSED_SCHEMA, REQUEST_SCHEMA, LogBlock,
 from castline.sources.logs.table import COMBINED, LOG_FORMATS, try_recognise
 
 _BOM: Final = b"\xef\xbb\xbf"
-_LOOKED_AT: Final = 50  # lines that a format is recognised by
+_LOOKED_AT: Final = 1000  # lines that a format is recognised by
 _NUMBERED: Final = pl.Schema({"line_number": pl.UInt32(), "line": pl.String()})
 _DOCUMENT: Final = re.compile(rb'\s*(?:\[|\{\s*"rows"\s*:)')
 # What a syslog server wrote in front of the line: priority, time, host and program (RFC 3164, RFC 5424).
