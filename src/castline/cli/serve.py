@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from castline.store.pool import Store
 
 PORT: Final = 8321
+_LAST_PORT: Final = 65535
 _CONNECTIONS: Final = 10
 _WORKER_SECONDS: Final = 40.0
 _address_options = (
@@ -39,11 +40,14 @@ def _with_address(command: "click.decorators.FC") -> "click.decorators.FC":
 @click.command()
 @_with_address
 @click.option("--open", "open_page", is_flag=True, help="Open the dashboard in a browser.")
-def serve(host: str, port: int, plain_http: bool, open_page: bool) -> None:
-    """Serve the pages and the API, and do the scheduled work, until it is stopped."""
+@click.option("--intake-port", type=click.IntRange(0, 65535), help="For redirects and players; the next after --port.")
+def serve(host: str, port: int, plain_http: bool, open_page: bool, intake_port: int | None) -> None:
+    """Serve the pages, the API and the intake, and do the scheduled work, until it is stopped."""
     settings = load_settings()
     check_host(settings, host, plain_http=plain_http)
-    with _opened(settings) as store, _working(store):
+    if intake_port is None:
+        intake_port = port + 1 if 0 < port < _LAST_PORT else 0
+    with _opened(settings) as store, _working(store), _taking_in(store, host, intake_port):
         run_web(store, host, port, open_page=open_page)
 
 
@@ -130,6 +134,26 @@ def _opened(settings: Settings) -> "Iterator[Store]":
 
     with open_store(settings, connection_count=_CONNECTIONS) as store:
         yield store
+
+
+@contextmanager
+def _taking_in(store: "Store", host: str, port: int) -> Iterator[None]:
+    """The intake answers on a port of its own, and what it takes is landed, beside what the block does."""
+    from castline.intake.run import drain_beside, intake_beside
+    from castline.intake.server import IntakeOptions
+    from castline.web.listen import AddressTaken, bind, page_address
+
+    options = IntakeOptions(trusted_proxies=store.settings.trusted_proxies)
+    with ExitStack() as stack:
+        stack.enter_context(drain_beside(lambda: nullcontext(store)))
+        try:
+            sock = stack.enter_context(bind(host, port))
+        except AddressTaken as error:
+            say(f"warning: {error.message}; the pages' own port takes redirects and events meanwhile, more slowly.")
+        else:
+            stack.enter_context(intake_beside(store.settings.data_dir, sock, options))
+            say(f"castline takes in at {page_address(sock)}")
+        yield
 
 
 @contextmanager

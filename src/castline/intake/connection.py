@@ -23,9 +23,7 @@ from castline.intake.wire import encode_answer, encode_refusal
 REQUESTS_PER_CONNECTION: Final = 10_000
 # The one request that comes in masses, whole in one expression. Whatever does not fit takes the long way, which knows
 # all that this knows; tests/contract/test_intake_ways.py compares the two.
-_SHORT: Final = re.compile(
-    rb"GET %b%b HTTP/1\.1\r\n(?P<fields>(?:%b){0,%d})\r\n" % (PREFIX, TARGET, FIELD, HEADER_COUNT)
-)
+_SHORT: Final = re.compile(rb"GET %b%b HTTP/1\.1\r\n(?:%b){0,%d}+\r\n" % (PREFIX, TARGET, FIELD, HEADER_COUNT))
 # A request with any of these is read the long way.
 _LONG: Final = re.compile(
     rb"\r\n(?:content-length|transfer-encoding|connection|expect|upgrade|cookie|authorization|sec-fetch-dest) *:"

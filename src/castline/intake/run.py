@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +19,7 @@ from castline.store.pool import Store
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 5.0
 _GOODBYE_SECONDS: Final = 20.0
-OpenStore = Callable[[], Store]
+OpenStore = Callable[[], AbstractContextManager[Store]]
 
 
 def run_intake(data_dir: Path, sock: socket.socket, stop: threading.Event, options: IntakeOptions) -> None:
@@ -47,21 +47,23 @@ def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
     A store that cannot be opened or reached is tried again; meanwhile everything waits on the disk.
     """
     store: Store | None = None
-    is_away = False
-    while True:
-        is_last = stop.wait(0 if store is None and not is_away else DRAIN_SECONDS)
-        try:
-            store = store or open_store()
-            drain_intake(store)
-            is_away = False
-        except CastlineError as error:
-            if not is_away:  # once, not every five seconds
-                _log.warning("what the intake took waits on the disk: %s", error.message)
-            is_away = True
-        except Exception:  # noqa: BLE001  # nothing that a client sent may end the drain
-            _log.exception("what the intake took waits on the disk")
-        if is_last:
-            return
+    wait_seconds, is_away = 0.0, False
+    with ExitStack() as stack:
+        while True:
+            is_last = stop.wait(wait_seconds)
+            wait_seconds = DRAIN_SECONDS
+            try:
+                store = store or stack.enter_context(open_store())
+                drain_intake(store)
+                is_away = False
+            except CastlineError as error:
+                if not is_away:  # once, not every five seconds
+                    _log.warning("what the intake took waits on the disk: %s", error.message)
+                is_away = True
+            except Exception:  # noqa: BLE001  # nothing that a client sent may end the drain
+                _log.exception("what the intake took waits on the disk")
+            if is_last:
+                return
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal
 
 from castline.base.config import Network
 from castline.intake.connection import Connection
@@ -44,12 +44,8 @@ class IntakeOptions:
     limits: Limits = Limits()
 
 
-class _Reply(NamedTuple):
-    """An answer that waits for its record; `failed` is sent instead where the record could not be kept."""
-
-    connection: Connection
-    answer: bytes
-    failed: bytes | None
+# Connection, answer, and what is sent instead where the record could not be kept. A tuple: it is made for each request.
+_Reply = tuple[Connection, bytes, bytes | None]
 
 
 class IntakeServer:
@@ -113,7 +109,7 @@ class IntakeServer:
         self, connection: Connection, answer: bytes, record: bytes | None = None, failed: bytes | None = None
     ) -> None:
         """The answer leaves once the record, and everything before it, is in the log."""
-        self._batch.append(_Reply(connection, answer, failed))
+        self._batch.append((connection, answer, failed))
         if record is not None:
             self._records.append(record)
         if not self._is_flush_due:

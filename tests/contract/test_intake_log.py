@@ -1,0 +1,107 @@
+"""The intake's log: what was appended is read again, and damage costs no more than what it hit."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from castline.intake.log_file import (
+    REQUEST,
+    LogWriter,
+    Record,
+    encode_record,
+    parse_segment,
+    take_segments,
+)
+
+
+def make_records(*texts: bytes) -> list[bytes]:
+    return [encode_record(REQUEST, number, b"198.51.100.7", text) for number, text in enumerate(texts)]
+
+
+def read_ready(folder: Path) -> list[bytes]:
+    with take_segments(folder) as segments:
+        assert segments is not None
+        return [record.text for path in segments for record in parse_segment(path.read_bytes()).records]
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+def test_records_are_read_as_they_were_appended(tmp_path: Path, *, is_strict: bool) -> None:
+    log = LogWriter(tmp_path, is_strict=is_strict)
+    log.append(make_records(b"one", b""))
+    log.wait_synced(log.append(make_records(b"t\0wo")))
+    log.close()
+    (path,) = tmp_path.glob("*.ready")
+    segment = parse_segment(path.read_bytes())
+    assert segment.records == [
+        Record(REQUEST, 0, "198.51.100.7", b"one"),
+        Record(REQUEST, 1, "198.51.100.7", b""),
+        Record(REQUEST, 0, "198.51.100.7", b"t\0wo"),
+    ]
+    assert segment.damaged_bytes == 0
+
+
+def test_a_torn_tail_costs_the_frame_that_it_tore_and_no_other(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path)
+    for text in (b"one", b"two", b"three"):
+        log.append(make_records(text))
+    log.close()
+    (path,) = tmp_path.glob("*.ready")
+    content = path.read_bytes()
+    frame = len(content) // 3
+    for cut in range(2 * frame + 1, len(content)):
+        segment = parse_segment(content[:cut])
+        assert [record.text for record in segment.records] == [b"one", b"two"]
+        assert segment.damaged_bytes == cut - content.rindex(content[:4])
+
+
+def test_a_flipped_byte_costs_its_frame_and_what_stands_behind_is_found(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path)
+    for text in (b"first", b"other", b"third"):
+        log.append(make_records(text))
+    log.close()
+    (path,) = tmp_path.glob("*.ready")
+    content = path.read_bytes()
+    frame = len(content) // 3
+    for place in range(frame, 2 * frame):
+        harmed = bytearray(content)
+        harmed[place] ^= 0xFF
+        segment = parse_segment(bytes(harmed))
+        assert [record.text for record in segment.records] == [b"first", b"third"]
+        assert segment.damaged_bytes == frame
+
+
+def test_segments_of_a_writer_at_work_are_left_alone_and_those_of_a_dead_one_are_taken(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path)
+    log.wait_synced(log.append(make_records(b"at work")))
+    child = os.fork()
+    if child == 0:
+        LogWriter(tmp_path).append(make_records(b"left behind"))
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert read_ready(tmp_path) == [b"left behind"]
+    log.close()
+    assert read_ready(tmp_path) == [b"at work", b"left behind"]
+
+
+def test_only_one_drain_at_a_time_has_the_segments(tmp_path: Path) -> None:
+    with take_segments(tmp_path) as mine, take_segments(tmp_path) as theirs:
+        assert (mine, theirs) == ([], None)
+    with take_segments(tmp_path) as again:
+        assert again == []
+
+
+def test_a_full_disk_is_said_at_once_and_leaves_no_half_frame(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path, is_strict=True)
+    log.wait_synced(log.append(make_records(b"one")))
+    full = os.open("/dev/full", os.O_WRONLY)
+    kept = os.dup(log._file or -1)
+    os.dup2(full, log._file or -1)
+    with pytest.raises(OSError, match="No space"):
+        log.append(make_records(b"lost"))
+    os.dup2(kept, log._file or -1)
+    log.wait_synced(log.append(make_records(b"two")))
+    log.close()
+    assert read_ready(tmp_path) == [b"one", b"two"]
+    os.close(full)
+    os.close(kept)
