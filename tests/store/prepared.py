@@ -42,6 +42,8 @@ NAMED: dict[str, object] = {
     "first_on": date(2026, 1, 1),
     "end_on": date(2027, 1, 1),
     "last_on": date(2027, 1, 1),
+    "grain": "day",
+    "tz": "Europe/Oslo",
     "row_limit": 1000,
     "limit": 1000,
 }

@@ -1,0 +1,222 @@
+"""One question, one answer: the coarsest table that tells it exactly is found here, and named in the answer.
+
+Daily rollups answer UTC days, hourly rollups the days of other time zones, raw downloads whatever crosses two
+dimensions and every count of consumers. Method: docs/method/metrics.md
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from castline.base.clock import now
+from castline.catalogue.metrics import load_metrics
+from castline.model.query import (
+    Answer,
+    AnswerRow,
+    CountedFrom,
+    Counting,
+    Dimension,
+    Query,
+    Withheld,
+    WithheldReason,
+    start_of_bucket,
+)
+from castline.store.metrics import (
+    CountedDays,
+    Cut,
+    Rollup,
+    count_events,
+    find_counting,
+    find_lost_weeks,
+    sum_rollup,
+)
+from castline.store.pool import Connection
+
+# A day is final at 02:00 UTC of the next: what comes later restates it.
+_FINAL_AFTER: Final = timedelta(hours=2)
+# Written since these dimensions were added to the rollups: days that were measured before have none of them.
+_LATER: Final[frozenset[Dimension]] = frozenset({"campaign", "source"})
+_HOUR: Final = timedelta(hours=1)
+Key = tuple[datetime | None, tuple[str, ...]]
+Source = Literal["daily_metrics", "hourly_metrics", "listener_events"]
+_LOST: Final[dict[Source, tuple[WithheldReason, str]]] = {
+    "hourly_metrics": (
+        "hours_not_kept",
+        "hourly figures are kept for a year, and from {day} they are gone; ask in UTC, or by later days",
+    ),
+    "listener_events": (
+        "raw_not_kept",
+        "not measurable: it needs raw downloads, which are kept for 90 days, and those of {day} are gone",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    connection: Connection
+    owner_id: UUID
+    query: Query
+    days: CountedDays
+
+
+def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datetime | None = None) -> Answer:
+    """The figures, with where they were counted from; withheld with the reason where no table can tell them.
+
+    Downloads of every table agree. Consumers are a union of sets in each bucket and are never summed.
+    """
+    days = find_counting(connection, owner_id)
+    earlier = query.compared()
+    compared = run_query(connection, owner_id, earlier, at=at) if earlier else None
+    asked = _Asked(connection, owner_id, query, days)
+    lost: Withheld | None = None
+    for source in _iter_sources(query):
+        loss = _find_loss(asked, source)
+        lost = lost or loss
+        if loss is None:
+            rows = _fill(asked, _read(asked, source))
+            return Answer(query, rows, _counting(days, query, source, at or now()), None, compared)
+    return Answer(query, (), _counting(days, query, "nothing", at or now()), lost, compared)
+
+
+def _iter_sources(query: Query) -> Iterator[Source]:
+    """The tables that could answer, the smallest first."""
+    if query.measure == "consumers":
+        if _is_stored_consumers(query):
+            yield "daily_metrics"
+    elif len(_used_dimensions(query)) <= 1:
+        if query.is_utc and query.grain != "hour":
+            yield "daily_metrics"
+        elif _begins_on_hours(query):
+            yield "hourly_metrics"
+    yield "listener_events"
+
+
+def _used_dimensions(query: Query) -> set[Dimension]:
+    """What is split or filtered by, besides shows, which every rollup keeps apart."""
+    return ({*query.dimensions} | {*query.filters.by_dimension()}) - {"show"}
+
+
+def _is_stored_consumers(query: Query) -> bool:
+    """The one count of consumers that is stored: of a show on a UTC day."""
+    apart = "show" in query.dimensions or len(query.filters.podcast_ids) == 1
+    return query.is_utc and query.grain == "day" and apart and not _used_dimensions(query)
+
+
+def _begins_on_hours(query: Query) -> bool:
+    """True if the zone's midnights in the period, and the one after it, are whole hours of UTC."""
+    days = (query.first_on + timedelta(days=number) for number in range(query.day_count + 1))
+    return all(query.midnight(day).astimezone(UTC).minute == 0 for day in days)
+
+
+def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
+    """Why the table cannot answer, None if it can."""
+    if source != "daily_metrics":
+        weeks = find_lost_weeks(asked.connection, asked.owner_id, asked.query, source)
+        if weeks:
+            reason, detail = _LOST[source]
+            return Withheld(reason, detail.format(day=weeks[0].last_on))
+    if source == "listener_events":
+        return None
+    missing = [
+        name for name in _used_dimensions(asked.query) if name in _LATER and not _is_covered(asked, source, name)
+    ]
+    if missing:
+        return Withheld(
+            "not_measured", f"some of these days were measured before `{missing[0]}` was; measure them again"
+        )
+    return None
+
+
+def _is_covered(asked: _Asked, source: Rollup, dimension: Dimension) -> bool:
+    """True if the members of the dimension sum to the total."""
+    whole = Query(asked.query.first_on, asked.query.last_on, tz=asked.query.tz, filters=asked.query.filters)
+    sums = [
+        sum(row.value for row in sum_rollup(asked.connection, asked.owner_id, whole, source, cut))
+        for cut in (Cut("total"), Cut(dimension))
+    ]
+    return sums[0] == sums[1]
+
+
+def _read(asked: _Asked, source: Source) -> dict[Key, int]:
+    query = asked.query
+    if source == "listener_events":
+        counts = count_events(asked.connection, asked.owner_id, query)
+        width = len(query.dimensions)
+        return {(row.start_at, (row.first_member, row.second_member)[:width]): row.value for row in counts}
+    filtered = query.filters.by_dimension()
+    dimension = next(iter(_used_dimensions(query)), None)
+    cut = Cut(dimension, filtered.get(dimension)) if dimension else Cut("total")
+    sums = sum_rollup(asked.connection, asked.owner_id, query, source, cut)
+    return {
+        (
+            row.start_at,
+            tuple(str(row.podcast_id) if name == "show" else row.member for name in query.dimensions),
+        ): row.value
+        for row in sums
+    }
+
+
+def _fill(asked: _Asked, found: dict[Key, int]) -> tuple[AnswerRow, ...]:
+    """The rows in order of time, the most first; without dimensions one for each bucket, whether it has any or not."""
+    # In UTC, for the two hours that a clock shows twice are equal in its own zone.
+    known: dict[Key, int | None] = {
+        (start and start.astimezone(UTC), members): value for (start, members), value in found.items()
+    }
+    if not asked.query.dimensions:
+        for start in _iter_buckets(asked.query):
+            known.setdefault((start and start.astimezone(UTC), ()), 0 if _was_measured(asked, start) else None)
+    rows = [
+        AnswerRow(start and start.astimezone(asked.query.zone), members, value)
+        for (start, members), value in known.items()
+    ]
+    return tuple(sorted(rows, key=lambda row: (_moment(row.start_at), -(row.value or 0), row.members)))
+
+
+def _moment(start: datetime | None) -> float:
+    return start.timestamp() if start else 0.0
+
+
+def _iter_buckets(query: Query) -> Iterator[datetime | None]:
+    if query.grain == "none":
+        yield None
+    elif query.grain == "hour":
+        hour, end_at = query.period.start_at.astimezone(UTC), query.period.end_at
+        while hour < end_at:
+            yield hour.astimezone(query.zone)
+            hour += _HOUR
+    else:
+        yield from map(query.midnight, query.iter_starts())
+
+
+def _was_measured(asked: _Asked, start: datetime | None) -> bool:
+    """True if any day of the bucket lies among the measured ones: nothing found there is a zero."""
+    query, days = asked.query, asked.days
+    if days.first_on is None or days.last_on is None:
+        return False
+    first_on = query.first_on if start is None else max(start.date(), query.first_on)
+    last_on = query.last_on if start is None else min(_last_day(start.date(), query), query.last_on)
+    return first_on <= days.last_on and last_on >= days.first_on
+
+
+def _last_day(first_on: date, query: Query) -> date:
+    if query.grain not in {"week", "month"}:
+        return first_on
+    day = first_on + timedelta(days=6 if query.grain == "week" else 31)
+    return day if query.grain == "week" else start_of_bucket(day, "month") - timedelta(days=1)
+
+
+def _counting(days: CountedDays, query: Query, source: CountedFrom, at: datetime) -> Counting:
+    metric = load_metrics()[query.measure]
+    open_on = (at.astimezone(UTC) - _FINAL_AFTER).date()
+    return Counting(
+        metric=f"{metric.name}/{metric.version}",
+        counted_from=source,
+        rules=days.rules,
+        measured_at=days.measured_at,
+        waiting_days=days.waiting_days,
+        first_on=days.first_on,
+        last_on=days.last_on,
+        provisional_from=min(days.dirty_on, open_on) if days.dirty_on else open_on,
+    )

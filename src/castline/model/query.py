@@ -1,0 +1,212 @@
+"""What is asked of the figures, as one value for page, API, report and export; and what is answered."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from typing import Final, Literal, get_args
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from castline.base.errors import InvalidInput
+from castline.base.period import Period
+
+Measure = Literal["downloads", "consumers"]
+Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "source"]
+Grain = Literal["none", "hour", "day", "week", "month"]
+Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays"]
+CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "nothing"]
+WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured"]
+
+DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
+GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
+COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
+_LONGEST_DAYS: Final = 7 * 366  # daily metrics are kept for seven years
+_LONGEST_HOURS: Final = 366  # hourly metrics are kept for one
+_MOST_DIMENSIONS: Final = 2
+_WEEK: Final = 7
+_FEBRUARY, _LEAP_DAY = 2, 29
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Only these; an empty tuple lets everything through. Members are as the rollups name them."""
+
+    podcast_ids: tuple[UUID, ...] = ()
+    episode_ids: tuple[UUID, ...] = ()
+    apps: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+    campaign_ids: tuple[UUID, ...] = ()
+
+    def by_dimension(self) -> dict[Dimension, tuple[str, ...]]:
+        """The members that are let through, for each dimension that is filtered at all; shows stand apart."""
+        members: dict[Dimension, tuple[str, ...]] = {
+            "episode": tuple(map(str, self.episode_ids)),
+            "app": self.apps,
+            "country": self.countries,
+            "device": self.devices,
+            "campaign": tuple(map(str, self.campaign_ids)),
+        }
+        return {name: chosen for name, chosen in members.items() if chosen}
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A measure over the days `first_on` to `last_on`, both included, as the clocks of `tz` have them.
+
+    Split by up to two dimensions and by hour, day, ISO week or calendar month of that zone. Raises InvalidInput.
+    """
+
+    first_on: date
+    last_on: date
+    measure: Measure = "downloads"
+    dimensions: tuple[Dimension, ...] = ()
+    grain: Grain = "none"
+    tz: str = "UTC"
+    filters: Filters = Filters()
+    comparison: Comparison = "none"
+
+    def __post_init__(self) -> None:
+        if self.last_on < self.first_on:
+            raise InvalidInput(field="to", detail=f"{self.last_on} is before the first day {self.first_on}")
+        longest = _LONGEST_HOURS if self.grain == "hour" else _LONGEST_DAYS
+        if self.day_count > longest:
+            raise InvalidInput(field="from", detail=f"{self.day_count} days are too many, {longest} are kept")
+        if len(set(self.dimensions)) != len(self.dimensions) or len(self.dimensions) > _MOST_DIMENSIONS:
+            raise InvalidInput(field="dimension", detail="up to two different dimensions can be asked for at once")
+        parse_zone(self.tz)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return parse_zone(self.tz)
+
+    @property
+    def is_utc(self) -> bool:
+        return self.tz in {"UTC", "Etc/UTC"}
+
+    @property
+    def day_count(self) -> int:
+        return (self.last_on - self.first_on).days + 1
+
+    @property
+    def period(self) -> Period:
+        """From the first day's midnight to the one after the last day: 23 or 25 hours where clocks change."""
+        return Period(self.midnight(self.first_on), self.midnight(self.last_on + timedelta(days=1)))
+
+    def midnight(self, day: date) -> datetime:
+        """The moment at which the day begins in the query's zone."""
+        return datetime.combine(day, time(), self.zone)
+
+    def iter_starts(self) -> Iterator[date]:
+        """The first day of each day, week or month of the grain, in order; the first and last may be cut."""
+        day = start_of_bucket(self.first_on, self.grain)
+        while day <= self.last_on:
+            yield day
+            day = _next_start(day, self.grain)
+
+    def on_days(self, first_on: date, last_on: date) -> "Query":
+        """The same question of other days, compared with nothing."""
+        return replace(self, first_on=first_on, last_on=last_on, comparison="none")
+
+    def compared(self) -> "Query | None":
+        """The same question of the days that this one is compared with, None where it is compared with none.
+
+        `previous` are as many days just before; `weekdays` the nearest days before that fall on the same weekdays;
+        `year` the same dates a year before (29 February becomes the 28th); `year_weekdays` the days 52 weeks before.
+        """
+        if self.comparison == "none":
+            return None
+        if self.comparison == "year":
+            return self.on_days(_year_before(self.first_on), _year_before(self.last_on))
+        back = {
+            "previous": self.day_count,
+            "weekdays": -(-self.day_count // _WEEK) * _WEEK,
+            "year_weekdays": 52 * _WEEK,
+        }
+        shift = timedelta(days=back[self.comparison])
+        return self.on_days(self.first_on - shift, self.last_on - shift)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRow:
+    """One figure: of what begins at `start_at` (None where time is not split), for one member of each dimension.
+
+    `value` is None where nothing is known of that time; 0 says that it was measured and nothing was found.
+    """
+
+    start_at: datetime | None
+    members: tuple[str, ...]
+    value: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Counting:
+    """How and how freshly the figures were counted.
+
+    `metric` names the catalogue's definition and its version, such as `downloads/1`; `rules` the version of the rules
+    of the last counting. Days from `provisional_from` on may still change; outside of `first_on` to `last_on` nothing
+    was measured.
+    """
+
+    metric: str
+    counted_from: CountedFrom
+    rules: str | None
+    measured_at: datetime | None
+    waiting_days: int
+    first_on: date | None
+    last_on: date | None
+    provisional_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why there is no figure at all, though there may have been something to count."""
+
+    reason: WithheldReason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The figures of a query, by time and then the most first; none of them where they are `withheld`."""
+
+    query: Query
+    rows: tuple[AnswerRow, ...]
+    counting: Counting
+    withheld: Withheld | None = None
+    compared: "Answer | None" = None
+
+    @property
+    def total(self) -> int | None:
+        """The sum of downloads, or the one figure of a query without splits; None where none is known."""
+        if self.query.measure == "consumers" and len(self.rows) != 1:
+            return None
+        values = [row.value for row in self.rows if row.value is not None]
+        return sum(values) if values or (not self.withheld and self.query.dimensions) else None
+
+
+def parse_zone(name: str) -> ZoneInfo:
+    """The time zone of that name. Raises InvalidInput."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise InvalidInput(field="tz", detail=f"{name[:60]!r} is no time zone such as Europe/Oslo") from error
+
+
+def start_of_bucket(day: date, grain: Grain) -> date:
+    """The first day of the ISO week or the calendar month of the day; the day itself for finer grains."""
+    if grain == "week":
+        return day - timedelta(days=day.weekday())
+    return day.replace(day=1) if grain == "month" else day
+
+
+def _next_start(day: date, grain: Grain) -> date:
+    if grain == "month":
+        return (day + timedelta(days=31)).replace(day=1)
+    return day + timedelta(days=_WEEK if grain == "week" else 1)
+
+
+def _year_before(day: date) -> date:
+    if (day.month, day.day) == (_FEBRUARY, _LEAP_DAY):
+        return date(day.year - 1, _FEBRUARY, _LEAP_DAY - 1)
+    return day.replace(year=day.year - 1)

@@ -1,0 +1,124 @@
+"""Sums of the rollups and counts of raw events, as castline.measure.query asks for them."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, Literal
+from uuid import UUID
+
+from psycopg import Connection
+
+from castline.model.query import Dimension, Measure, Query
+from castline.store.rows import find_one, load_all
+from castline.store.sql import load_sql
+
+_SQL: Final = load_sql("metrics")
+Rollup = Literal["daily_metrics", "hourly_metrics"]
+Finer = Literal["hourly_metrics", "listener_events"]
+
+
+@dataclass(frozen=True, slots=True)
+class CountedDays:
+    """The measured UTC days, when they were counted last and by which rules, and which of them wait."""
+
+    first_on: date | None
+    last_on: date | None
+    measured_at: datetime | None
+    rules: str | None
+    waiting_days: int
+    dirty_on: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class RollupSum:
+    """A sum of a rollup; `podcast_id` is None and `member` empty where the query does not split by them."""
+
+    start_at: datetime | None
+    podcast_id: UUID | None
+    member: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventCount:
+    """A count of raw events; a member is empty where the query does not split so far."""
+
+    start_at: datetime | None
+    first_member: str
+    second_member: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class LostWeek:
+    """An ISO week of a show that has downloads by day, the last on `last_on`, and no finer rows any more."""
+
+    podcast_id: UUID
+    last_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """The one dimension of a rollup to read: `total`, or one whose members are asked for or let through."""
+
+    dimension: Dimension | Literal["total"]
+    members: tuple[str, ...] | None = None
+
+
+def find_counting(connection: Connection, owner_id: UUID) -> CountedDays:
+    """What of the account is measured, and how freshly."""
+    found = find_one(connection, CountedDays, _SQL["find_counting"], {"tenant": owner_id})
+    if found is None:
+        raise AssertionError
+    return found
+
+
+def sum_rollup(connection: Connection, owner_id: UUID, query: Query, rollup: Rollup, cut: Cut) -> list[RollupSum]:
+    """One row per bucket of the query's grain, show and member, as far as the query splits by them."""
+    facts = _scope(owner_id, query) | {
+        "metric": query.measure,
+        "dimension": cut.dimension,
+        "members": None if cut.members is None else list(cut.members),
+        "by_show": "show" in query.dimensions,
+        "by_member": cut.dimension in query.dimensions,
+    }
+    return load_all(connection, RollupSum, _SQL[_SUMS[rollup]], facts)
+
+
+def count_events(connection: Connection, owner_id: UUID, query: Query) -> list[EventCount]:
+    """One row per bucket of the query's grain and members of its dimensions, from the raw downloads."""
+    filters = query.filters
+    first_by, second_by, *_ = (*query.dimensions, "", "")
+    facts = _scope(owner_id, query) | {
+        "first_by": first_by,
+        "second_by": second_by,
+        "episode_ids": list(filters.episode_ids) or None,
+        "platforms": list(filters.apps) or None,
+        "country_codes": list(filters.countries) or None,
+        "device_types": list(filters.devices) or None,
+        "campaign_ids": list(filters.campaign_ids) or None,
+    }
+    return load_all(connection, EventCount, _SQL[_COUNTS[query.measure]], facts)
+
+
+def find_lost_weeks(connection: Connection, owner_id: UUID, query: Query, series: Finer) -> list[LostWeek]:
+    """The weeks of the query's shows whose finer rows have passed their retention, oldest first."""
+    return load_all(connection, LostWeek, _SQL["find_lost_weeks"], _scope(owner_id, query) | {"series": series})
+
+
+def _scope(owner_id: UUID, query: Query) -> dict[str, object]:
+    period = query.period
+    last_at = period.end_at.astimezone(UTC) - timedelta(microseconds=1)
+    return {
+        "tenant": owner_id,
+        "start_at": period.start_at,
+        "end_at": period.end_at,
+        "first_on": period.start_at.astimezone(UTC).date(),
+        "last_on": last_at.date(),
+        "grain": query.grain,
+        "tz": query.tz,
+        "podcast_ids": list(query.filters.podcast_ids) or None,
+    }
+
+
+_SUMS: Final[dict[Rollup, str]] = {"daily_metrics": "sum_daily_metrics", "hourly_metrics": "sum_hourly_metrics"}
+_COUNTS: Final[dict[Measure, str]] = {"downloads": "count_event_downloads", "consumers": "count_event_consumers"}

@@ -1,0 +1,189 @@
+-- name: find_counting
+-- one row: the measured days, when they were counted last and by which rules, and which days wait to be counted again
+select
+    least(
+        (
+            select min(day_on)
+            from my_daily_metrics
+            where metric = 'downloads' and dimension = 'total'
+                and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        ),
+        (select min(day_on) from request_verdicts where user_id = :tenant)
+    ) as first_on,
+    greatest(
+        (
+            select max(day_on)
+            from my_daily_metrics
+            where metric = 'downloads' and dimension = 'total'
+                and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        ),
+        (select max(day_on) from request_verdicts where user_id = :tenant)
+    ) as last_on,
+    (select max(finished_at) from runs where user_id = :tenant and job = 'measure.run' and status = 'succeeded')
+        as measured_at,
+    (
+        select rule_versions ->> 'rules'
+        from runs
+        where user_id = :tenant and job = 'measure.run' and status = 'succeeded'
+        order by finished_at desc
+        limit 1
+    ) as rules,
+    (select count(*) from dirty_days where user_id = :tenant) as waiting_days,
+    (select min(day_on) from dirty_days where user_id = :tenant) as dirty_on
+
+-- name: sum_daily_metrics
+-- one row per UTC day, week or month, show if asked for, and member if asked for: the sum of the rollup's values
+select
+    case when :grain::text <> 'none' then date_trunc(:grain::text, day_on::timestamp) at time zone 'utc' end as start_at,
+    case when :by_show::boolean then podcast_id end as podcast_id,
+    case when :by_member::boolean then member else '' end as member,
+    sum(value)::bigint as value
+from my_daily_metrics
+where day_on >= :first_on and day_on <= :last_on
+    and metric = :metric and dimension = :dimension
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+    and (:members::text[] is null or member = any(:members))
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+group by 1, 2, 3
+
+-- name: sum_hourly_metrics
+-- one row per hour, day, week or month of a time zone, show if asked for, and member if asked for: the sum of values
+select
+    case when :grain::text <> 'none' then date_trunc(:grain::text, hour_at, :tz::text) end as start_at,
+    case when :by_show::boolean then podcast_id end as podcast_id,
+    case when :by_member::boolean then member else '' end as member,
+    sum(value)::bigint as value
+from my_hourly_metrics
+where hour_at >= :start_at and hour_at < :end_at
+    and metric = :metric and dimension = :dimension
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+    and (:members::text[] is null or member = any(:members))
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+group by 1, 2, 3
+
+-- name: count_event_downloads
+-- one row per hour, day, week or month of a time zone and member of up to two dimensions: raw downloads
+with chosen as (
+    select
+        case when :grain::text <> 'none' then date_trunc(:grain::text, timestamp, :tz::text) end as start_at,
+        coalesce(
+            case :first_by::text
+                when '' then ''
+                when 'show' then podcast_id::text
+                when 'episode' then episode_id::text
+                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
+                when 'country' then country_code
+                when 'device' then device_type
+                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'source' then metadata ->> 'source'
+            end,
+            'unknown'
+        ) as first_member,
+        coalesce(
+            case :second_by::text
+                when '' then ''
+                when 'show' then podcast_id::text
+                when 'episode' then episode_id::text
+                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
+                when 'country' then country_code
+                when 'device' then device_type
+                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'source' then metadata ->> 'source'
+            end,
+            'unknown'
+        ) as second_member
+    from my_listener_events
+    where timestamp >= :start_at and timestamp < :end_at
+        and event_type = 'download'
+        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
+        and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
+        and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
+        and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
+        and (:campaign_ids::uuid[] is null or campaign_id = any(:campaign_ids))
+        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+)
+select start_at, first_member, second_member, count(*) as value
+from chosen
+group by start_at, first_member, second_member
+
+-- name: count_event_consumers
+-- one row per hour, day, week or month of a time zone and member of up to two dimensions: distinct address and agent
+with listeners as (
+    select distinct
+        case when :grain::text <> 'none' then date_trunc(:grain::text, timestamp, :tz::text) end as start_at,
+        coalesce(
+            case :first_by::text
+                when '' then ''
+                when 'show' then podcast_id::text
+                when 'episode' then episode_id::text
+                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
+                when 'country' then country_code
+                when 'device' then device_type
+                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'source' then metadata ->> 'source'
+            end,
+            'unknown'
+        ) as first_member,
+        coalesce(
+            case :second_by::text
+                when '' then ''
+                when 'show' then podcast_id::text
+                when 'episode' then episode_id::text
+                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
+                when 'country' then country_code
+                when 'device' then device_type
+                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'source' then metadata ->> 'source'
+            end,
+            'unknown'
+        ) as second_member,
+        listener_key,
+        user_agent
+    from my_listener_events
+    where timestamp >= :start_at and timestamp < :end_at
+        and event_type = 'download'
+        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
+        and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
+        and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
+        and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
+        and (:campaign_ids::uuid[] is null or campaign_id = any(:campaign_ids))
+        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+)
+select start_at, first_member, second_member, count(*) as value
+from listeners
+group by start_at, first_member, second_member
+
+-- name: find_lost_weeks
+-- one row per show and ISO week: its last day with downloads, where the finer rows of that week are no longer kept
+with counted as (
+    select podcast_id, max(day_on) as last_on
+    from my_daily_metrics
+    where metric = 'downloads' and dimension = 'total' and value > 0
+        and day_on >= :first_on and day_on <= :last_on
+        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    group by podcast_id, date_trunc('week', day_on::timestamp)
+)
+select podcast_id, last_on
+from counted
+where case
+    when :series::text = 'hourly_metrics' then not exists (
+        select
+        from my_hourly_metrics as finer
+        where finer.podcast_id = counted.podcast_id
+            and finer.metric = 'downloads' and finer.dimension = 'total'
+            and finer.hour_at >= counted.last_on::timestamp at time zone 'utc'
+            and finer.hour_at < (counted.last_on + 1)::timestamp at time zone 'utc'
+    )
+    else not exists (
+        select
+        from my_listener_events as finer
+        where finer.podcast_id = counted.podcast_id
+            and finer.timestamp >= counted.last_on::timestamp at time zone 'utc'
+            and finer.timestamp < (counted.last_on + 1)::timestamp at time zone 'utc'
+            and finer.event_type = 'download'
+    )
+end
+order by last_on, podcast_id

@@ -1,0 +1,178 @@
+"""One query, whichever table answers it: rollups and raw downloads agree, and what is not known is no zero."""
+
+import random
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from castline.measure.query import run_query
+from castline.model.account import User
+from castline.model.query import Answer, AnswerRow, Filters, Query, Withheld
+from castline.store.metrics import count_events
+from castline.store.pool import Store
+from make import make_account
+from make_listening import APPS, Download, make_downloads, make_listened
+
+pytestmark = pytest.mark.store
+# Oslo's clocks go forward on Sunday 29 March 2026 at 01:00 UTC and back on Sunday 25 October at 01:00 UTC.
+SPRING, AUTUMN = date(2026, 3, 29), date(2026, 10, 25)
+WEEK = Query(date(2026, 3, 25), date(2026, 4, 2))
+
+
+def ask(store: Store, account: User, query: Query) -> Answer:
+    with store.account(account.user_id) as connection:
+        return run_query(connection, account.user_id, query)
+
+
+def values(answer: Answer) -> list[int | None]:
+    return [row.value for row in answer.rows]
+
+
+def hourly(store: Store, account: User, day: date) -> None:
+    """One download in every UTC hour of the day, of the one before and of the one after."""
+    first = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(days=1)
+    podcast_id, [episode_id] = make_listened(store, account.user_id, "Hours", [first])
+    make_downloads(
+        store,
+        account.user_id,
+        [Download(first + timedelta(hours=hour, minutes=30), episode_id, podcast_id, hour) for hour in range(72)],
+    )
+
+
+@pytest.mark.parametrize(("day", "hours"), [(SPRING, 23), (AUTUMN, 25)])
+def test_a_local_day_has_23_or_25_hours_where_clocks_change(store: Store, account: User, day: date, hours: int) -> None:
+    hourly(store, account, day)
+    answer = ask(store, account, Query(day, day, tz="Europe/Oslo", grain="day"))
+    midnight = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo("Europe/Oslo"))
+    assert answer.rows == (AnswerRow(midnight, (), hours),)
+    assert answer.counting.counted_from == "hourly_metrics"
+    by_hour = ask(store, account, Query(day, day, tz="Europe/Oslo", grain="hour"))
+    assert values(by_hour) == [1] * hours
+    assert ask(store, account, Query(day, day, grain="day")).rows[0].value == 24
+
+
+def test_a_zone_between_two_hours_is_counted_from_raw_downloads(store: Store, account: User) -> None:
+    hourly(store, account, SPRING)
+    answer = ask(store, account, Query(SPRING, SPRING, tz="Asia/Kathmandu", grain="day"))
+    assert (values(answer), answer.counting.counted_from) == ([24], "listener_events")
+
+
+def scatter(store: Store, account: User, *, seed: int) -> None:
+    """300 downloads of four episodes of two shows over eleven days."""
+    rng = random.Random(seed)  # noqa: S311  # repeatable, no secret
+    start = datetime(2026, 3, 24, tzinfo=UTC)
+    shows = [make_listened(store, account.user_id, title, [start, start]) for title in ("One", "Two")]
+    downloads = []
+    for _ in range(300):
+        podcast_id, episodes = rng.choice(shows)
+        downloads.append(
+            Download(
+                start + timedelta(seconds=rng.randrange(11 * 86_400)),
+                rng.choice(episodes),
+                podcast_id,
+                rng.randrange(40),
+                rng.choice(APPS),
+                rng.choice(["SE", "NO", None]),
+                rng.choice(["mobile", "desktop"]),
+            )
+        )
+    make_downloads(store, account.user_id, downloads)
+
+
+@pytest.mark.parametrize("tz", ["UTC", "Europe/Oslo", "America/Los_Angeles"])
+@pytest.mark.parametrize("grain", ["none", "hour", "day", "week", "month"])
+def test_rollups_answer_as_raw_downloads_do(store: Store, account: User, tz: str, grain: str) -> None:
+    scatter(store, account, seed=3)
+    for dimensions in ((), ("show",), ("episode",), ("show", "app"), ("country",), ("device", "show")):
+        for filters in (Filters(), Filters(apps=("Overcast",)) if {*dimensions} <= {"show", "app"} else Filters()):
+            query = replace(WEEK, tz=tz, grain=grain, dimensions=dimensions, filters=filters)
+            answer = ask(store, account, query)
+            assert answer.counting.counted_from != "listener_events"
+            with store.account(account.user_id) as connection:
+                raw = count_events(connection, account.user_id, query)
+            width = len(dimensions)
+            expected = {(row.start_at, (row.first_member, row.second_member)[:width]): row.value for row in raw}
+            assert {(row.start_at, row.members): row.value for row in answer.rows if row.value} == expected
+
+
+def test_two_dimensions_are_crossed_in_raw_downloads_and_sum_to_the_rollup(store: Store, account: User) -> None:
+    scatter(store, account, seed=4)
+    crossed = ask(store, account, replace(WEEK, dimensions=("app", "country")))
+    assert crossed.counting.counted_from == "listener_events"
+    assert crossed.total == ask(store, account, WEEK).total
+    one = ask(store, account, replace(WEEK, filters=Filters(apps=("Overcast",), countries=("NO",))))
+    assert one.total == {row.members: row.value for row in crossed.rows}["Overcast", "NO"]
+
+
+def test_consumers_of_a_week_are_a_union_and_no_sum(store: Store, account: User) -> None:
+    # Listener 1 hears both shows on Monday and one of them again on Tuesday; listener 2 one show on Tuesday.
+    monday = datetime(2026, 3, 23, 12, tzinfo=UTC)
+    one, [first] = make_listened(store, account.user_id, "One", [monday])
+    two, [second] = make_listened(store, account.user_id, "Two", [monday])
+    tuesday = monday + timedelta(days=1)
+    heard = [(monday, first, one, 1), (monday, second, two, 1), (tuesday, first, one, 1), (tuesday, first, one, 2)]
+    make_downloads(store, account.user_id, [Download(*item) for item in heard])
+    query = Query(date(2026, 3, 23), date(2026, 3, 29), "consumers")
+    assert values(ask(store, account, replace(query, grain="day"))) == [1, 2, *[None] * 5]
+    assert values(ask(store, account, replace(query, grain="week"))) == [2]
+    by_show = ask(store, account, replace(query, dimensions=("show",)))
+    assert {row.members: row.value for row in by_show.rows} == {(str(one),): 2, (str(two),): 1}
+    # Another agent behind the same address is another consumer.
+    wednesday = [Download(tuesday + timedelta(days=1), first, one, 1, APPS[1])]
+    make_downloads(store, account.user_id, wednesday)
+    assert values(ask(store, account, query)) == [3]
+
+
+def test_consumers_of_a_shows_day_come_from_the_rollup_and_equal_the_raw_count(store: Store, account: User) -> None:
+    scatter(store, account, seed=5)
+    stored = ask(store, account, replace(WEEK, measure="consumers", grain="day", dimensions=("show",)))
+    assert stored.counting.counted_from == "daily_metrics"
+    raw = ask(store, account, replace(WEEK, measure="consumers", grain="day", dimensions=("show", "device")))
+    assert raw.counting.counted_from == "listener_events"
+    counted = replace(WEEK, measure="consumers", grain="day", dimensions=("show",))
+    with store.account(account.user_id) as connection:
+        events = count_events(connection, account.user_id, counted)
+    assert {(row.start_at, row.members[0]): row.value for row in stored.rows} == {
+        (row.start_at, row.first_member): row.value for row in events
+    }
+
+
+def test_zero_nothing_known_and_withheld_are_three_answers(store: Store, account: User) -> None:
+    podcast_id, [episode_id] = make_listened(store, account.user_id, "Gaps", [datetime(2026, 3, 1, tzinfo=UTC)])
+    at = [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (10, 12)]
+    make_downloads(store, account.user_id, [Download(moment, episode_id, podcast_id) for moment in at])
+    around = Query(date(2026, 3, 9), date(2026, 3, 13), grain="day")
+    assert values(ask(store, account, around)) == [None, 1, 0, 1, None]
+    with store.ingest(account.user_id) as connection:
+        connection.execute("delete from listener_events where podcast_id = %s", (podcast_id,))
+    assert values(ask(store, account, around)) == [None, 1, 0, 1, None]
+    gone = ask(store, account, replace(around, measure="consumers"))
+    assert (gone.rows, gone.counting.counted_from) == ((), "nothing")
+    detail = "not measurable: it needs raw downloads, which are kept for 90 days, and those of 2026-03-12 are gone"
+    assert gone.withheld == Withheld("raw_not_kept", detail)
+
+
+def test_a_comparison_answers_the_same_question_of_earlier_days(store: Store, account: User) -> None:
+    scatter(store, account, seed=6)
+    answer = ask(store, account, Query(date(2026, 3, 30), date(2026, 4, 1), comparison="previous"))
+    assert answer.compared is not None
+    assert answer.compared == ask(store, account, Query(date(2026, 3, 27), date(2026, 3, 29)))
+
+
+def test_an_answer_holds_nothing_of_another_account(store: Store, account: User) -> None:
+    other = make_account(store)
+    scatter(store, other, seed=7)
+    for query in (WEEK, replace(WEEK, tz="Asia/Tokyo"), replace(WEEK, measure="consumers"), replace(WEEK, grain="day")):
+        answer = ask(store, account, query)
+        assert answer.total in {None, 0}
+        assert set(values(answer)) <= {None, 0}
+
+
+def test_every_rollup_by_campaign_or_source_covers_the_days_or_is_not_used(store: Store, account: User) -> None:
+    scatter(store, account, seed=8)
+    answer = ask(store, account, replace(WEEK, dimensions=("campaign",)))
+    assert answer.counting.counted_from == "listener_events"
+    assert [row.members for row in answer.rows] == [("none",)]
+    assert answer.total == ask(store, account, WEEK).total
