@@ -166,6 +166,33 @@ def test_a_customer_is_known_again_within_a_window(world: MoneyWorld) -> None:
     assert (result.orders, result.attributed, result.visits, result.attributed_visits) == (6, 4, 1, 1)
 
 
+def test_a_customer_is_known_again_long_after_the_flight_where_the_sponsor_named_the_campaign(
+    world: MoneyWorld,
+) -> None:
+    spring = world.add("Spring", CODE)
+    tell(
+        world,
+        order(1, 200, email_hash=b"a" * 32, campaign_id=spring.campaign_id),
+        order(2, 215, email_hash=b"a" * 32),
+        order(3, 260, email_hash=b"a" * 32),
+    )
+    run(world)
+    assert load_credits(world) == [
+        ("1", "Spring", "direct", "campaign_id", "confirmed", ONE),
+        ("2", "Spring", "direct", "email_hash", "confirmed", ONE),
+    ]
+
+
+def test_an_order_that_another_door_dates_before_the_flight_is_credited_at_its_first_telling(world: MoneyWorld) -> None:
+    world.add("Spring", CODE)
+    tell(world, order(1, -20), source="csv")
+    tell(world, order(1, 3, promo_code="SPRING"))
+    run(world)
+    assert load_credits(world) == [("1", "Spring", "promo_code", "promo_code", "confirmed", ONE)]
+    with world.store.account(world.owner_id) as connection:
+        assert connection.execute("select timestamp from my_attribution_events").fetchall() == [(at(-20),)]
+
+
 def test_a_household_is_credited_to_each_campaign_it_heard_within_the_window(world: MoneyWorld) -> None:
     world.add("Show", AttributionConfig(method="pixel"))
     world.add("First", AttributionConfig(method="pixel"), episodes=(0,))

@@ -26,7 +26,7 @@ from castline.attribute.tables import (
     load_tables,
     open_memory,
 )
-from castline.attribute.window import MODEL_VERSION, REACH, WINDOW
+from castline.attribute.window import MODEL_VERSION, WINDOW
 from castline.model.campaign import Campaign
 from castline.model.conversion import AttributionData, AttributionEvent, ConversionData
 from castline.model.lineage import DatasetUse
@@ -101,7 +101,7 @@ def _make_room(store: Store, owner_id: UUID) -> None:
     Only those of credit: a week without a partition of listening is one that retention has dropped (`_FROZEN`).
     """
     with store.account(owner_id) as connection:
-        weeks = load_credit_weeks(connection, owner_id, REACH)
+        weeks = load_credit_weeks(connection, owner_id)
     with store.owner() as connection:
         for monday in weeks:
             ensure_partitions(connection, monday, monday + timedelta(days=6), tables=["attribution_events"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal, cast
@@ -58,9 +58,9 @@ def lock_attribution(connection: Connection, owner_id: UUID) -> None:
     connection.execute(_SQL["lock_attribution"], {"tenant": owner_id})
 
 
-def load_credit_weeks(connection: Connection, owner_id: UUID, reach: timedelta) -> list[date]:
-    """The Mondays of the UTC weeks in which credit may fall, up to `reach` after the end of a flight."""
-    found = load_scalars(connection, _SQL["load_credit_weeks"], {"tenant": owner_id, "reach": reach})
+def load_credit_weeks(connection: Connection, owner_id: UUID) -> list[date]:
+    """The Mondays of the UTC weeks in which credit may fall."""
+    found = load_scalars(connection, _SQL["load_credit_weeks"], {"tenant": owner_id})
     return [day for day in found if isinstance(day, date)]
 
 

@@ -3,19 +3,23 @@
 select pg_advisory_xact_lock(hashtextextended('attribution ' || :tenant::uuid::text, 0))
 
 -- name: load_credit_weeks
--- one row per UTC week, by its Monday, that has a conversion which a campaign of the account could be credited with
+-- one row per UTC week, by its Monday, that has a conversion which a campaign of the account could be credited with:
+-- one since the first campaign began, or another telling of the same order, for an order is as old as its first telling
+with since as materialized (
+    select order_id, occurred_at
+    from conversions
+    where user_id = :tenant
+        and occurred_at >= (select min(start_date) from campaigns where user_id = :tenant)
+)
 select distinct date_trunc('week', occurred_at at time zone 'utc')::date as week_on
-from conversions
-where conversions.user_id = :tenant
-    and (
-        conversions.campaign_id is not null
-        or exists (
-            select from campaigns
-            where campaigns.user_id = :tenant
-                and conversions.occurred_at >= campaigns.start_date
-                and conversions.occurred_at < campaigns.end_date + :reach
-        )
-    )
+from (
+    select occurred_at
+    from since
+    union all
+    select conversions.occurred_at
+    from conversions
+    where user_id = :tenant and order_id in (select order_id from since)
+) as creditable
 order by week_on
 
 -- name: export_conversions
