@@ -72,7 +72,8 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
     campaign, owner_id = world.campaign, world.campaign.user_id
     flight = Period(campaign.start_date, min(campaign.end_date, as_of))
     days = list(flight.iter_days())
-    scope = Scope(campaign, world.episode_ids, flight, days[0], days[-1], min(as_of, campaign.end_date + REACH))
+    orders_end_at = min(as_of, campaign.end_date + REACH)
+    scope = Scope(campaign, world.episode_ids, flight, days[0], days[-1], orders_end_at, as_of)
     roi = compute_roi(connection, owner_id, campaign, as_of=as_of)
     listening = _load_listening(connection, world, flight, as_of)
     audience = load_audience(connection, scope)

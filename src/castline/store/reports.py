@@ -24,7 +24,8 @@ _SQL: Final = load_sql("reports")
 class Scope:
     """What a report asks for: a campaign, its episodes, the flight so far with its first and last UTC day.
 
-    Orders count from the flight's start to `orders_end_at`: an order comes later than the ad.
+    The sponsor's orders count from the flight's start to `orders_end_at`, for an order comes later than the ad; what is
+    credited to the campaign counts whenever it was before `as_of`.
     """
 
     campaign: Campaign
@@ -33,6 +34,7 @@ class Scope:
     first_on: date
     last_on: date
     orders_end_at: datetime
+    as_of: datetime
 
     @property
     def facts(self) -> dict[str, object]:
@@ -46,6 +48,7 @@ class Scope:
             "start_at": self.period.start_at,
             "end_at": self.period.end_at,
             "orders_end_at": self.orders_end_at,
+            "as_of": self.as_of,
             "first_on": self.first_on,
             "last_on": self.last_on,
         }

@@ -40,15 +40,17 @@ group by dimension, coalesce(member, 'unknown')
 order by dimension, downloads desc, member
 
 -- name: count_sponsor_conversions
--- one row: records and orders of the sponsor, or credited to the campaign, between the two times; visits left out
-with told as (
+-- one row: records and orders of the sponsor between the two times, or credited to the campaign; visits left out
+with credited_here as materialized (
+    select conversion_id
+    from my_attribution_events
+    where campaign_id = :campaign_id and timestamp < :as_of
+),
+told as (
     select
         coalesce(order_id, conversion_id::text) as order_key,
         coalesce(sponsor_id = :sponsor_id, false) as is_sponsors,
-        exists (
-            select from my_attribution_events as credited
-            where credited.conversion_id = conversions.conversion_id and credited.campaign_id = :campaign_id
-        ) as is_here,
+        conversion_id in (select conversion_id from credited_here) as is_here,
         exists (
             select from my_attribution_events as credited
             where credited.conversion_id = conversions.conversion_id and credited.campaign_id <> :campaign_id
@@ -56,7 +58,10 @@ with told as (
     from conversions
     where user_id = :tenant
         and conversion_type <> 'visit'
-        and occurred_at >= :start_at and occurred_at < :orders_end_at
+        and (
+            occurred_at >= :start_at and occurred_at < :orders_end_at
+            or conversion_id in (select conversion_id from credited_here)
+        )
 ),
 orders as (
     select order_key, count(*) as told_count, bool_or(is_here) as is_here, bool_or(is_elsewhere) as is_elsewhere
@@ -79,19 +84,23 @@ from my_attribution_events
 where campaign_id = :campaign_id
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
     and conversion_data ->> 'conversion_type' is distinct from 'visit'
-    and timestamp < :orders_end_at
+    and timestamp < :as_of
 group by attribution_method, tier
 order by attribution_method, tier
 
 -- name: count_rows_used
 -- one row per table: rows that the campaign's figures rest on, between the two times
-with used_refunds as (
+with credited as materialized (
+    select conversion_id
+    from my_attribution_events
+    where campaign_id = :campaign_id and timestamp < :as_of
+), used_refunds as (
     select refunds.refund_id
     from refunds
     join conversions using (user_id, order_id)
     where user_id = :tenant
-        and refunds.occurred_at < :orders_end_at
-        and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+        and refunds.occurred_at < :as_of
+        and conversion_id in (select conversion_id from credited)
 )
 select 'listener_events' as table, count(*) as row_count
 from my_listener_events
@@ -117,15 +126,14 @@ select 'attribution_events', count(*)
 from my_attribution_events
 where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
     and campaign_id = :campaign_id
-    and timestamp < :orders_end_at
+    and timestamp < :as_of
 union all
 select 'conversions', count(*)
 from conversions
 where user_id = :tenant
-    and occurred_at >= :start_at and occurred_at < :orders_end_at
     and (
-        sponsor_id = :sponsor_id
-        or conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+        sponsor_id = :sponsor_id and occurred_at >= :start_at and occurred_at < :orders_end_at
+        or conversion_id in (select conversion_id from credited)
     )
 union all
 select 'refunds', count(*)
@@ -135,6 +143,11 @@ order by 1
 
 -- name: load_batches_used
 -- one row per file or body that the campaign's figures rest on, oldest first
+with credited as materialized (
+    select conversion_id
+    from my_attribution_events
+    where campaign_id = :campaign_id and timestamp < :as_of
+)
 select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
     first_at, last_at, created_at, metadata
 from batches
@@ -151,10 +164,9 @@ where user_id = :tenant
             select batch_id
             from conversions
             where user_id = :tenant
-                and occurred_at >= :start_at and occurred_at < :orders_end_at
                 and (
-                    sponsor_id = :sponsor_id
-                    or conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+                    sponsor_id = :sponsor_id and occurred_at >= :start_at and occurred_at < :orders_end_at
+                    or conversion_id in (select conversion_id from credited)
                 )
         )
         or batch_id in (
@@ -162,8 +174,8 @@ where user_id = :tenant
             from refunds
             join conversions using (user_id, order_id)
             where user_id = :tenant
-                and refunds.occurred_at < :orders_end_at
-                and conversion_id in (select conversion_id from my_attribution_events where campaign_id = :campaign_id)
+                and refunds.occurred_at < :as_of
+                and conversion_id in (select conversion_id from credited)
         )
     )
 order by created_at, batch_id
