@@ -67,6 +67,10 @@ def test_an_end_with_a_time_is_that_moment() -> None:
     ("changes", "field"),
     [
         ({"end": "2026-02-01"}, "end_date"),
+        ({"end": "9999-12-31"}, "end_date"),
+        ({"end": "2206-03-31"}, "end_date"),
+        ({"start": "0206-03-01"}, "start_date"),
+        ({"value": "1_500"}, "campaign_value"),
         ({"start": "yesterday"}, "start_date"),
         ({"currency": "XXZ"}, "currency"),
         ({"value": "-1"}, "campaign_value"),
@@ -187,3 +191,8 @@ def test_seconds_are_read_as_a_clock_or_a_number(text: str, seconds: Decimal) ->
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(InvalidInput):
         parse_seconds(text, field="start_seconds")
+
+
+def test_a_name_that_is_no_utf_8_is_refused_as_such(store: Store, account: User) -> None:
+    with pytest.raises(InvalidInput, match="is no UTF-8"):
+        add_sponsor(store, account.user_id, "caf\udce9", {})

@@ -115,7 +115,7 @@ def test_adding_the_same_feed_again_changes_nothing(store: Store, account: User,
     add_feed(store, account.user_id, site.url)
     before = _episodes(store, account)
     again = add_feed(store, account.user_id, site.url)
-    assert (again.status, again.counts["unchanged"]) == ("changed", 2)
+    assert (again.status, again.counts["unchanged"]) == ("unchanged", 2)
     assert _episodes(store, account) == before
 
 

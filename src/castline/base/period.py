@@ -47,8 +47,8 @@ def parse_moment(text: str, *, field: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise InvalidInput(
             field=field, detail=f"{text!r} is no ISO 8601 date or time, such as 2026-03-01 or 2026-03-01T09:30:00Z"
         ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

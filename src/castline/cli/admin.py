@@ -35,7 +35,7 @@ def admin() -> None:
 
 @admin.command()
 @click.option("--email", required=True)
-@click.option("--name", required=True)
+@click.option("--name", help="How the account is called; else the address's part before the @.")
 @click.option("--role", type=_roles, help="admin for the first account, else user.")
 @click.option(
     "--tier", type=click.Choice(["free", "starter", "professional", "enterprise"]), default="free", show_default=True
@@ -45,7 +45,7 @@ def admin() -> None:
 def create(
     *,
     email: str,
-    name: str,
+    name: str | None,
     role: str | None,
     tier: str,
     password_stdin: bool,
@@ -59,7 +59,7 @@ def create(
     from castline.store.pool import open_store
 
     password = _read_password(stdin=password_stdin, file=password_file, generate=generate)
-    new = NewAccount(email, name, password, cast("Role | None", role), cast(Tier, tier))
+    new = NewAccount(email, name or email.partition("@")[0], password, cast("Role | None", role), cast(Tier, tier))
     with open_store(load_settings()) as store:
         user = create_account(store, new)
     facts = _user_facts(user) | ({"password": password} if generate else {})

@@ -212,11 +212,15 @@ def parse_end(text: str, *, field: str) -> datetime:
     """The moment a half-open range ends: a bare date is the end of that day, anything else the moment itself."""
     from datetime import timedelta
 
+    from castline.base.errors import InvalidInput
     from castline.base.period import parse_moment
 
     moment = parse_moment(text, field=field)
     is_date = len(text.strip()) <= len("2026-03-31") and ":" not in text
-    return moment + timedelta(days=1) if is_date else moment
+    try:
+        return moment + timedelta(days=1) if is_date else moment
+    except OverflowError:
+        raise InvalidInput(field=field, detail=f"{text!r} has no day after it") from None
 
 
 def make_config(keys: Mapping[str, str | None]) -> AttributionConfig:

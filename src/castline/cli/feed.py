@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from castline.base.errors import EXIT_FAILURE, EXIT_SOURCE, CastlineError
-from castline.cli.output import json_option, progress, say, show_json, show_table
+from castline.cli.output import json_option, printable, progress, say, show_json, show_table
 
 
 @click.group()
@@ -50,6 +50,7 @@ def parse(ctx: click.Context, sources: tuple[str, ...], as_json: bool) -> None:
             except CastlineError as error:
                 code = max(code, EXIT_SOURCE if error.exit_code == EXIT_SOURCE else EXIT_FAILURE)
                 line = failure_line(source, error)
+            line["source"] = printable(source)
             if as_json:
                 show_json(line)
             else:

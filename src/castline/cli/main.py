@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import click
 
 from castline import __version__
-from castline.base.errors import EXIT_FAILURE, CastlineError
+from castline.base.errors import EXIT_FAILURE, CastlineError, Terminal
 
 # Name -> (module, help). The module holds a click command of the same name.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "episode": ("feed", "The episodes of a show."),
     "feed": ("feed", "Shows from their feeds: add, parse, poll."),
     "geo": ("geo", "The country and network tables: show, update."),
+    "intake": ("intake", "The redirect prefix and what players tell, answered without a database."),
     "lineage": ("lineage", "Where every table's rows come from and go to."),
     "log": ("log", "Access logs into the landing zone."),
     "measure": ("measure", "Requests to downloads, by the rules."),
@@ -41,6 +42,18 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "web": ("serve", "The pages and the API alone."),
     "worker": ("serve", "The scheduled work alone."),
 }
+
+
+class SystemRefused(Terminal):
+    """{place} cannot be used: {detail}"""
+
+    fix = "Check that it exists, that you may read and write it, and that the disk has room."
+
+
+class UnexpectedFault(Terminal):
+    """castline met something it does not know: {kind}: {detail}"""
+
+    fix = "This is a fault in castline; `castline --verbose ...` shows where it happened."
 
 
 class _LazyGroup(click.Group):
@@ -89,7 +102,21 @@ def main() -> NoReturn:
         # The reader of our output left, as `head` does; what is still buffered has nowhere to go.
         sys.stdout = None
         sys.exit(EXIT_FAILURE)
+    except Exception as error:  # the last door: a traceback tells people nothing
+        show_error(_translate(error))
+        sys.exit(EXIT_FAILURE)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _translate(error: Exception) -> CastlineError:
+    """What the operating system refused, or a fault of ours, as an error for people; --verbose logs where."""
+    from logging import getLogger
+
+    getLogger(__name__).debug("where it happened", exc_info=error)
+    if isinstance(error, OSError):
+        place = error.filename if error.filename is not None else "the operating system"
+        return SystemRefused(place=place, detail=error.strerror or str(error))
+    return UnexpectedFault(kind=type(error).__name__, detail=" ".join(str(error).split())[:500])
 
 
 def show_error(error: CastlineError) -> None:

@@ -19,6 +19,19 @@ def show_json(value: object) -> None:
     click.echo(_json.encode(value))
 
 
+def printable(name: str) -> str:
+    """The name as text, with bytes that are no UTF-8 written as escapes: file names may hold any."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def show_json_lines(values: Iterable[object]) -> None:
+    """A line of JSON per value is on stdout."""
+    sys.stdout.flush()
+    for value in values:
+        sys.stdout.buffer.write(_json.encode(value) + b"\n")
+    sys.stdout.buffer.flush()
+
+
 def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, title: str | None = None) -> None:
     """A table of the named columns is on stdout; numbers stand to the right."""
     from rich.console import Console  # the start stays fast

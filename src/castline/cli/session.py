@@ -8,7 +8,7 @@ from uuid import UUID
 import click
 
 from castline.base.config import Settings, load_settings
-from castline.base.errors import InvalidInput, NotFound, Terminal
+from castline.base.errors import InvalidInput, Terminal
 from castline.model.account import User
 from castline.store.accounts import find_user_by_email, load_users
 from castline.store.pool import Store, open_store
@@ -18,6 +18,12 @@ class NoAccount(Terminal):
     """There is no account yet."""
 
     fix = "`castline admin create --email you@example.org` makes the first one."
+
+
+class UnknownAccount(Terminal):
+    """There is no account {email}."""
+
+    fix = "`castline admin list` shows the accounts; --account or CASTLINE_ACCOUNT says which one to act for."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def _acting_user(store: Store, email: str | None) -> User:
         if email:
             user = find_user_by_email(connection, email)
             if user is None:
-                raise NotFound(noun="account", key=email)
+                raise UnknownAccount(email=email)
             return user
         users = [user for user in load_users(connection) if user.is_active]
     if not users:

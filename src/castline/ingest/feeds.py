@@ -1,11 +1,12 @@
 """Feeds into the store: added once, polled on time; a feed that fails is told apart from one that did not change."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
 from castline.base.clock import now
@@ -34,6 +35,7 @@ from castline.store.shows import (
 _NOT_MODIFIED: Final = 304
 _GONE: Final = 410
 _OK: Final = range(200, 300)
+_NEWS: Final = {"created", "changed"}  # what a reading counts of episodes when it brings anything
 
 
 class FeedGone(SourceUnavailable):
@@ -141,7 +143,7 @@ def _apply(
     settings: Settings,
     show: Podcast,
     answer: tuple[Fetched, Feed],
-    status: Literal["added", "changed"],
+    status: Literal["added", "changed", "unchanged"],
 ) -> FeedOutcome:
     (fetched, feed), at = answer, now()
     state = load_feed_state(run.connection, run.owner_id, show.podcast_id)
@@ -169,6 +171,8 @@ def _apply(
     problems = list_problems(reading)
     save_feed_state(run.connection, show.podcast_id, fresh, problems)
     title = feed.show.title or show.title
+    if status == "changed" and state.content_hash == reading.content_hash and not run.counts.keys() & _NEWS:
+        status = "unchanged"
     return FeedOutcome(show.podcast_id, title, reading.feed_url, status, dict(run.counts), len(problems))
 
 
@@ -210,7 +214,7 @@ def _feed_url(source: str) -> str:
         return source.strip()
     if scheme == "feed":
         return "https:" + source.partition(":")[2].removeprefix("https:").removeprefix("http:")
-    path = Path(unquote(urlsplit(source).path) if scheme == "file" else source).expanduser()
+    path = (_path_of(source) if scheme == "file" else Path(source)).expanduser()
     if not path.exists():
         raise InvalidInput(field="source", detail=f"{source!r} is neither a file that exists nor an http address")
     return path.resolve().as_uri()
@@ -230,6 +234,10 @@ async def _ask(requests: list[FetchRequest], policy: FetchPolicy) -> dict[FetchR
 
 def _read_file(url: str) -> Fetched | CastlineError:
     try:
-        return Fetched(status=200, url=url, body=read_file(Path(unquote(urlsplit(url).path))))
+        return Fetched(status=200, url=url, body=read_file(_path_of(url)))
     except CastlineError as error:
         return error
+
+
+def _path_of(file_url: str) -> Path:
+    return Path(os.fsdecode(unquote_to_bytes(urlsplit(file_url).path)))

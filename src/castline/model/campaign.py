@@ -9,7 +9,7 @@ from uuid import UUID
 from castline.base.errors import InvalidInput
 from castline.base.money import Money, check_currency
 from castline.base.period import Period
-from castline.model.check import check_aware, check_choice, check_length, check_text, check_url, convert_json
+from castline.model.check import check_choice, check_flight, check_length, check_text, check_url, convert_json
 from castline.model.vocab import CampaignStatus, PlacementKind, PlacementPosition, PrimaryMethod
 
 
@@ -102,12 +102,7 @@ class Campaign:
         check_text(self.name, 255, field="name")
         check_choice(self.status, CampaignStatus, field="status")
         check_currency(self.currency)
-        check_aware(self.start_date, field="start_date")
-        check_aware(self.end_date, field="end_date")
-        if self.end_date <= self.start_date:
-            raise InvalidInput(
-                field="end_date", detail=f"{self.end_date:%Y-%m-%d} is not after the start {self.start_date:%Y-%m-%d}"
-            )
+        check_flight(self.start_date, self.end_date)
         if self.campaign_value < 0:
             raise InvalidInput(field="campaign_value", detail="must not be below zero")
         object.__setattr__(self, "episode_ids", tuple(self.episode_ids or ()))

@@ -14,6 +14,7 @@ from castline.base.errors import InvalidInput
 
 T = TypeVar("T")
 URL_LENGTH: Final = 4096  # signed and prefixed enclosure URLs pass 1,000 characters in practice (ruling 5a)
+FLIGHT_YEARS: Final = range(2000, 2100)  # conversions begin with 2000, and a slip of the hand is no century
 _URL: Final = re.compile(r"^https?://[^\s/]+", re.IGNORECASE)
 
 
@@ -50,6 +51,18 @@ def check_aware(moment: datetime | None, *, field: str) -> None:
     """The moment, if there is one, has a time zone. Raises InvalidInput."""
     if moment is not None and moment.tzinfo is None:
         raise InvalidInput(field=field, detail="needs a time zone")
+
+
+def check_flight(start: datetime, end: datetime) -> None:
+    """The campaign flies for a while, in years that every computation can reach beyond. Raises InvalidInput."""
+    check_aware(start, field="start_date")
+    check_aware(end, field="end_date")
+    if end <= start:
+        raise InvalidInput(field="end_date", detail=f"{end:%Y-%m-%d} is not after the start {start:%Y-%m-%d}")
+    for field, moment in (("start_date", start), ("end_date", end)):
+        if moment.year not in FLIGHT_YEARS:
+            detail = f"{moment:%Y-%m-%d} is not in the years {FLIGHT_YEARS[0]} to {FLIGHT_YEARS[-1]}"
+            raise InvalidInput(field=field, detail=detail)
 
 
 def check_range(value: Decimal | float | None, low: float, high: float, *, field: str) -> None:

@@ -99,7 +99,7 @@ def read_file(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
     """The bytes of a regular file. Raises SourceUnreadable if it is none, too large or not readable."""
     try:
         if not path.is_file():
-            raise SourceUnreadable(source=path, detail="there is no such file")
+            raise SourceUnreadable(source=path, detail="it is no file" if path.exists() else "there is no such file")
         with path.open("rb") as file:
             data = file.read(max_bytes + 1)
     except OSError as error:

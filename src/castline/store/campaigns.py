@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from castline.base.errors import EXIT_USAGE, Ambiguous, Conflict, InvalidInput, NotFound, Terminal
 from castline.base.money import check_currency, minor_unit
 from castline.model.campaign import AttributionConfig, Campaign, Placement, Sponsor
-from castline.model.check import check_aware, check_choice, check_length, check_text, check_url, to_json
+from castline.model.check import check_aware, check_choice, check_flight, check_length, check_text, check_url, to_json
 from castline.model.vocab import STATUS_TRANSITIONS, CampaignStatus, PlacementKind, PlacementPosition
 from castline.store.rows import find_one, load_all, load_scalars
 from castline.store.sql import load_sql
@@ -80,12 +80,7 @@ class NewCampaign:
 
     def __post_init__(self) -> None:
         check_text(self.name, 255, field="name")
-        check_aware(self.start_date, field="start_date")
-        check_aware(self.end_date, field="end_date")
-        if self.end_date <= self.start_date:
-            raise InvalidInput(
-                field="end_date", detail=f"{self.end_date:%Y-%m-%d} is not after the start {self.start_date:%Y-%m-%d}"
-            )
+        check_flight(self.start_date, self.end_date)
         object.__setattr__(self, "currency", check_currency(self.currency))
         _check_amount(self.campaign_value, field="campaign_value", unit=minor_unit(self.currency))
 

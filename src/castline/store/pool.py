@@ -18,12 +18,23 @@ from psycopg.types.json import set_json_dumps, set_json_loads
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from castline.base.config import Settings
-from castline.base.errors import Conflict, DatabaseUnavailable, InvalidInput, SchemaOutdated, Terminal
+from castline.base.errors import (
+    ConfigurationError,
+    Conflict,
+    DatabaseUnavailable,
+    InvalidInput,
+    SchemaOutdated,
+    Terminal,
+)
 from castline.store.embedded import EmbeddedServer, start_embedded
 from castline.store.migrate import apply_migrations, find_version, newest_version
 from castline.store.payload import decode_json, encode_json
 
 _CONNECT_SECONDS: Final = 10.0
+
+
+class DatabaseRefused(Terminal):
+    """The database refused this: {detail}"""
 
 
 class NotAllowed(Terminal):
@@ -125,7 +136,9 @@ def _bring_up_to_date(store: Store) -> None:
 
 
 def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
-    """The store as it is, whatever version its schema has. Raises DatabaseUnavailable."""
+    """The store as it is, whatever version its schema has. Raises ConfigurationError, DatabaseUnavailable."""
+    if settings.database_url:
+        _check_dsn(settings.database_url)
     server = None if settings.database_url else start_embedded(settings.data_dir)
     dsn = settings.database_url or (server.dsn if server else "")
     pool = ConnectionPool(
@@ -149,6 +162,15 @@ def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
             server.close()
         raise
     return Store(settings, dsn, pool, server)
+
+
+def _check_dsn(dsn: str) -> None:
+    try:
+        psycopg.conninfo.conninfo_to_dict(dsn)
+    except psycopg.ProgrammingError:
+        # What libpq says of it repeats the text, which may hold a password.
+        detail = "it is no address of a database, such as postgresql://user@host:5432/castline"
+        raise ConfigurationError(setting="DATABASE_URL", detail=detail) from None
 
 
 def _act(connection: Connection, role: str, owner_id: UUID | None) -> None:
@@ -193,3 +215,10 @@ def translated_errors(dsn: str) -> Iterator[None]:
         raise DatabaseUnavailable(
             address=address_of(dsn), detail=" ".join(str(error).split()), retry_after=5.0
         ) from error
+    except psycopg.DataError as error:
+        raise InvalidInput(field=error.diag.column_name or "value", detail=" ".join(str(error).split())) from error
+    except psycopg.Error as error:
+        raise DatabaseRefused(detail=" ".join(str(error).split())) from error
+    except UnicodeEncodeError as error:
+        # An argument or a name of bytes that are no UTF-8 reaches us as halves of surrogate pairs.
+        raise InvalidInput(field="text", detail=f"{error.object[:60]!r} is no UTF-8") from error
