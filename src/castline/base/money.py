@@ -78,9 +78,8 @@ class Money:
 def parse_amount(text: str, *, field: str) -> Decimal:
     """A finite Decimal from plain digits with an optional sign and point. Raises InvalidInput."""
     try:
-        if "_" in text:  # Decimal takes it as a separator, as Python's source does; nobody writes amounts so
-            raise InvalidOperation
-        amount = Decimal(text.strip())
+        # Decimal reads underscores as Python's source does; nobody writes amounts so.
+        amount = Decimal(text.strip().replace("_", "?"))
     except InvalidOperation:
         raise InvalidInput(field=field, detail=f"{text!r} is no amount, such as 99.95") from None
     if not amount.is_finite():

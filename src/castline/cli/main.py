@@ -102,7 +102,7 @@ def main() -> NoReturn:
         # The reader of our output left, as `head` does; what is still buffered has nowhere to go.
         sys.stdout = None
         sys.exit(EXIT_FAILURE)
-    except Exception as error:  # the last door: a traceback tells people nothing
+    except Exception as error:  # noqa: BLE001  # the last door: a traceback tells people nothing
         show_error(_translate(error))
         sys.exit(EXIT_FAILURE)
     sys.exit(code if isinstance(code, int) else 0)
