@@ -1,100 +1,170 @@
-"""A slow, plain counter, written from the rules and not from the product: what each request must become."""
+"""A slow, plain counter, written from the rules of measurement and not from the product: what each request must become.
 
+Requests are dictionaries with the fields of a file of requests. Who is a bot and which address is a machine's is told
+by the caller; everything else is here.
+"""
+
+import re
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from fractions import Fraction
+from ipaddress import IPv6Address, ip_address
+from typing import Any
+from zoneinfo import ZoneInfo
 
-from castline.measure.agents import classify_agent
-from castline.measure.matching import KnownEpisode
+Request = Mapping[str, Any]
+End = tuple[str, str]
+DAY = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One request; `episode` is a number in the episodes, None for something else on the server."""
-
-    at: datetime
-    key: bytes
-    agent: str
-    episode: int | None
-    method: str | None
-    status: int
-    sent: int
-    range: str | None
+class Rules:
+    window: str = "calendar"
+    tz: str = "UTC"
+    mode: str = "file"
+    is_bot: Callable[[str], bool] = lambda _: False
+    is_machine: Callable[[str], bool] = lambda _: False
 
 
-def count(requests: list[Asked], episodes: list[KnownEpisode]) -> list[tuple[str, str]]:
-    """(verdict, reason) of each request, in the order given; ties in time go by that order."""
-    ends: list[tuple[str, str] | None] = [None] * len(requests)
-    windows: dict[tuple[object, ...], list[int]] = defaultdict(list)
-    for place in sorted(range(len(requests)), key=lambda number: (requests[number].at, number)):
-        item = requests[place]
-        reason = _drop_reason(item)
+def count(requests: Sequence[Request], rules: Rules) -> list[End]:
+    """(verdict, reason) of each request, in the order given; judged in order of (time, id, place)."""
+    order = sorted(range(len(requests)), key=lambda place: (requests[place]["time"], requests[place]["id"], place))
+    ends: dict[int, End] = {}
+    consumers: dict[tuple[object, ...], list[int]] = defaultdict(list)
+    for place in order:
+        request = requests[place]
+        reason = drop_reason(request, rules)
         if reason:
             ends[place] = ("dropped", reason)
         else:
-            windows[item.at.date(), item.key, item.agent, item.episode].append(place)
-    for places in windows.values():
-        episode = requests[places[0]].episode
-        assert episode is not None
-        _judge_window(requests, places, episodes[episode], ends)
-    return [end for end in ends if end is not None]
+            consumers[consumer_ip(request["ip"]), request["user_agent"], request["episode"]].append(place)
+    for places in consumers.values():
+        for window in split(places, requests, rules):
+            asked = [requests[place] for place in window]
+            judged = judge_prefix(asked) if rules.mode == "prefix" else judge_file(asked)
+            ends.update(zip(window, judged, strict=True))
+    return [ends[place] for place in range(len(requests))]
 
 
-def _drop_reason(item: Asked) -> str | None:
-    is_probe = item.range is None and item.status == 206 and item.sent == 2
-    is_watch = item.agent.startswith("atc/") and "watchOS" in item.agent
+def consumer_ip(text: str) -> object:
+    address = ip_address(text)
+    if isinstance(address, IPv6Address):
+        return address.ipv4_mapped or address.packed[:8]
+    return address
+
+
+def is_probe(request: Request) -> bool:
+    if request["range"] is None:
+        return request["status"] == 206 and request["bytes_sent"] == 2
+    return request["range"] == "bytes=0-1"
+
+
+def drop_reason(request: Request, rules: Rules) -> str | None:
+    agent = request["user_agent"] or ""
+    watch = "(null)/(null) watchOS" in agent or (agent.startswith("atc/") and "watchOS" in agent)
+    is_prefix = rules.mode == "prefix"
+    statuses = (None, 200, 206, 301, 302, 303, 307, 308) if is_prefix else (200, 206, 0)
     steps = (
-        (item.episode is None and item.method is not None, "no_episode"),
-        (item.method != "GET", "method"),
-        (item.status not in (200, 206), "status"),
-        (item.range == "bytes=0-1" or is_probe, "two_byte_probe"),
-        (not item.agent, "empty_agent"),
-        (classify_agent(item.agent).is_bot and not is_watch, "bot"),
-        (is_watch, "watch_duplicate"),
+        (request["episode"] is None, "no_episode"),
+        (request["method"] != "GET", "method"),
+        (request["status"] not in statuses, "status"),
+        (is_probe(request) and not is_prefix, "two_byte_probe"),
+        (not agent, "empty_agent"),
+        (rules.is_bot(agent) and not watch, "bot"),
+        (watch, "watch_duplicate"),
+        (request["ip"] is None, "bad_address"),
+        (request["ip"] is not None and rules.is_machine(request["ip"]), "data_centre"),
     )
     return next((reason for applies, reason in steps if applies), None)
 
 
-def _judge_window(
-    requests: list[Asked], places: list[int], episode: KnownEpisode, ends: list[tuple[str, str] | None]
-) -> None:
-    got: list[tuple[int, int]] = []
-    largest, done = 0, False
-    counted = "size_unknown" if episode.needed_bytes is None else "whole_file" if episode.needs_whole else "one_minute"
-    partial = {"size_unknown": "size_unknown", "whole_file": "under_whole_file", "one_minute": "under_one_minute"}
+def split(places: list[int], requests: Sequence[Request], rules: Rules) -> list[list[int]]:
+    windows: list[list[int]] = []
     for place in places:
-        item = requests[place]
+        now: datetime = requests[place]["time"]
+        if windows:
+            touched = requests[windows[-1][0 if rules.window == "first_touch" else -1]]["time"]
+            zone = ZoneInfo(rules.tz)
+            same_day = now.astimezone(zone).date() == touched.astimezone(zone).date()
+            if same_day if rules.window == "calendar" else now - touched < DAY:
+                windows[-1].append(place)
+                continue
+        windows.append([place])
+    return windows
+
+
+def judge_prefix(asked: list[Request]) -> list[End]:
+    probes = [is_probe(request) for request in asked]
+    counted = "provisional_probe" if all(probes) else "prefix"
+    ends: list[End] = []
+    for probe in probes:
+        if probe and counted == "prefix":
+            ends.append(("dropped", "two_byte_probe"))
+        elif ("counted", counted) in ends:
+            ends.append(("duplicate", "same_window"))
+        else:
+            ends.append(("counted", counted))
+    return ends
+
+
+def judge_file(asked: list[Request]) -> list[End]:
+    wanted = [needed(request) for request in asked]
+    most = max((bytes_ for bytes_, _ in wanted if bytes_ is not None), default=None)
+    whole = any(is_whole for bytes_, is_whole in wanted if bytes_ == most)
+    known = "size_unknown" if most is None else "whole_file" if whole else "one_minute"
+    short = {"size_unknown": "size_unknown", "whole_file": "under_whole_file", "one_minute": "under_one_minute"}[known]
+    got: set[tuple[int, int]] = set()
+    done, ends = False, []
+    for request in asked:
+        silent = request["bytes_sent"] is None
         if done:
-            ends[place] = ("duplicate", "same_window")
+            ends.append(("duplicate", "same_window"))
             continue
-        span = _span(item, episode)
-        if span is None:
-            largest = max(largest, item.sent)
-        else:
-            got.append(span)
-        if episode.needed_bytes is None:
-            done = item.status == 200
-        else:
-            done = max(_distinct(got), largest) >= episode.needed_bytes
-        ends[place] = ("counted", counted) if done else ("partial", partial[counted])
+        spans = [] if silent else delivered(request)
+        alone = max([size for start, size in spans if start is None], default=0)
+        got |= {(start, start + size) for start, size in spans if start is not None}
+        if request["status"] == 200 and (silent or (most is None and request["bytes_sent"] > 0)):
+            done = True
+        elif most is not None:
+            done = max(distinct(got), alone) >= most
+        reason = "bytes_unknown" if silent else known if done else short
+        ends.append(("counted" if done else "partial", reason))
+    return ends
 
 
-def _span(item: Asked, episode: KnownEpisode) -> tuple[int, int] | None:
-    """First byte and the one after the last, None where the log does not tell."""
-    if item.status == 200:
-        return 0, item.sent
-    if item.range is None or not item.range.startswith("bytes=") or "," in item.range:
-        return None
-    first, _, last = item.range.removeprefix("bytes=").partition("-")
-    if first:
-        asked = int(last) - int(first) + 1 if last else item.sent
-        return int(first), int(first) + max(min(asked, item.sent), 0)
-    if episode.file_bytes is None or int(last) > episode.file_bytes:
-        return None
-    return episode.file_bytes - int(last), episode.file_bytes - int(last) + item.sent
+def needed(request: Request) -> tuple[Fraction | None, bool]:
+    """Header and a minute of audio, or the whole file."""
+    size, seconds, header = request["file_bytes"], request["duration_seconds"], request["header_bytes"] or 0
+    if not size:
+        return None, False
+    if not seconds or seconds < 60 or header >= size:
+        return Fraction(size), True
+    minute = header + Fraction(size - header) * 60 / Fraction(seconds)
+    return Fraction(-(-minute.numerator // minute.denominator)), False
 
 
-def _distinct(spans: list[tuple[int, int]]) -> int:
+def delivered(request: Request) -> list[tuple[int | None, int]]:
+    """(first byte, how many were sent) of each range; no first byte where nobody can know it."""
+    sent, text = request["bytes_sent"], request["range"]
+    if request["status"] == 200:
+        return [(0, sent)]
+    if text is None or not re.fullmatch(r"bytes=\d*-\d*(,\d+-\d+)*", text):
+        return [(None, sent)]
+    found: list[tuple[int | None, int]] = []
+    for part in text.removeprefix("bytes=").split(","):
+        first, _, last = part.partition("-")
+        if not first:
+            size = request["file_bytes"]
+            return [(None if size is None else max(size - int(last), 0), sent)]
+        size = min(sent, max(int(last) - int(first) + 1, 0)) if last else sent
+        found.append((int(first), size))
+        sent -= size
+    return found
+
+
+def distinct(spans: set[tuple[int, int]]) -> int:
     total, reached = 0, 0
     for start, end in sorted(spans):
         total += max(end - max(start, reached), 0)

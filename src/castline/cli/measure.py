@@ -1,17 +1,24 @@
 """`castline measure`: requests to downloads, by the rules."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 import click
 
-from castline.cli.output import json_option, say, show_json, show_table
+from castline.base.errors import SourceUnreadable
+from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
+from castline.model.listening import VerdictCount
+from castline.model.measurement import WINDOWS, Delivery, Window
 
 if TYPE_CHECKING:
     from castline.base.period import Period
-    from castline.model.listening import VerdictCount
+
+_BROKEN_SHOWN: Final = 20
 
 _FROM = click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first UTC day.")
 _TO = click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last UTC day, included.")
@@ -88,6 +95,46 @@ def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json
     show_table(rows, ["requests", "host", "path"])
 
 
+@measure.command("count")
+@click.option("--input", "source", default="-", show_default=True, help="One JSON object a line, - for stdin.")
+@click.option("--window", type=click.Choice(WINDOWS), default="calendar", show_default=True, help="What counts once.")
+@click.option("--tz", default="UTC", show_default=True, help="The time zone of calendar days.")
+@click.option("--mode", type=click.Choice(["file", "prefix"]), default="file", show_default=True, help="What answered.")
+@json_option
+def count(source: str, window: Window, tz: str, mode: Delivery, as_json: bool) -> None:
+    """Judge a file of requests without a store: a verdict for each, in the order of the lines."""
+    from castline.base.config import load_settings
+    from castline.measure.count import count_requests
+    from castline.measure.rules import open_rulebook
+    from castline.model.measurement import MeasureSettings
+
+    installation = load_settings()
+    book = open_rulebook(installation, MeasureSettings(window=window, tz=tz))
+    with _open_input(source) as lines:
+        found = count_requests(lines, book, installation, mode)
+    for line in found.broken[:_BROKEN_SHOWN]:
+        say(f"line {line.line_number}: {line.reason}: {line.detail}")
+    if len(found.broken) > _BROKEN_SHOWN:
+        say(f"{len(found.broken)} lines cannot be judged")
+    if as_json:
+        show_json_lines(found.verdicts)
+        return
+    ends = Counter((item.verdict, item.reason) for item in found.verdicts)
+    _show_steps([], [VerdictCount(verdict, reason, number) for (verdict, reason), number in sorted(ends.items())])
+
+
+@contextmanager
+def _open_input(source: str) -> Iterator[BinaryIO]:
+    if source == "-":
+        yield sys.stdin.buffer
+        return
+    try:
+        with Path(source).open("rb") as file:
+            yield file
+    except OSError as error:
+        raise SourceUnreadable(source=source, detail=error.strerror or str(error)) from error
+
+
 def _period(first: datetime | None, last: datetime | None) -> "Period | None":
     from castline.base.clock import now
     from castline.base.period import Period
@@ -98,7 +145,7 @@ def _period(first: datetime | None, last: datetime | None) -> "Period | None":
     return Period.of_days(first.date() if first else datetime(1970, 1, 1).date(), end)  # noqa: DTZ001  # a bare date
 
 
-def _show_steps(refused: "Sequence[VerdictCount]", judged: "Sequence[VerdictCount]") -> None:
+def _show_steps(refused: Sequence[VerdictCount], judged: Sequence[VerdictCount]) -> None:
     order = {"dropped": 0, "partial": 1, "duplicate": 2, "counted": 3}
     steps = [("refused", row.reason, row.request_count) for row in refused]
     ranked = sorted(judged, key=lambda row: order[row.verdict])

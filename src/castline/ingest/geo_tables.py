@@ -79,7 +79,7 @@ def pack_addresses(packed: Sequence[bytes | None]) -> PackedAddresses:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GeoTable:
-    """Ranges in memory: `values` holds one value per label, None for unknown."""
+    """Ranges in memory: `values` holds one value per label, None for unknown; `labels` are its maker's."""
 
     facts: GeoFacts
     v4_start: npt.NDArray[np.uint32]
@@ -87,6 +87,7 @@ class GeoTable:
     v6_start: npt.NDArray[np.uint64]
     v6_label: npt.NDArray[np.uint32]
     values: pl.Series
+    labels: Sequence[str]
 
     def lookup(self, addresses: PackedAddresses) -> pl.Series:
         """The value of each address; null where none is known."""
@@ -101,6 +102,12 @@ def load_geo_table(settings: Settings, kind: GeoKind) -> GeoTable:
     own = _own_path(settings, kind)
     path = own if own.is_file() else asset_path(f"geo/{kind}.npz")
     return _load(kind, path, path.stat().st_mtime_ns)
+
+
+def load_network_names(settings: Settings) -> Mapping[int, str]:
+    """Who runs each network of the table in use, by its number."""
+    labels = load_geo_table(settings, "asn").labels
+    return {int(number): name for number, _, name in (label.partition(" ") for label in labels) if number}
 
 
 def save_geo_table(settings: Settings, paths: Sequence[Path], *, built_on: date | None = None) -> GeoFacts:
@@ -158,7 +165,7 @@ def _load(kind: GeoKind, path: Path, _changed: int) -> GeoTable:
         facts.get("origin", "bundled"),
         len(v4_start) + len(v6_start),
     )
-    return GeoTable(named, v4_start, v4_label, v6_start, v6_label, _values(kind, labels))
+    return GeoTable(named, v4_start, v4_label, v6_start, v6_label, _values(kind, labels), labels)
 
 
 def _values(kind: GeoKind, labels: Sequence[str]) -> pl.Series:

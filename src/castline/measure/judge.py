@@ -1,39 +1,53 @@
 """Requests are judged: dropped, partial, counted or duplicate, each with its reason; what counts becomes a download.
 
-One pass over whole UTC days, vectorised: filter, threshold by the union of bytes, one download per consumer, episode
-and day. Method: docs/method/downloads.md
+One vectorised pass for logs, the intake and files of requests alike: filter, windows, threshold by the union of bytes,
+one download per window. Method: docs/method/downloads.md
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from castline.measure.agents import classify_agents
+from castline.measure.agent_table import describe_agents
 from castline.measure.matching import EpisodeIndex
-from castline.measure.rules import RULES, add_drop_reason
+from castline.measure.rules import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
 from castline.measure.union import add_spans, find_completing
+from castline.measure.windows import local_day, order_by_window
+from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict
 
-_OK: Final = 200
+Ints = npt.NDArray[np.int64]
 _UNREACHABLE: Final = 1 << 60
 
 # Every end of a request: (verdict, reason). The filter's come first, in its order.
 OUTCOMES: Final[tuple[tuple[Verdict, str], ...]] = (
     *(("dropped", rule.reason) for rule in RULES),
+    ("dropped", "address_ceiling"),
     ("partial", "under_one_minute"),
     ("partial", "under_whole_file"),
     ("partial", "size_unknown"),
+    ("partial", "bytes_unknown"),
     ("counted", "one_minute"),
     ("counted", "whole_file"),
     ("counted", "size_unknown"),
+    ("counted", "bytes_unknown"),
+    ("counted", "prefix"),
+    ("counted", "provisional_probe"),
     ("duplicate", "same_window"),
 )
 _NUMBER: Final = {outcome: number for number, outcome in enumerate(OUTCOMES)}
+_CEILING: Final = _NUMBER["dropped", "address_ceiling"]
 _PARTIAL: Final = _NUMBER["partial", "under_one_minute"]
 _COUNTED: Final = _NUMBER["counted", "one_minute"]
+_PREFIX: Final = _NUMBER["counted", "prefix"]
+_PROVISIONAL: Final = _NUMBER["counted", "provisional_probe"]
 _DUPLICATE: Final = _NUMBER["duplicate", "same_window"]
+_REPLACED: Final = _NUMBER["dropped", "two_byte_probe"]
+# The kinds of a threshold, in the order of their reasons.
+_MINUTE, _WHOLE, _NO_SIZE, _NO_BYTES = range(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,95 +65,123 @@ class Judged:
     episodes: pl.DataFrame
 
 
-def judge(requests: pl.DataFrame, index: EpisodeIndex) -> Judged:
-    """The verdict on each request of LANDED_SCHEMA with its `batch`; days must be whole, the rows in any order."""
-    agents = describe_agents(requests["user_agent"])
+def judge(requests: pl.DataFrame, index: EpisodeIndex, book: Rulebook | None = None) -> Judged:
+    """The verdict on each request of LANDED_SCHEMA with its `batch`; windows must be whole, the rows in any order.
+
+    Without a book by the default settings and the product's own tables.
+    """
+    book = book or own_rulebook(MeasureSettings())
+    agents, flags = describe_agents(requests["user_agent"], book.classifier)
     known = requests.sort("time", "batch", "line_number").join(
-        agents.select("user_agent", "agent", "is_bot", "is_watch", "user_agent_is_empty"),
-        on="user_agent",
-        how="left",
-        maintain_order="left",
+        flags, on="user_agent", how="left", maintain_order="left", nulls_equal=True
     )
     known = index.match(known.with_columns(day_on=pl.col("time").dt.date()))
-    known = add_drop_reason(known).with_row_index("row")
+    known = add_drop_reason(known, book).with_row_index("row")
     episodes = index.table()
     passed = known.filter(pl.col("drop").is_null()).join(episodes, on="episode", how="left", maintain_order="left")
-    ends = _find_ends(_order_by_window(add_spans(passed)))
-    outcome = known["drop"].fill_null(0).to_numpy().copy()
-    outcome[ends["row"].to_numpy()] = ends["outcome"].to_numpy()
-    judged = known.with_columns(outcome=pl.Series(outcome, dtype=pl.UInt8))
-    return Judged(judged, _downloads(ends, known), agents, episodes)
+    ends = judge_passed(passed, book)
+    judged = known.with_columns(outcome=outcome_of(known, ends))
+    columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country"]
+    return Judged(judged, known.select(columns)[first_rows(ends)], agents, episodes)
 
 
-def describe_agents(user_agents: pl.Series) -> pl.DataFrame:
-    """One row per distinct user agent, with what it says it is."""
-    texts = user_agents.unique().sort().to_list()
-    found = classify_agents(texts)
-    # Apple Watch asks again for what the phone already loaded (PTM v2.3, step 1.4): no listener, but no bot either.
-    watches = ["watchOS" in text and (text.startswith("atc/") or "(null)/(null) watchOS" in text) for text in texts]
-    return pl.DataFrame(
-        {
-            "user_agent": texts,
-            "agent": range(len(texts)),
-            "user_agent_is_empty": [not text.strip(" -") for text in texts],
-            "is_bot": [agent.is_bot and not watch for agent, watch in zip(found, watches, strict=True)],
-            "is_watch": watches,
-            "app": [agent.name or "unknown" for agent in found],
-            "platform": [agent.platform for agent in found],
-            "device_type": [agent.device_type for agent in found],
-            "device_os": [agent.device_os for agent in found],
-        },
-        schema={
-            "user_agent": pl.String(),
-            "agent": pl.UInt32(),
-            "user_agent_is_empty": pl.Boolean(),
-            "is_bot": pl.Boolean(),
-            "is_watch": pl.Boolean(),
-            "app": pl.String(),
-            "platform": pl.String(),
-            "device_type": pl.String(),
-            "device_os": pl.String(),
-        },
-    )
+def judge_passed(passed: pl.DataFrame, book: Rulebook) -> pl.DataFrame:
+    """What passed the filter, by window and time: `row`, `window`, `outcome`, and `completes` where its window counts.
 
-
-def _order_by_window(passed: pl.DataFrame) -> pl.DataFrame:
-    """The rows by window and, in a window, by time; `window` numbers the windows from 0 without a gap."""
-    # Two halves as numbers group faster than sixteen bytes.
-    key = pl.col("listener_key").bin
-    halves = (key.head(8).bin.reinterpret(dtype=pl.UInt64), key.tail(8).bin.reinterpret(dtype=pl.UInt64))
-    groups = (
-        passed.select("day_on", "agent", "episode", high=halves[0], low=halves[1])
-        .with_row_index("place")
-        .group_by("day_on", "high", "low", "agent", "episode", maintain_order=True)
-        .agg("place")
-        .select("place")
-        .with_row_index("window")
-        .explode("place")
-    )
-    told = passed.select("row", "status", "span_start", "span_bytes", "needed_bytes", "needs_whole")
-    return told[groups["place"]].with_columns(groups["window"].cast(pl.Int64))
-
-
-def _find_ends(windows: pl.DataFrame) -> pl.DataFrame:
-    """The rows with `outcome`, and `counts_at`: the place of the row that completes their window, if any."""
-    unknown = windows["needed_bytes"].is_null().to_numpy()
-    whole_answer = (windows["status"] == _OK).to_numpy()
-    # Of a file of unknown size only a whole answer is known to be whole; its status alone decides.
-    size = np.where(unknown, np.where(whole_answer, _UNREACHABLE, 0), windows["span_bytes"].to_numpy())
-    start = np.where(unknown, -1, windows["span_start"].fill_null(-1).to_numpy())
-    needed = windows["needed_bytes"].fill_null(_UNREACHABLE).to_numpy()
-    counts_at = find_completing(windows["window"].to_numpy(), start, size, needed)
-    kind = np.where(unknown, 2, windows["needs_whole"].fill_null(value=False).to_numpy().astype(np.int64))
+    Needs the rows in the order of judging, numbered by `row`, with the consumer (listener_key, agent), the episode and
+    what is known of its file (file_bytes, needed_bytes, needs_whole). A request for several ranges has several rows.
+    """
+    windows = order_by_window(add_spans(passed), book.settings)
+    if windows.is_empty():
+        return windows.with_columns(outcome=pl.lit(None, pl.UInt8), completes=pl.lit(None, pl.Boolean))
+    window = windows["window"].to_numpy()
+    heads = np.flatnonzero(np.concatenate(([True], window[1:] != window[:-1])))
+    counts_at, kind = _find_threshold(windows, window, heads)
     place = np.arange(windows.height)
     outcome = np.where(place < counts_at, _PARTIAL + kind, np.where(place == counts_at, _COUNTED + kind, _DUPLICATE))
-    return windows.with_columns(
-        outcome=pl.Series(outcome, dtype=pl.UInt8), completes=pl.Series(counts_at < windows.height, dtype=pl.Boolean)
+    outcome = _settle_prefixes(windows, outcome, heads)
+    ends = windows.with_columns(
+        outcome=pl.Series(outcome, dtype=pl.UInt8),
+        completes=pl.Series(np.maximum.reduceat(_is_counted(outcome), heads)[window], dtype=pl.Boolean),
+    )
+    return _cap_addresses(ends, book) if book.settings.max_downloads_per_ip_window else ends
+
+
+def outcome_of(known: pl.DataFrame, ends: pl.DataFrame) -> pl.Series:
+    """The outcome of each of `known`: what the filter took keeps its rule."""
+    outcome = known["drop"].fill_null(0).to_numpy().copy()
+    rows, told = ends["row"].to_numpy(), ends["outcome"].to_numpy()
+    outcome[rows] = told
+    # Of a request for several ranges one may complete the union: the request then counts.
+    counted = _is_counted(told)
+    outcome[rows[counted]] = told[counted]
+    return pl.Series(outcome, dtype=pl.UInt8)
+
+
+def first_rows(ends: pl.DataFrame) -> pl.Series:
+    """Of each window that counted the row of its first request that passed the filter, in order."""
+    stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
+    first = pl.col("window").ne_missing(pl.col("window").shift(1))
+    return stayed.filter(first)["row"].sort()
+
+
+def _find_threshold(windows: pl.DataFrame, window: Ints, heads: Ints) -> tuple[Ints, Ints]:
+    """For each row the place of the row that completes its window (the number of rows if none), and its kind."""
+    needed, whole = _needed(windows, window, heads)
+    unknown = needed == _UNREACHABLE
+    whole_answer = windows.select((pl.col("status") == OK) & ~IS_HLS).to_series().fill_null(value=False).to_numpy()
+    is_prefix = windows.select(IS_PREFIX).to_series().to_numpy()
+    is_probe = is_prefix & windows.select(IS_PROBE).to_series().to_numpy()
+    told = windows["span_bytes"]
+    sent = told.fill_null(0).to_numpy()
+    silent = told.is_null().to_numpy()
+    # The threshold applies where bytes are known; where they or the size are not, a whole answer's status decides.
+    alone = (is_prefix & ~is_probe) | (whole_answer & ~is_prefix & (silent | (unknown & (sent > 0))))
+    size = np.where(alone, _UNREACHABLE, np.where(unknown | is_prefix, 0, sent))
+    start = np.where(alone | unknown | is_prefix, -1, windows["span_start"].fill_null(-1).to_numpy())
+    kind = np.where(silent, _NO_BYTES, np.where(unknown, _NO_SIZE, np.where(whole, _WHOLE, _MINUTE)))
+    counts_at = find_completing(window, start, size, needed)
+    return counts_at, np.where(is_prefix & ~is_probe, _PREFIX - _COUNTED, kind)
+
+
+def _needed(windows: pl.DataFrame, window: Ints, heads: Ints) -> tuple[Ints, npt.NDArray[np.bool_]]:
+    """Per row what its window needs, the most that any of its requests tells, and whether that is the whole file."""
+    needed = windows["needed_bytes"].fill_null(-1).to_numpy()
+    whole = windows["needs_whole"].fill_null(value=False).to_numpy().astype(np.int64)
+    most = np.maximum.reduceat(needed * 2 + whole, heads)[window]
+    return np.where(most < 0, _UNREACHABLE, most // 2), (most >= 0) & (most % 2 == 1)
+
+
+def _settle_prefixes(windows: pl.DataFrame, outcome: Ints, heads: Ints) -> Ints:
+    """Probes through a prefix: the first of a window that holds nothing else counts, provisionally; else they go."""
+    window = windows["window"].to_numpy()
+    is_probe = windows.select(IS_PREFIX & IS_PROBE).to_series().to_numpy()
+    if not is_probe.any():
+        return outcome
+    lone = np.minimum.reduceat(is_probe, heads)[window]
+    is_head = np.zeros(len(outcome), np.bool_)
+    is_head[heads] = True
+    among = np.where(is_head, _PROVISIONAL, _DUPLICATE)
+    return np.where(is_probe, np.where(lone, among, _REPLACED), outcome)
+
+
+def _cap_addresses(ends: pl.DataFrame, book: Rulebook) -> pl.DataFrame:
+    """Beyond the ceiling, the later downloads of one address on one day count no more."""
+    exempt = book.networks.exempt.holds()
+    counted = ends.filter(_counts("outcome") & ~exempt).with_columns(window_on=local_day(book.settings))
+    rank = pl.col("row").rank("ordinal").over("listener_key", "window_on")
+    beyond = counted.filter(rank > book.settings.max_downloads_per_ip_window)["window"]
+    over = pl.col("window").is_in(beyond.implode())
+    later = over & (_counts("outcome") | (pl.col("outcome") == _DUPLICATE))
+    return ends.with_columns(
+        outcome=pl.when(later).then(pl.lit(_CEILING, pl.UInt8)).otherwise("outcome"),
+        completes=pl.col("completes") & ~over,
     )
 
 
-def _downloads(ends: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
-    """The first row of each window that counted, in order of time; `known` is in that order."""
-    first = pl.col("window").ne_missing(pl.col("window").shift(1))
-    rows = ends.filter(first & pl.col("completes"))["row"].sort()
-    return known.select("day_on", "time", "listener_key", "agent", "episode", "ip", "country")[rows]
+def _counts(name: str) -> pl.Expr:
+    return pl.col(name).is_between(_COUNTED, _PROVISIONAL)
+
+
+def _is_counted(outcome: Ints) -> npt.NDArray[np.bool_]:
+    return (outcome >= _COUNTED) & (outcome <= _PROVISIONAL)

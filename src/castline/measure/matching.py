@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from typing import Final
 from uuid import UUID
 
@@ -96,18 +98,20 @@ class EpisodeIndex:
         )
 
 
-def compute_needed_bytes(file_bytes: int | None, duration_seconds: int | None) -> tuple[int | None, bool]:
+def compute_needed_bytes(
+    file_bytes: int | None, duration_seconds: float | None, header_bytes: int | None = None
+) -> tuple[int | None, bool]:
     """How many bytes make a download, None if that cannot be known, and whether it is the whole file.
 
-    The rate is the file's size over its length, so the header is part of it; docs/method/downloads.md says why.
+    Header and a minute of audio at the file's own rate. Without a known header the rate is the file's size over its
+    length, so the header is part of it; docs/method/downloads.md says why.
     """
-    if not file_bytes:
+    if not file_bytes or file_bytes < 0:
         return None, False
-    if not duration_seconds or duration_seconds < _MINUTE:
+    header = max(header_bytes or 0, 0)
+    if not duration_seconds or not duration_seconds >= _MINUTE or header >= file_bytes:
         return file_bytes, True
-    if file_bytes < _LEAST_BYTES_PER_SECOND * duration_seconds:
-        return None, False
-    return -(-file_bytes * _MINUTE // duration_seconds), False
+    return header + ceil(Fraction((file_bytes - header) * _MINUTE) / Fraction(duration_seconds)), False
 
 
 def find_unmatched(index: EpisodeIndex, requests: pl.DataFrame) -> Iterator[tuple[str | None, str, int]]:
@@ -117,9 +121,10 @@ def find_unmatched(index: EpisodeIndex, requests: pl.DataFrame) -> Iterator[tupl
 
 
 def _known(item: AudioKey) -> KnownEpisode:
-    needed, whole = compute_needed_bytes(item.audio_bytes, item.duration_seconds)
-    # A size that cannot be right is none.
-    size = item.audio_bytes if needed else None
+    # A feed's size that cannot be right is none.
+    least = _LEAST_BYTES_PER_SECOND * (item.duration_seconds or 0)
+    size = item.audio_bytes if item.audio_bytes and item.audio_bytes >= least else None
+    needed, whole = compute_needed_bytes(size, item.duration_seconds)
     return KnownEpisode(item.podcast_id, item.episode_id, size, needed, whole)
 
 

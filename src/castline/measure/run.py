@@ -13,13 +13,13 @@ import polars as pl
 from castline.base.clock import now
 from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
-from castline.measure.agents import agent_rule_versions
 from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.matching import EpisodeIndex, find_unmatched
 from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_rows
-from castline.measure.rules import RULES_VERSION
+from castline.measure.rules import open_rulebook
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
+from castline.model.measurement import MeasureSettings
 from castline.store.landing_files import decode_parts, find_incomplete_days, load_requests
 from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
@@ -179,7 +179,9 @@ def _measure_days(store: Store, owner_id: UUID, days: list[date]) -> tuple[UUID,
         mark_dirty_days(run.connection, owner_id, days)
         batches = load_log_batches(run.connection, owner_id, Period.of_days(min(days), max(days)))
         requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, days)
-        judged = judge(requests, EpisodeIndex(load_audio_keys(run.connection, owner_id)))
+        book = open_rulebook(store.settings, MeasureSettings())
+        judged = judge(requests, EpisodeIndex(load_audio_keys(run.connection, owner_id)), book)
+        run.rule_versions = dict(book.versions)
         rollup = compute_rollup(judged, owner_id, run.run_id)
         delete_measured(run.connection, owner_id, days)
         _copy(run, rollup)
@@ -240,7 +242,6 @@ def _record(store: Store, run: OpenRun, made: tuple[pl.DataFrame, Judged, Rollup
     ):
         run.uses.append(DatasetUse("output", dataset, "downloads", row_count))
     facts = {kind: load_geo_table(store.settings, kind).facts for kind in GEO_KINDS}
-    run.rule_versions = {"rules": RULES_VERSION, **agent_rule_versions()}
     run.rule_versions |= {f"geo_{kind}": str(fact.built_on or fact.version) for kind, fact in facts.items()}
     run.count("requests", requests.height)
     run.count("downloads", judged.downloads.height)

@@ -1,35 +1,84 @@
 """How many distinct bytes a consumer got of a file, request by request: the union of what was sent, never the sum."""
 
+import re
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from castline.measure.rules import IS_HLS, OK, PARTS
+
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 # Offsets beyond this are no podcast's; the bound keeps windows apart in one ascending array.
 _FURTHEST: Final = 1 << 40
-_RANGE: Final = r"^bytes ?= ?([0-9]{1,13}) ?- ?([0-9]{0,13})$"
-_SUFFIX: Final = r"^bytes ?= ?- ?([0-9]{1,13})$"
+# Segments of a stream lie side by side, each with room for 64 MiB.
+_SEGMENT: Final = 1 << 26
+_UNIT: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*"
+_RANGE: Final = _UNIT + r"([0-9]{1,13})\s*-\s*([0-9]{0,13})\s*(?:/|$)"
+_SUFFIX: Final = _UNIT + r"-\s*([0-9]{1,13})\s*$"
+_SEVERAL: Final = _UNIT + r"(?:[0-9]{1,13}\s*-\s*[0-9]{1,13}\s*,\s*)+[0-9]{1,13}\s*-\s*[0-9]{1,13}\s*$"
+_PART: Final = re.compile(r"([0-9]+)\s*-\s*([0-9]+)")
 
 
 def add_spans(requests: pl.DataFrame) -> pl.DataFrame:
-    """The requests with `span_start` (null where the log does not tell) and `span_bytes`, what was really sent.
+    """The requests with `span_start` (null where nobody knows it) and `span_bytes`, what was really sent.
 
-    Needs status, range, bytes_sent and file_bytes. A 200 sends from the start whatever was asked; of a 206 the Range
-    says where it began, and what was sent ends it, so an aborted transfer counts only for what it brought.
+    Needs status, range, bytes_sent, file_bytes, delivery, path and episode. A 200 sends from the start whatever was
+    asked; of a 206 the Range says where it began, and what was sent ends it, so an aborted transfer counts only for
+    what it brought. A request for several ranges becomes a row per range.
     """
-    whole = pl.col("status") == 200  # noqa: PLR2004
+    whole = pl.col("status") == OK
     first = pl.col("range").str.extract(_RANGE, 1).cast(pl.Int64)
     last = pl.col("range").str.extract(_RANGE, 2).cast(pl.Int64, strict=False)
     tail = pl.col("range").str.extract(_SUFFIX, 1).cast(pl.Int64)
-    from_end = pl.when(tail <= pl.col("file_bytes")).then(pl.col("file_bytes") - tail)
+    # RFC 9110, section 14.1.2: a suffix longer than the file is the file.
+    from_end = (pl.col("file_bytes") - tail).clip(0)
     sent = pl.col("bytes_sent").clip(0, _FURTHEST)
     asked = pl.when(whole | last.is_null()).then(sent).otherwise((last - first + 1).clip(0, _FURTHEST))
-    return requests.with_columns(
+    spans = _split_several(requests).with_columns(
         span_start=pl.when(whole).then(pl.lit(0, pl.Int64)).otherwise(first.fill_null(from_end)).clip(0, _FURTHEST),
-        span_bytes=pl.min_horizontal(sent, asked),
+        span_bytes=pl.when(sent.is_not_null()).then(pl.min_horizontal(sent, asked)),
+    )
+    return _place_segments(spans)
+
+
+def _split_several(requests: pl.DataFrame) -> pl.DataFrame:
+    """Each range of a request for several has a row of its own, with what was sent of it when sent in that order."""
+    several = (pl.col("range").str.contains(_SEVERAL) & pl.col("status").is_in(PARTS)).fill_null(value=False)
+    chosen = requests.with_row_index("place").filter(several).select("place", "range", "bytes_sent")
+    if chosen.is_empty():
+        return requests
+    parts = [(place, part, size) for place, text, sent in chosen.iter_rows() for part, size in _iter_parts(text, sent)]
+    schema = {"place": pl.UInt32, "part": pl.String, "size": pl.Int64}
+    split = pl.DataFrame(parts, schema=schema, orient="row")
+    joined = requests.with_row_index("place").join(split, on="place", how="left", maintain_order="left_right")
+    is_part = pl.col("part").is_not_null()
+    return joined.with_columns(
+        range=pl.coalesce("part", "range"), bytes_sent=pl.when(is_part).then("size").otherwise("bytes_sent")
+    ).drop("place", "part", "size")
+
+
+def _iter_parts(text: str, sent: int | None) -> Iterator[tuple[str, int | None]]:
+    left = sent
+    for found in _PART.finditer(text):
+        size = None if left is None else min(max(int(found[2]) - int(found[1]) + 1, 0), left)
+        left = None if left is None or size is None else left - size
+        yield f"bytes={found[0]}", size
+
+
+def _place_segments(spans: pl.DataFrame) -> pl.DataFrame:
+    """Segments of a stream stand beside each other, in any order, as if they were one file."""
+    if not spans.select(IS_HLS.any()).item():
+        return spans
+    segment = pl.col("path").rank("dense").over("episode").cast(pl.Int64) - 1
+    fits = segment < _FURTHEST // _SEGMENT
+    start = pl.col("span_start").clip(0, _SEGMENT) + segment * _SEGMENT
+    return spans.with_columns(
+        span_start=pl.when(IS_HLS).then(pl.when(fits).then(start)).otherwise("span_start"),
+        span_bytes=pl.when(IS_HLS).then(pl.col("span_bytes").clip(0, _SEGMENT)).otherwise("span_bytes"),
     )
 
 

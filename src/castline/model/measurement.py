@@ -1,0 +1,54 @@
+"""The settings of counting: every parameter that the guidelines leave open, as one value with a version."""
+
+import json
+from dataclasses import asdict, dataclass
+from hashlib import blake2b
+from typing import Final, Literal, get_args
+from zoneinfo import ZoneInfo
+
+from castline.base.errors import ConfigurationError
+
+Window = Literal["calendar", "first_touch", "last_touch"]
+Delivery = Literal["file", "hls", "prefix"]
+ProbePolicy = Literal["provisional", "drop"]
+WINDOWS: Final[tuple[Window, ...]] = get_args(Window)
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureSettings:
+    """How downloads are counted (PTM v2.3, the parameters).
+
+    `two_byte_probe` says what becomes of a lone probe through a redirect prefix. `max_downloads_per_ip_window` is the
+    ceiling of one address on one day, None for none. Raises ConfigurationError.
+    """
+
+    window: Window = "calendar"
+    tz: str = "UTC"
+    two_byte_probe: ProbePolicy = "provisional"
+    drop_watch_duplicates: bool = True
+    drop_data_centres: bool = True
+    drop_preload_pages: bool = True
+    max_downloads_per_ip_window: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.window not in WINDOWS:
+            raise ConfigurationError(setting="window", detail=f"{self.window!r} is none of {', '.join(WINDOWS)}")
+        if self.two_byte_probe not in get_args(ProbePolicy):
+            raise ConfigurationError(setting="two_byte_probe", detail=f"{self.two_byte_probe!r} is no such policy")
+        if self.max_downloads_per_ip_window is not None and self.max_downloads_per_ip_window < 1:
+            raise ConfigurationError(setting="max_downloads_per_ip_window", detail="at least one download must count")
+        try:
+            ZoneInfo(self.tz)
+        except (KeyError, ValueError, OSError) as error:
+            raise ConfigurationError(setting="tz", detail=f"{self.tz!r} is no time zone such as Europe/Oslo") from error
+
+    @property
+    def version(self) -> str:
+        """The same text for the same settings: the window, its zone and a hash of all."""
+        told = json.dumps(asdict(self), sort_keys=True).encode()
+        return f"{self.window}/{self.tz}/{blake2b(told, digest_size=4).hexdigest()}"
+
+    @property
+    def is_utc_day(self) -> bool:
+        """True if a window is a whole UTC day, so that days can be judged one by one."""
+        return self.window == "calendar" and self.tz in {"UTC", "Etc/UTC"}
