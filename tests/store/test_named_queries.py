@@ -21,6 +21,7 @@ BEFORE_AN_ACCOUNT_IS_KNOWN = "sign-in: it finds out whose request this is; runs 
 OF_A_PERSON = "a person's own row, whichever accounts they work in; runs in the system role only"
 FOR_THE_SCHEDULER = "which accounts have work to do; runs in the system role only"
 BY_ITS_PARENT = "the row's policy asks whether its parent is the account's; the parent is named by its id"
+ANY_ACCOUNTS_LISTENER = "the intake: it finds out whose episode was asked for; runs in the system role only"
 WHO_MAY_COME_IN = {"accounts", "sessions"}  # users, memberships and sessions are the system role's to change
 ACROSS_ACCOUNTS = {
     "accounts.create_user": "there is no account before it",
@@ -31,6 +32,12 @@ ACROSS_ACCOUNTS = {
     "accounts.save_active": OF_A_PERSON,
     "accounts.save_login": OF_A_PERSON,
     "accounts.save_password": OF_A_PERSON,
+    "claims.find_audio_claims": ANY_ACCOUNTS_LISTENER,
+    "claims.find_guid_claims": ANY_ACCOUNTS_LISTENER,
+    "claims.find_host_claims": ANY_ACCOUNTS_LISTENER,
+    "claims.find_id_claims": ANY_ACCOUNTS_LISTENER,
+    "claims.find_show_claims": ANY_ACCOUNTS_LISTENER,
+    "claims.load_owners": ANY_ACCOUNTS_LISTENER,
     "health.load_titles": "the doctor asks which scripts the fonts must cover; runs in the system role only",
     "jobs.count_late_days": FOR_THE_SCHEDULER,
     "jobs.load_owners_to_attribute": FOR_THE_SCHEDULER,

@@ -16,8 +16,10 @@ DOCUMENT = ROOT.parent / "shared" / "spec" / "schema-and-lineage.md"
 OUTSIDE = {
     "feed",
     "access_log",
+    "landing_player_events",
     "landing_requests",
     "orders",
+    "player_events",
     "rate table",
     "landing zone",
     "every table with a retention rule",

@@ -5,9 +5,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -30,12 +31,16 @@ def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @contextmanager
-def running(data_dir: Path, *words: str) -> Iterator["subprocess.Popen[str]"]:
+def running(
+    data_dir: Path, *words: str, environ: Mapping[str, str] = MappingProxyType({})
+) -> Iterator["subprocess.Popen[str]"]:
     own = {"CASTLINE_DATA_DIR": str(data_dir), "PYTHONPATH": SOURCE}
     taken = {"DATABASE_URL", "REDIS_URL", "CASTLINE_PUBLIC_URL"}
-    environ = {name: value for name, value in os.environ.items() if name not in taken} | own
+    inherited = {name: value for name, value in os.environ.items() if name not in taken}
     command = [sys.executable, "-m", "castline", *words]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=environ)
+    process = subprocess.Popen(
+        command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, env=inherited | own | dict(environ)
+    )
     try:
         yield process
     finally:

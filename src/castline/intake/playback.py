@@ -133,6 +133,7 @@ def _find_listeners(settings: Settings, owner_id: UUID, told: Sequence[_Told]) -
             ip=place.get("ip"),
             country=place.get("country"),
             user_agent=agent,
+            app=kind.name if kind else None,
             platform=kind.platform if kind else None,
             device_type=kind.device_type if kind else None,
             device_os=kind.device_os if kind else None,
@@ -178,9 +179,10 @@ def _sessions(owner_id: UUID, told: Sequence[_Told], listeners: dict[Place, List
         rate = None
         if seconds is not None and duration:
             rate = min(Decimal(1), Decimal(seconds) / Decimal(duration)).quantize(_RATE)
+        listener = _listener_of(first, listeners)
         yield SessionRow(
             event_id, at, first.line.podcast_id, first.line.episode_id, first.line.delivery.session.id,
-            seconds, rate, _listener_of(first, listeners),
+            seconds, rate, _encode_metadata(listener, None), listener,
         )  # fmt: skip
 
 
@@ -203,11 +205,16 @@ def _events(owner_id: UUID, told: Sequence[_Told], listeners: dict[Place, Listen
             continue
         seen.add((event_id, beacon.at))
         seconds = None if beacon.position_seconds is None else int(beacon.position_seconds)
-        metadata = {} if beacon.ad_id is None else {"ad_id": beacon.ad_id}
+        listener = _listener_of(one, listeners)
         yield PlayerEventRow(
             event_id, beacon.at, one.line.podcast_id, one.line.episode_id, session.id, seconds, event_type,
-            beacon.campaign_id, msgspec.json.encode(metadata).decode(), _listener_of(one, listeners),
+            beacon.campaign_id, _encode_metadata(listener, beacon.ad_id), listener,
         )  # fmt: skip
+
+
+def _encode_metadata(listener: Listener, ad_id: str | None) -> str:
+    told = {"app": listener.app, "ad_id": ad_id}
+    return msgspec.json.encode({name: text for name, text in told.items() if text is not None}).decode()
 
 
 def _event_id(owner_id: UUID, episode_id: UUID, session: str, name: str) -> UUID:

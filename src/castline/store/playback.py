@@ -19,7 +19,7 @@ _LISTENER: Final = {
     "user_agents": "user_agent", "ips": "ip", "listener_keys": "listener_key",
 }  # fmt: skip
 _PLACE: Final = {"event_ids": "event_id", "times": "at", "podcast_ids": "podcast_id", "episode_ids": "episode_id",
-                 "session_ids": "session_id", "seconds": "seconds"}  # fmt: skip
+                 "session_ids": "session_id", "seconds": "seconds", "metadata": "metadata"}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,7 @@ class Listener:
     ip: str | None
     country: str | None
     user_agent: str | None
+    app: str | None
     platform: str | None
     device_type: str | None
     device_os: str | None
@@ -46,6 +47,7 @@ class SessionRow:
     session_id: str
     seconds: int | None
     rate: Decimal | None
+    metadata: str
     listener: Listener
 
 
@@ -73,7 +75,7 @@ def save_sessions(connection: Connection, owner_id: UUID, run_id: UUID, rows: Se
 
 def save_player_events(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[PlayerEventRow]) -> int:
     """How many events are new."""
-    own = {"campaign_ids": "campaign_id", "event_types": "event_type", "metadata": "metadata"}
+    own = {"campaign_ids": "campaign_id", "event_types": "event_type"}
     facts = _columns(rows) | {key: [getattr(row, name) for row in rows] for key, name in own.items()}
     return save(connection, _SQL["save_player_events"], facts | {"tenant": owner_id, "run_id": run_id})
 

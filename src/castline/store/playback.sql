@@ -6,14 +6,14 @@ insert into listener_events as known (
 )
 select told.event_id, told.at, told.podcast_id, told.episode_id, 'listen_start', told.platform, told.country,
     told.device_type, told.device_os, told.seconds, told.rate, told.user_agent, told.ip::inet, told.session_id,
-    '{}', told.listener_key, :run_id
+    told.metadata::jsonb, told.listener_key, :run_id
 from unnest(
     :event_ids::uuid[], :times::timestamptz[], :podcast_ids::uuid[], :episode_ids::uuid[], :platforms::text[],
     :countries::text[], :device_types::text[], :device_systems::text[], :seconds::integer[], :rates::numeric[],
-    :user_agents::text[], :ips::text[], :session_ids::text[], :listener_keys::bytea[]
+    :user_agents::text[], :ips::text[], :session_ids::text[], :metadata::text[], :listener_keys::bytea[]
 ) as told (
     event_id, at, podcast_id, episode_id, platform, country, device_type, device_os, seconds, rate, user_agent, ip,
-    session_id, listener_key
+    session_id, metadata, listener_key
 )
 join podcasts on podcasts.podcast_id = told.podcast_id and podcasts.user_id = :tenant
 on conflict (event_id, timestamp) do update
