@@ -73,7 +73,7 @@ IS_HLS: Final = _when(pl.col("delivery") == "hls")
 IS_PROBE: Final = _when(
     pl.col("range")
     .str.contains(r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-\s*0*1\s*(?:/|$)")
-    .fill_null((pl.col("status").is_in(PARTS)) & (pl.col("bytes_sent") == _PROBE_BYTES))
+    .fill_null((pl.col("status") == PARTS[0]) & (pl.col("bytes_sent") == _PROBE_BYTES))
 )
 _ANSWERED: Final = (
     pl.when(IS_PREFIX)
