@@ -30,6 +30,7 @@ PLAIN = {
     "name": "app.css",
     "metric": "downloads",
     "dimension": "total",
+    "tz": "Europe/Oslo",
     "from": "2026-09-01",
     "to": "2026-09-30",
     "format": "csv",

@@ -1,6 +1,5 @@
-"""What the dashboard asks of the rollups: sums over an account's shows, and how fresh they are."""
+"""What the dashboard shows beside its figures: which days there are, and how fresh they are."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, TypeVar
@@ -8,9 +7,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from castline.base.period import Period
-from castline.store.listening import Dimension
-from castline.store.rows import find_one, load_all, load_scalars
+from castline.store.rows import find_one, load_scalars
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("overview")
@@ -23,30 +20,6 @@ class Extent:
 
     first_on: date | None
     last_on: date | None
-
-
-@dataclass(frozen=True, slots=True)
-class DaySum:
-    """Downloads of one UTC day over the shows."""
-
-    day_on: date
-    downloads: int
-
-
-@dataclass(frozen=True, slots=True)
-class MemberSum:
-    """Downloads of one member of a dimension over the days."""
-
-    member: str
-    downloads: int
-
-
-@dataclass(frozen=True, slots=True)
-class ConsumerCount:
-    """Raw downloads that are still kept, and the distinct listeners behind them."""
-
-    downloads: int
-    consumers: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,39 +49,6 @@ def find_extent(connection: Connection, owner_id: UUID) -> Extent:
     return _one(connection, Extent, "find_extent", {"tenant": owner_id})
 
 
-def load_days(
-    connection: Connection, owner_id: UUID, first_on: date, last_on: date, podcast_ids: Sequence[UUID] | None
-) -> list[DaySum]:
-    """Downloads by UTC day, over the shows; a day without any is left out."""
-    facts = {"tenant": owner_id, "first_on": first_on, "last_on": last_on, "podcast_ids": podcast_ids}
-    return load_all(connection, DaySum, _SQL["load_days"], facts)
-
-
-def load_members(
-    connection: Connection,
-    owner_id: UUID,
-    days: tuple[date, date],
-    podcast_ids: Sequence[UUID] | None,
-    dimension: Dimension,
-) -> list[MemberSum]:
-    """Downloads of every member of a dimension from the first day to the last, the most first."""
-    facts = {
-        "tenant": owner_id,
-        "first_on": days[0],
-        "last_on": days[1],
-        "podcast_ids": podcast_ids,
-        "dimension": dimension,
-    }
-    return load_all(connection, MemberSum, _SQL["load_members"], facts)
-
-
-def count_consumers(
-    connection: Connection, owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] | None
-) -> ConsumerCount:
-    """Distinct listeners of the raw downloads that are still kept of the period."""
-    return _one(connection, ConsumerCount, "count_consumers", _of(owner_id, period, podcast_ids))
-
-
 def load_credited_campaigns(connection: Connection, owner_id: UUID, start_at: datetime, end_at: datetime) -> set[UUID]:
     """The campaigns that conversions of [start_at, end_at) were credited to."""
     facts = {"tenant": owner_id, "start_at": start_at, "end_at": end_at}
@@ -124,15 +64,6 @@ def find_freshness(connection: Connection, owner_id: UUID) -> Freshness:
 def find_watermark(connection: Connection, owner_id: UUID) -> Watermark:
     """What to compare before a kept page is shown again."""
     return _one(connection, Watermark, "find_watermark", {"tenant": owner_id})
-
-
-def _of(owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] | None) -> dict[str, object]:
-    return {
-        "tenant": owner_id,
-        "start_at": period.start_at,
-        "end_at": period.end_at,
-        "podcast_ids": podcast_ids,
-    }
 
 
 def _one(connection: Connection, row: type[Row], query: str, facts: dict[str, object]) -> Row:

@@ -5,42 +5,6 @@ from my_daily_metrics
 where metric = 'downloads' and dimension = 'total'
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
 
--- name: load_days
--- one row per UTC day with downloads, over the shows
-select day_on, sum(value)::bigint as downloads
-from my_daily_metrics
-where metric = 'downloads' and dimension = 'total'
-    and day_on >= :first_on and day_on <= :last_on
-    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-group by day_on
-order by day_on
-
--- name: load_members
--- one row per member of a dimension: its downloads over the days, the most first
-select member, sum(value)::bigint as downloads
-from my_daily_metrics
-where metric = 'downloads' and dimension = :dimension
-    and day_on >= :first_on and day_on <= :last_on
-    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-group by member
-order by downloads desc, member
-
--- name: count_consumers
--- one row: raw downloads of the period, and the distinct listeners (address and user agent) behind them
-with listeners as (
-    select listener_key, user_agent, count(*) as downloads
-    from my_listener_events
-    where timestamp >= :start_at and timestamp < :end_at
-        and event_type = 'download'
-        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-    group by listener_key, user_agent
-)
-select coalesce(sum(downloads), 0)::bigint as downloads, count(*) as consumers
-from listeners
-
 -- name: load_credited_campaigns
 -- one row per campaign that conversions of the period were credited to
 select distinct campaign_id

@@ -1,7 +1,7 @@
 """/api/v1: conversions in, figures out. Every request acts for the account of its key."""
 
 from datetime import date
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -9,13 +9,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from castline.base.clock import now
-from castline.base.errors import NotFound
+from castline.base.errors import InvalidInput, NotFound
+from castline.measure.query import run_query
 from castline.model.campaign import Campaign
 from castline.model.listening import DailyMetric, VerdictCount
+from castline.model.query import Dimension, Filters, Measure
+from castline.model.query import Query as Figures
 from castline.model.roi import RoiFigures
 from castline.roi.compute import compute_roi
 from castline.store.campaigns import find_campaign, load_campaigns
-from castline.store.listening import Dimension, load_daily, load_waterfall
+from castline.store.listening import load_waterfall
 from castline.store.payload import encode_json
 from castline.store.shows import load_podcasts
 from castline.web.context import context_of
@@ -63,7 +66,7 @@ def receive(
 @router.get(
     "/metrics/daily",
     tags=["figures"],
-    summary="A metric by UTC day",
+    summary="A metric by day",
     response_model=list[DailyMetric],
     responses=_MISSING,
 )
@@ -73,24 +76,32 @@ def show_daily(  # noqa: PLR0913, PLR0917  # a handler has a parameter for each 
     key: Reader,
     first_on: Annotated[date, Query(alias="from")],
     last_on: Annotated[date, Query(alias="to")],
-    metric: Annotated[str, Query(pattern="^(downloads|consumers)$")] = "downloads",
-    dimension: Dimension = "total",
+    metric: Measure = "downloads",
+    dimension: Literal["total", "episode", "app", "country", "device", "campaign", "source"] = "total",
     show: UUID | None = None,
+    tz: str = "UTC",
 ) -> Response:
-    """One row per day, show and member of the dimension; a day without any is left out."""
-    query = MetricQuery(first_on, last_on, show)
+    """One row per day, show and member of the dimension; a day without any is left out.
+
+    Days are those of the time zone. Where the figures of a part of these days are no longer kept, the answer is a
+    problem that says so.
+    """
+    filters = Filters(podcast_ids=(show,) if show else ())
+    members: tuple[Dimension, ...] = () if dimension == "total" else (dimension,)
+    query = Figures(first_on, last_on, metric, ("show", *members), "day", tz, filters)
     with context_of(request).store.account(key.user_id) as connection:
         if show and show not in {podcast.podcast_id for podcast in load_podcasts(connection, key.user_id)}:
             raise NotFound(noun="feed", key=show)
-        rows = load_daily(
-            connection,
-            key.user_id,
-            query.period,
-            metric=metric,
-            dimension=dimension,
-            podcast_ids=query.podcast_ids,
-        )
-    return answer_json(request, response, rows)
+        answer = run_query(connection, key.user_id, query)
+    if answer.withheld:
+        raise InvalidInput(field="from", detail=answer.withheld.detail)
+    rows = [
+        DailyMetric(row.start_at.date(), UUID(row.members[0]), metric, dimension, (*row.members, "")[1], row.value)
+        for row in answer.rows
+        if row.start_at and row.value is not None
+    ]
+    # By day and show, and there the most first, as the rows stand already.
+    return answer_json(request, response, sorted(rows, key=lambda row: (row.day_on, row.podcast_id)))
 
 
 @router.get(

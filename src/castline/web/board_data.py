@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from typing import Final, Literal
@@ -12,19 +12,14 @@ import msgspec
 
 from castline import __version__
 from castline.base.errors import CastlineError, InvalidInput
+from castline.measure.query import run_query
+from castline.model.query import Answer, Dimension
 from castline.model.show import Podcast
 from castline.report.numbers import NO_VALUE, format_value
+from castline.roi.books import load_books
 from castline.store.cache import Cache
-from castline.store.listening import Dimension
-from castline.store.overview import (
-    Freshness,
-    count_consumers,
-    find_extent,
-    find_freshness,
-    find_watermark,
-    load_days,
-    load_members,
-)
+from castline.store.campaigns import load_campaigns
+from castline.store.overview import Freshness, find_extent, find_freshness, find_watermark
 from castline.store.payload import encode_json
 from castline.store.pool import Connection, Store
 from castline.store.shows import load_episodes, load_podcasts
@@ -151,8 +146,9 @@ def _compute_board(
     shows, newest_on = known
     days = _load_days(connection, owner_id, query)
     before = _load_days(connection, owner_id, query.previous)
-    campaigns = load_campaign_rows(connection, owner_id, query, at)
-    earned = compute_earned(connection, owner_id, query, at)
+    books = load_books(connection, owner_id, load_campaigns(connection, owner_id), as_of=at)
+    campaigns = load_campaign_rows(connection, owner_id, query, books)
+    earned = compute_earned(connection, owner_id, query, books)
     freshness = find_freshness(connection, owner_id)
     return Board(
         query=query,
@@ -182,10 +178,8 @@ def _find_cause(count: int, freshness: Freshness, newest_on: date | None, *, has
 
 def _load_days(connection: Connection, owner_id: UUID, query: MetricQuery) -> tuple[tuple[date, int], ...]:
     """Every day of the query with its downloads; a day without any has 0."""
-    rows = load_days(connection, owner_id, query.first_on, query.last_on, query.podcast_ids)
-    found = {row.day_on: row.downloads for row in rows}
-    days = [query.first_on + timedelta(days=index) for index in range(query.day_count)]
-    return tuple((day, found.get(day, 0)) for day in days)
+    answer = run_query(connection, owner_id, query.ask(grain="day"))
+    return tuple((row.start_at.date(), row.value or 0) for row in answer.rows if row.start_at)
 
 
 Days = tuple[tuple[date, int], ...]
@@ -198,7 +192,7 @@ def _listening_kpis(
     episodes = _count_episodes(connection, owner_id, query)
     return (
         Kpi("downloads", "Downloads", f"{now_count:,}", _change(now_count, before_count)),
-        _consumers(connection, owner_id, query, (now_count, before_count)),
+        _consumers(connection, owner_id, query),
         Kpi("episodes", "Episodes heard", f"{episodes[0]:,}", _change(*episodes)),
     )
 
@@ -241,24 +235,26 @@ def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, before: Earn
     )
 
 
-def _consumers(connection: Connection, owner_id: UUID, query: MetricQuery, downloads: tuple[int, int]) -> Kpi:
+def _consumers(connection: Connection, owner_id: UUID, query: MetricQuery) -> Kpi:
     """Distinct listeners, where every raw download of the days is still kept; rollups cannot be added up to them."""
-    now_count = count_consumers(connection, owner_id, query.period, query.podcast_ids)
-    before = count_consumers(connection, owner_id, query.previous.period, query.podcast_ids)
-    if now_count.downloads != downloads[0]:
+    answer, before = (
+        run_query(connection, owner_id, item.ask(measure="consumers")) for item in (query, query.previous)
+    )
+    if answer.withheld:
         return Kpi("consumers", "Consumers", NO_VALUE, note="Raw downloads of a part of these days are no longer kept.")
-    is_whole = before.downloads == downloads[1]
-    change = _change(now_count.consumers, before.consumers) if is_whole else None
-    return Kpi("consumers", "Consumers", f"{now_count.consumers:,}", change)
+    count = answer.total or 0
+    return Kpi("consumers", "Consumers", f"{count:,}", _change(count, before.total or 0))
 
 
 def _count_episodes(connection: Connection, owner_id: UUID, query: MetricQuery) -> tuple[int, int]:
     """How many episodes had a download in the days, and in the days before."""
-    counts = [
-        len(load_members(connection, owner_id, (item.first_on, item.last_on), item.podcast_ids, "episode"))
-        for item in (query, query.previous)
-    ]
+    counts = [len(_load_members(connection, owner_id, item, "episode").rows) for item in (query, query.previous)]
     return counts[0], counts[1]
+
+
+def _load_members(connection: Connection, owner_id: UUID, query: MetricQuery, dimension: Dimension) -> Answer:
+    """Downloads of each member of the dimension, the most first."""
+    return run_query(connection, owner_id, query.ask(dimensions=(dimension,)))
 
 
 def _change(value: int | Decimal, before: int | Decimal) -> float | None:
@@ -288,11 +284,11 @@ def _load_panel(
     wanted: tuple[Dimension, str, str],
     names: Mapping[str, tuple[str, str]],
 ) -> Panel:
-    days = (query.first_on, query.last_on)
-    members = load_members(connection, owner_id, days, query.podcast_ids, wanted[0])
-    whole = sum(member.downloads for member in members)
+    answer = _load_members(connection, owner_id, query, wanted[0])
+    whole = answer.total
     rows = []
-    for member in members:
-        label, detail = names.get(member.member, (member.member, ""))
-        rows.append(Share(label or "unknown", member.downloads, member.downloads / whole if whole else 0.0, detail))
+    for row in answer.rows:
+        label, detail = names.get(row.members[0], (row.members[0], ""))
+        count = row.value or 0
+        rows.append(Share(label or "unknown", count, count / whole if whole else 0.0, detail))
     return Panel(wanted[0], wanted[1], wanted[2], tuple(rows))

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
+from castline.model.query import Dimension, Filters, Grain, Measure, Query
 
 RANGES: Final = {"7d": 7, "28d": 28, "90d": 90, "365d": 365}
 DEFAULT_RANGE: Final = "28d"  # four whole weeks: every weekday counts as often as any other
@@ -42,6 +43,13 @@ class MetricQuery:
         """As many days before."""
         before = self.first_on - timedelta(days=1)
         return MetricQuery(before - timedelta(days=self.day_count - 1), before, self.podcast_id)
+
+    def ask(
+        self, *, measure: Measure = "downloads", dimensions: tuple[Dimension, ...] = (), grain: Grain = "none"
+    ) -> Query:
+        """The figure of these days and shows, as one query."""
+        filters = Filters(podcast_ids=(self.podcast_id,) if self.podcast_id else ())
+        return Query(self.first_on, self.last_on, measure, dimensions, grain, filters=filters)
 
     @property
     def podcast_ids(self) -> list[UUID] | None:
