@@ -57,8 +57,8 @@ def consumer_ip(text: str) -> object:
 
 def is_probe(request: Request) -> bool:
     if request["range"] is None:
-        return request["status"] == 206 and request["bytes_sent"] == 2
-    return request["range"] == "bytes=0-1"
+        return bool(request["status"] == 206 and request["bytes_sent"] == 2)
+    return bool(request["range"] == "bytes=0-1")
 
 
 def drop_reason(request: Request, rules: Rules) -> str | None:

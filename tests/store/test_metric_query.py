@@ -9,7 +9,7 @@ import pytest
 
 from castline.measure.query import run_query
 from castline.model.account import User
-from castline.model.query import Answer, AnswerRow, Filters, Query, Withheld
+from castline.model.query import Answer, AnswerRow, Filters, Grain, Query, Withheld
 from castline.store.metrics import count_events
 from castline.store.pool import Store
 from make import make_account
@@ -83,7 +83,7 @@ def scatter(store: Store, account: User, *, seed: int) -> None:
 
 @pytest.mark.parametrize("tz", ["UTC", "Europe/Oslo", "America/Los_Angeles"])
 @pytest.mark.parametrize("grain", ["none", "hour", "day", "week", "month"])
-def test_rollups_answer_as_raw_downloads_do(store: Store, account: User, tz: str, grain: str) -> None:
+def test_rollups_answer_as_raw_downloads_do(store: Store, account: User, tz: str, grain: Grain) -> None:
     scatter(store, account, seed=3)
     for dimensions in ((), ("show",), ("episode",), ("show", "app"), ("country",), ("device", "show")):
         for filters in (Filters(), Filters(apps=("Overcast",)) if {*dimensions} <= {"show", "app"} else Filters()):

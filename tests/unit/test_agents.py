@@ -39,8 +39,10 @@ def test_each_device_rule_is_the_first_for_its_own_examples(number: int) -> None
 def test_names_are_unique_and_patterns_compile_alone() -> None:
     names = [rule.name for rule in _RULES.entries]
     assert len(names) == len(set(names))
-    for rule in (*_RULES.entries, *_RULES.devices):
-        assert PatternSet([rule.pattern]).find_first(rule.examples[0].replace("%20", " ")) in {0, None}
+    patterns = [(rule.pattern, rule.examples) for rule in _RULES.entries]
+    patterns += [(rule.pattern, rule.examples) for rule in _RULES.devices]
+    for pattern, examples in patterns:
+        assert PatternSet([pattern]).find_first(examples[0].replace("%20", " ")) in {0, None}
 
 
 @pytest.mark.parametrize(
