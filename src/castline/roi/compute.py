@@ -1,7 +1,7 @@
 """`castline roi CAMPAIGN`: what a campaign cost and brought by a moment."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from castline.attribute.exposure import Span, compute_spans
@@ -10,49 +10,53 @@ from castline.base.period import Period, start_of_day
 from castline.model.campaign import Campaign
 from castline.model.listening import DailyMetric
 from castline.model.roi import RoiFigures
+from castline.roi.books import Books, load_books
 from castline.roi.figures import RoiFacts, compute_figures
-from castline.roi.rates import STALE_DAYS, Rates
 from castline.roi.spend import Delivery, compute_spend
-from castline.store.attribution import OrderCredit, count_order_sponsors, load_order_credits, load_order_refunds
-from castline.store.campaigns import load_placements
-from castline.store.conversions import load_rates
-from castline.store.listening import load_daily
+from castline.store.attribution import OrderRefund
 from castline.store.pool import Connection
-from castline.store.shows import load_episodes
 
 
 def compute_roi(connection: Connection, owner_id: UUID, campaign: Campaign, *, as_of: datetime) -> RoiFigures:
     """The campaign's figures from everything that happened before `as_of`."""
-    placements = load_placements(connection, owner_id, campaign.campaign_id)
-    daily = _load_downloads(connection, owner_id, campaign, as_of)
-    downloads = count_downloads(compute_spans(campaign, placements), daily)
-    published = {
-        item.episode_id: item.publish_date for item in load_episodes(connection, owner_id, campaign.podcast_id)
-    }
+    return compute_from_books(load_books(connection, owner_id, [campaign], as_of=as_of), campaign)
+
+
+def compute_from_books(books: Books, campaign: Campaign, *, as_of: datetime | None = None) -> RoiFigures:
+    """The campaign's figures as of the books' own moment, or of an earlier one."""
+    return compute_figures(_find_facts(books, campaign, as_of or books.as_of))
+
+
+def _find_facts(books: Books, campaign: Campaign, as_of: datetime) -> RoiFacts:
+    placements = books.placements.get(campaign.campaign_id, ())
+    downloads = count_downloads(compute_spans(campaign, placements), _downloads_of(books, campaign, as_of))
     known = {key: count for key, count in downloads.items() if key is not None}
-    credited = load_order_credits(connection, owner_id, campaign.campaign_id, as_of)
-    order_ids = sorted({item.order_id for item in credited if item.order_id is not None})
-    return compute_figures(
-        RoiFacts(
-            campaign=campaign,
-            as_of=as_of,
-            spend=compute_spend(campaign, placements, Delivery(published, known), as_of),
-            impressions=sum(downloads.values()),
-            credits=credited,
-            refunds=load_order_refunds(connection, owner_id, campaign.campaign_id, as_of),
-            order_sponsors=count_order_sponsors(connection, owner_id, order_ids),
-            rates=_load_rates(connection, owner_id, credited),
-            model_version=", ".join(sorted({item.model_version for item in credited})) or MODEL_VERSION,
-        )
+    credited = [item for item in books.credits.get(campaign.campaign_id, ()) if item.occurred_at < as_of]
+    order_ids = {item.order_id for item in credited if item.order_id is not None} & books.refunds.keys()
+    refunds = [item for key in order_ids for item in books.refunds[key] if item.occurred_at < as_of]
+    return RoiFacts(
+        campaign=campaign,
+        as_of=as_of,
+        spend=compute_spend(campaign, placements, Delivery(books.published, known), as_of),
+        impressions=sum(downloads.values()),
+        credits=credited,
+        refunds=sorted(refunds, key=_in_time),
+        order_sponsors=books.order_sponsors,
+        rates=books.rates,
+        model_version=", ".join(sorted({item.model_version for item in credited})) or MODEL_VERSION,
     )
 
 
-def _load_downloads(connection: Connection, owner_id: UUID, campaign: Campaign, as_of: datetime) -> list[DailyMetric]:
+def _in_time(refund: OrderRefund) -> tuple[datetime, UUID]:
+    return refund.occurred_at, refund.refund_id
+
+
+def _downloads_of(books: Books, campaign: Campaign, as_of: datetime) -> list[DailyMetric]:
+    days = books.downloads.get(campaign.podcast_id, {})
     end_at = min(campaign.end_date, as_of)
-    if end_at <= campaign.start_date:
+    if not days or end_at <= campaign.start_date:
         return []
-    period = Period(campaign.start_date, end_at)
-    return load_daily(connection, owner_id, period, dimension="episode", podcast_ids=[campaign.podcast_id])
+    return [row for day in Period(campaign.start_date, end_at).iter_days() for row in days.get(day, ())]
 
 
 def count_downloads(spans: Sequence[Span], daily: Iterable[DailyMetric]) -> dict[UUID | None, int]:
@@ -66,12 +70,3 @@ def count_downloads(spans: Sequence[Span], daily: Iterable[DailyMetric]) -> dict
         if span and day_at < span.end_at and day_at + timedelta(days=1) > span.start_at:
             counts[span.episode_id] += row.value
     return counts
-
-
-def _load_rates(connection: Connection, owner_id: UUID, credited: Sequence[OrderCredit]) -> Rates:
-    days = [item.occurred_at.astimezone(UTC).date() for item in credited]
-    # A refund may come in another currency than its order, so rates are loaded even where every order is at home.
-    if not days:
-        return Rates([])
-    first_on, end_on = min(days) - timedelta(days=STALE_DAYS), max(days) + timedelta(days=1)
-    return Rates(load_rates(connection, owner_id, first_on=first_on, end_on=end_on))

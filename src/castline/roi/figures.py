@@ -148,6 +148,8 @@ def _share(
     if amount is None or currency is None:
         return None
     unit = minor_unit(currency)
+    if len(parts) == 1:
+        return amount.quantize(unit, ROUND_HALF_EVEN), currency
     weights = {item.campaign_id: item.credit for item in parts}
     shares = split_by_weight(amount.quantize(unit, ROUND_HALF_EVEN), weights, unit)
     return shares[facts.campaign.campaign_id], currency
@@ -155,6 +157,8 @@ def _share(
 
 def _refunds_by_order(facts: RoiFacts) -> dict[UUID, list[OrderRefund]]:
     """The refunds of each order. A refund belongs to one order: the first of its number that its sponsor allows."""
+    if not facts.refunds:
+        return {}
     orders: dict[str, list[OrderCredit]] = {}
     for item in sorted(facts.credits, key=lambda item: (item.occurred_at, item.conversion_id)):
         if item.order_id is not None and item.conversion_type != "visit":

@@ -111,15 +111,19 @@ def _cells(row: AttributionEvent) -> list[object]:
     return [as_json.get(name) or getattr(row, name) for name in _COLUMNS]
 
 
-def load_order_credits(connection: Connection, owner_id: UUID, campaign_id: UUID, as_of: datetime) -> list[OrderCredit]:
-    """Every part of each conversion before `as_of` that the campaign has a part in."""
-    facts = {"tenant": owner_id, "campaign_id": campaign_id, "as_of": as_of}
+def load_order_credits(
+    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], as_of: datetime
+) -> list[OrderCredit]:
+    """Every part of each conversion before `as_of` that one of the campaigns has a part in, by conversion."""
+    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "as_of": as_of}
     return load_all(connection, OrderCredit, _SQL["load_order_credits"], facts)
 
 
-def load_order_refunds(connection: Connection, owner_id: UUID, campaign_id: UUID, as_of: datetime) -> list[OrderRefund]:
-    """Every refund before `as_of` on an order number that the campaign has a part in; sponsors are not compared."""
-    facts = {"tenant": owner_id, "campaign_id": campaign_id, "as_of": as_of}
+def load_order_refunds(
+    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], as_of: datetime
+) -> list[OrderRefund]:
+    """Every refund before `as_of` on an order number that a campaign has a part in; sponsors are not compared."""
+    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "as_of": as_of}
     return load_all(connection, OrderRefund, _SQL["load_order_refunds"], facts)
 
 

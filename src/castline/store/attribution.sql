@@ -75,28 +75,36 @@ where event_id = any(:event_ids)
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
 
 -- name: load_order_credits
--- one row per credit of each conversion that the campaign has a part in, also the parts of other campaigns
+-- one row per credit of each conversion that the campaigns have a part in, also the parts of other campaigns
+-- what is whole has no other parts; an array, for a join would be planned as if the view held next to nothing
 with mine as materialized (
-    select distinct conversion_id
+    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version
     from my_attribution_events
-    where campaign_id = :campaign_id and timestamp < :as_of
+    where campaign_id = any(:campaign_ids) and timestamp < :as_of
+), parts as materialized (
+    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version
+    from mine
+    union all
+    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version
+    from my_attribution_events
+    where conversion_id = any(array(select conversion_id from mine where credit < 1))
+        and campaign_id <> all(:campaign_ids)
+        and timestamp < :as_of
 )
-select credited.conversion_id, credited.campaign_id, attribution_method as method, tier, credit, timestamp as occurred_at,
+select parts.conversion_id, parts.campaign_id, attribution_method as method, tier, credit, timestamp as occurred_at,
     conversion_type, conversion_value as amount, currency, conversions.sponsor_id, order_id, model_version
-from mine
-join my_attribution_events as credited using (conversion_id)
+from parts
 join conversions using (conversion_id)
 where conversions.user_id = :tenant
-    and timestamp < :as_of
-order by credited.conversion_id, credited.campaign_id
+order by parts.conversion_id, parts.campaign_id
 
 -- name: load_order_refunds
--- one row per refund of an order that the campaign has a part in; amount is signed
--- materialized, for before the first analyze a planner would look the campaign's credits up once for every order
+-- one row per refund of an order that the campaigns have a part in; amount is signed
+-- materialized, for before the first analyze a planner would look the campaigns' credits up once for every order
 with credited as materialized (
     select distinct conversion_id
     from my_attribution_events
-    where campaign_id = :campaign_id
+    where campaign_id = any(:campaign_ids)
 ), orders as materialized (
     select distinct conversions.order_id
     from conversions

@@ -11,7 +11,8 @@ from uuid import UUID
 from castline.model.campaign import Campaign
 from castline.model.roi import RoiFigures
 from castline.model.vocab import CampaignStatus
-from castline.roi.compute import compute_roi
+from castline.roi.books import Books
+from castline.roi.compute import compute_from_books
 from castline.store.campaigns import load_campaigns, load_placements, load_sponsors
 from castline.store.overview import load_credited_campaigns
 from castline.store.pool import Connection
@@ -57,7 +58,7 @@ NOTHING: Final = Earned(Decimal(0), {})
 
 
 def load_campaign_rows(
-    connection: Connection, owner_id: UUID, query: MetricQuery, at: datetime
+    connection: Connection, owner_id: UUID, query: MetricQuery, books: Books
 ) -> tuple[CampaignRow, ...]:
     """The campaigns whose flight touches the days, newest first."""
     shows = {show.podcast_id: show.title for show in load_podcasts(connection, owner_id)}
@@ -69,7 +70,7 @@ def load_campaign_rows(
     for campaign in load_campaigns(connection, owner_id):
         if not _is_asked_for(campaign, query):
             continue
-        figures = compute_roi(connection, owner_id, campaign, as_of=at)
+        figures = compute_from_books(books, campaign)
         names = (shows[campaign.podcast_id], sponsors[campaign.sponsor_id])
         rows.append(_row(campaign, figures, names, sum(contracted[campaign.campaign_id]) or None))
     return tuple(rows)
@@ -100,15 +101,17 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], contra
     )
 
 
-def compute_earned(connection: Connection, owner_id: UUID, query: MetricQuery, at: datetime) -> tuple[Earned, Earned]:
+def compute_earned(connection: Connection, owner_id: UUID, query: MetricQuery, books: Books) -> tuple[Earned, Earned]:
     """What the days brought, and what the days before did: the growth of each campaign's figures between their ends."""
-    ends = [min(end, at) for end in (query.previous.period.start_at, query.period.start_at, query.period.end_at)]
+    ends = [
+        min(end, books.as_of) for end in (query.previous.period.start_at, query.period.start_at, query.period.end_at)
+    ]
     credited = load_credited_campaigns(connection, owner_id, ends[0], ends[2])
     before, earned = NOTHING, NOTHING
     for campaign in load_campaigns(connection, owner_id):
         if campaign.campaign_id not in credited or query.podcast_id not in {None, campaign.podcast_id}:
             continue
-        first, middle, last = (compute_roi(connection, owner_id, campaign, as_of=end) for end in ends)
+        first, middle, last = (compute_from_books(books, campaign, as_of=end) for end in ends)
         before = _grown(before, first, middle)
         earned = _grown(earned, middle, last)
     return earned, before

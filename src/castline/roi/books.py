@@ -1,0 +1,114 @@
+"""What the figures of some campaigns are computed from, fetched for all of them at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from castline.base.period import Period
+from castline.model.campaign import Campaign, Placement
+from castline.model.listening import DailyMetric
+from castline.roi.rates import STALE_DAYS, Rates
+from castline.store.attribution import (
+    OrderCredit,
+    OrderRefund,
+    count_order_sponsors,
+    load_order_credits,
+    load_order_refunds,
+)
+from castline.store.campaigns import load_placements
+from castline.store.conversions import load_rates
+from castline.store.listening import load_daily
+from castline.store.pool import Connection
+from castline.store.shows import load_episodes
+
+Key = TypeVar("Key")
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Credits, refunds, placements and downloads of some campaigns until `as_of`.
+
+    `credits` are by campaign and hold every part of each order that it has a part in, `refunds` are by order number.
+    """
+
+    as_of: datetime
+    credits: Mapping[UUID, Sequence[OrderCredit]]
+    refunds: Mapping[str, Sequence[OrderRefund]]
+    order_sponsors: Mapping[str, int]
+    rates: Rates
+    placements: Mapping[UUID, Sequence[Placement]]
+    downloads: Mapping[UUID, Mapping[date, Sequence[DailyMetric]]]
+    published: Mapping[UUID, datetime]
+
+
+def load_books(connection: Connection, owner_id: UUID, campaigns: Sequence[Campaign], *, as_of: datetime) -> Books:
+    """The books of the campaigns: a handful of queries, however many they are."""
+    campaign_ids = [campaign.campaign_id for campaign in campaigns]
+    credited = load_order_credits(connection, owner_id, campaign_ids, as_of)
+    refunds = load_order_refunds(connection, owner_id, campaign_ids, as_of)
+    podcast_ids = sorted({campaign.podcast_id for campaign in campaigns})
+    return Books(
+        as_of=as_of,
+        credits=_by_campaign(credited, set(campaign_ids)),
+        refunds=_group((refund.order_id, refund) for refund in refunds),
+        order_sponsors=count_order_sponsors(connection, owner_id, sorted({item.order_id for item in refunds})),
+        rates=_load_rates(connection, owner_id, credited),
+        placements=_load_placements(connection, owner_id, campaign_ids),
+        downloads=_load_downloads(connection, owner_id, campaigns, as_of),
+        published={
+            item.episode_id: item.publish_date
+            for podcast_id in podcast_ids
+            for item in load_episodes(connection, owner_id, podcast_id)
+        },
+    )
+
+
+def _by_campaign(credited: Sequence[OrderCredit], wanted: set[UUID]) -> dict[UUID, list[OrderCredit]]:
+    """Every part of each order for each campaign that has one; an order's parts stay together."""
+    found: dict[UUID, list[OrderCredit]] = defaultdict(list)
+    for parts in _group((item.conversion_id, item) for item in credited).values():
+        for item in parts:
+            if item.campaign_id in wanted:
+                found[item.campaign_id].extend(parts)
+    return found
+
+
+def _load_placements(
+    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID]
+) -> dict[UUID, list[Placement]]:
+    only = campaign_ids[0] if len(campaign_ids) == 1 else None
+    return _group((item.campaign_id, item) for item in load_placements(connection, owner_id, only))
+
+
+def _load_downloads(
+    connection: Connection, owner_id: UUID, campaigns: Sequence[Campaign], as_of: datetime
+) -> dict[UUID, dict[date, list[DailyMetric]]]:
+    """By show and UTC day, over all the flights so far."""
+    flown = [item for item in campaigns if item.start_date < as_of]
+    if not flown:
+        return {}
+    period = Period(min(item.start_date for item in flown), min(max(item.end_date for item in flown), as_of))
+    shows = sorted({item.podcast_id for item in flown})
+    daily = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=shows)
+    by_show = _group((row.podcast_id, row) for row in daily)
+    return {podcast_id: _group((row.day_on, row) for row in rows) for podcast_id, rows in by_show.items()}
+
+
+def _load_rates(connection: Connection, owner_id: UUID, credited: Sequence[OrderCredit]) -> Rates:
+    days = [item.occurred_at.astimezone(UTC).date() for item in credited]
+    # A refund may come in another currency than its order, so rates are loaded even where every order is at home.
+    if not days:
+        return Rates([])
+    first_on, end_on = min(days) - timedelta(days=STALE_DAYS), max(days) + timedelta(days=1)
+    return Rates(load_rates(connection, owner_id, first_on=first_on, end_on=end_on))
+
+
+def _group(pairs: Iterable[tuple[Key, Item]]) -> dict[Key, list[Item]]:
+    groups: dict[Key, list[Item]] = {}
+    for key, item in pairs:
+        groups.setdefault(key, []).append(item)
+    return groups
