@@ -139,3 +139,24 @@ def test_rates_come_once_and_a_second_opinion_is_a_conflict(store: Store, accoun
             ExchangeRate("EUR", "USD", datetime(2026, 3, 2, tzinfo=UTC).date(), Decimal("1.10"), "rates.csv"),
             ExchangeRate("EUR", "USD", datetime(2026, 3, 1, tzinfo=UTC).date(), Decimal("1.08"), "rates.csv"),
         ]
+
+
+def test_the_page_of_an_order_that_is_loaded_again_is_a_duplicate_unless_it_says_something_else(
+    store: Store, account: User
+) -> None:
+    def load_page(minute: int, value: str, ip: str) -> ConversionBatch:
+        page = ConversionInput(
+            AT + timedelta(minutes=minute),
+            "purchase",
+            "A-1",
+            conversion_value=Decimal(value),
+            currency="USD",
+            ip_address=ip,
+            user_agent=f"Browser/{minute}",
+        )
+        said = str(minute).encode()
+        return receive_conversions(store, account.user_id, [page], source="pixel", content_hash=said, name="pixel")
+
+    assert counts(load_page(0, "10", "192.0.2.1")) == (1, 1, 0, 0)
+    assert counts(load_page(5, "10", "198.51.100.7")) == (1, 0, 1, 0)
+    assert counts(load_page(9, "11", "192.0.2.1")) == (1, 0, 0, 1)

@@ -31,6 +31,9 @@ BATCH_KIND: Final = "conversions"
 JOB: Final = "conversion.receive"
 _AHEAD: Final = timedelta(days=1)  # of our clock; further, and the source's clock or time zone is wrong
 _SOURCE_LENGTH: Final = 50
+PIXEL: Final = "pixel"
+# What the request of a pixel brings beside what the page says: an order's page that is loaded again says the same.
+_OF_THE_REQUEST: Final = ("occurred_at", "ip_address", "user_agent", "referrer", "session_id", "device_id", "metadata")
 Received = ConversionInput | RefundInput | ParsedRow | Drop
 
 
@@ -211,6 +214,8 @@ def resolve_row(
     if isinstance(value, ConversionInput) and value.ip_address:
         key, kept = _find_address(settings, owner_id, value.ip_address)
     body = _hash_body(value, key, (sponsor_id, campaign.campaign_id if campaign else None))
+    if source == PIXEL and value.order_id:
+        body = _hash_said(value)
     source_key = value.source_key or _make_source_key(value, sponsor_id, body)
     return ToldRow(
         row_id=uuid5(NAMESPACE_OID, f"castline conversion {owner_id} {source} {source_key}"),
@@ -268,6 +273,12 @@ def _hash_body(value: ConversionInput | RefundInput, key: bytes | None, ids: tup
     body = render_conversion(value) | {"sponsor": ids[0], "campaign": ids[1], "ip_address": key}
     body.pop("source_key", None)
     return hashlib.sha256(encode_json(body)).digest()
+
+
+def _hash_said(value: ConversionInput | RefundInput) -> bytes:
+    """The hash of what a page says of its order, whoever loads it and how often."""
+    said = {name: content for name, content in render_conversion(value).items() if name not in _OF_THE_REQUEST}
+    return hashlib.sha256(encode_json(said)).digest()
 
 
 def _make_source_key(value: ConversionInput | RefundInput, sponsor_id: UUID | None, body: bytes) -> str:

@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from castline.base.errors import InvalidInput, Terminal
-from castline.ingest.conversions import receive_conversions
+from castline.ingest.conversions import PIXEL, receive_conversions
 from castline.ingest.spool import Spool
 from castline.model.lineage import Drop
 from castline.sources.conversion_csv import reason_of
@@ -60,7 +60,7 @@ def _drain_file(store: Store, path: Path) -> int:
 def _receive(store: Store, owner_id: UUID, hits: Sequence[tuple[PixelHit, Pixel]]) -> int:
     content_hash = sha256(b"\n".join(msgspec.json.encode(hit) for hit, _ in hits)).digest()
     rows = [_row(number, hit, pixel) for number, (hit, pixel) in enumerate(hits, start=1)]
-    receive_conversions(store, owner_id, rows, source="pixel", content_hash=content_hash, name="pixel")
+    receive_conversions(store, owner_id, rows, source=PIXEL, content_hash=content_hash, name=PIXEL)
     return len(rows)
 
 
