@@ -19,7 +19,7 @@ from castline.base.period import Period
 from castline.intake import drain as drain_module
 from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
 from castline.intake.log_file import EVENTS, LOG_FOLDER, REQUEST, LogWriter, encode_record
-from castline.measure.run import load_unmatched
+from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.store.landing_files import load_requests
 from castline.store.ledger import load_batches, load_quarantine
@@ -280,3 +280,16 @@ def test_two_drains_at_once_land_each_record_once(here: Store, account: User) ->
     assert sum(one.request_count for one in drained) == 120
     paths = [row["path"] for row in landed(here, account.user_id)]
     assert (len(paths), len(set(paths))) == (120, 120)
+
+
+def test_a_redirect_counts_once_in_prefix_mode(here: Store, account: User) -> None:
+    make_listened_show(here, account.user_id)
+    one = f",a={account.user_id}/cdn.example.org/one.mp3"
+    take_in(here, redirect(one), redirect(one), redirect(one, method="HEAD"))
+    drain_intake(here)
+    result = measure(here, account.user_id)
+    assert {(row.verdict, row.reason): row.request_count for row in result.waterfall} == {
+        ("dropped", "method"): 1,
+        ("counted", "prefix"): 1,
+        ("duplicate", "same_window"): 1,
+    }
