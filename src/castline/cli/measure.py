@@ -12,6 +12,7 @@ import click
 
 from castline.base.errors import InvalidInput, SourceUnreadable
 from castline.base.period import Period
+from castline.cli.measure_figures import FIGURES
 from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
@@ -25,6 +26,10 @@ _TO = click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The 
 @click.group()
 def measure() -> None:
     """Requests to downloads, by the rules."""
+
+
+for _figure in FIGURES:
+    measure.add_command(_figure)
 
 
 @measure.command("run")

@@ -20,6 +20,8 @@ WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured"]
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
 COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
+EARLIEST: Final = date(1990, 1, 1)
+LATEST: Final = date(2200, 1, 1)
 _LONGEST_DAYS: Final = 7 * 366  # daily metrics are kept for seven years
 _LONGEST_HOURS: Final = 366  # hourly metrics are kept for one
 _MOST_DIMENSIONS: Final = 2
@@ -67,6 +69,9 @@ class Query:
     comparison: Comparison = "none"
 
     def __post_init__(self) -> None:
+        for name, day in (("from", self.first_on), ("to", self.last_on)):
+            if not EARLIEST <= day <= LATEST:
+                raise InvalidInput(field=name, detail=f"{day} is out of range")
         if self.last_on < self.first_on:
             raise InvalidInput(field="to", detail=f"{self.last_on} is before the first day {self.first_on}")
         longest = _LONGEST_HOURS if self.grain == "hour" else _LONGEST_DAYS

@@ -57,6 +57,17 @@ class LostWeek:
 
 
 @dataclass(frozen=True, slots=True)
+class Uncounted:
+    """Requests for an episode on a UTC day that are no downloads, for a reason."""
+
+    day_on: date
+    podcast_id: UUID
+    episode_id: UUID
+    reason: str
+    request_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cut:
     """The one dimension of a rollup to read: `total`, or one whose members are asked for or let through."""
 
@@ -103,6 +114,11 @@ def count_events(connection: Connection, owner_id: UUID, query: Query) -> list[E
 def find_lost_weeks(connection: Connection, owner_id: UUID, query: Query, series: Finer) -> list[LostWeek]:
     """The weeks of the query's shows whose finer rows have passed their retention, oldest first."""
     return load_all(connection, LostWeek, _SQL["find_lost_weeks"], _scope(owner_id, query) | {"series": series})
+
+
+def load_uncounted(connection: Connection, owner_id: UUID, query: Query) -> list[Uncounted]:
+    """What was asked for on the query's UTC days and did not count, by day, episode and reason."""
+    return load_all(connection, Uncounted, _SQL["load_uncounted"], _scope(owner_id, query))
 
 
 def _scope(owner_id: UUID, query: Query) -> dict[str, object]:

@@ -187,3 +187,15 @@ where case
     )
 end
 order by last_on, podcast_id
+
+-- name: load_uncounted
+-- one row per UTC day, show, episode and reason: requests that were dropped, partial or duplicate
+select day_on, podcast_id, episode_id, reason, sum(request_count)::bigint as request_count
+from request_verdicts
+where user_id = :tenant
+    and podcast_id is not null and episode_id is not null
+    and day_on >= :first_on and day_on <= :last_on
+    and verdict <> 'counted'
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+group by day_on, podcast_id, episode_id, reason
+order by day_on, podcast_id, episode_id, reason
