@@ -148,7 +148,7 @@ def test_the_page_of_an_order_that_is_loaded_again_is_a_duplicate_unless_it_says
         page = ConversionInput(
             AT + timedelta(minutes=minute),
             "purchase",
-            "A-1",
+            order_id="A-1",
             conversion_value=Decimal(value),
             currency="USD",
             ip_address=ip,

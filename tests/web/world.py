@@ -57,9 +57,9 @@ def _lines() -> list[Line]:
     lines = []
     for day in range(DAYS):
         start = day * 86_400 + 3_600
-        lines += [Line(start + number * 60, f"198.51.{day}.{number + 1}") for number in range(10 + day)]
+        lines += [Line(start + number * 60, f"73.51.{day}.{number + 1}") for number in range(10 + day)]
         lines += [Line(start + 40_000 + number, f"203.0.{day}.{number + 1}", path="/two.mp3") for number in range(5)]
-        lines.append(Line(start + 7_200, f"198.51.{day}.1"))
+        lines.append(Line(start + 7_200, f"73.51.{day}.1"))
         lines.append(Line(start + 7_300, f"192.0.2.{day + 1}", status=206, sent=2, range="bytes=0-1"))
     return sorted(lines, key=lambda line: line.after)
 
