@@ -50,6 +50,13 @@ _REPLACED: Final = _NUMBER["dropped", "two_byte_probe"]
 _MINUTE, _WHOLE, _NO_SIZE, _NO_BYTES = range(4)
 
 
+# What windows are judged by: ordering the rows costs by the column.
+_TOLD: Final = (
+    "row", "time", "listener_key", "agent", "episode", "asn", "ip", "status", "range", "bytes_sent", "delivery",
+    "span_start", "span_bytes", "needed_bytes", "needs_whole",
+)  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What became of requests.
@@ -81,7 +88,7 @@ def judge(requests: pl.DataFrame, index: EpisodeIndex, book: Rulebook | None = N
     passed = known.filter(pl.col("drop").is_null()).join(episodes, on="episode", how="left", maintain_order="left")
     ends = judge_passed(passed, book)
     judged = known.with_columns(outcome=outcome_of(known, ends))
-    columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country"]
+    columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country", "delivery"]
     return Judged(judged, known.select(columns)[first_rows(ends)], agents, episodes)
 
 
@@ -91,7 +98,7 @@ def judge_passed(passed: pl.DataFrame, book: Rulebook) -> pl.DataFrame:
     Needs the rows in the order of judging, numbered by `row`, with the consumer (listener_key, agent), the episode and
     what is known of its file (file_bytes, needed_bytes, needs_whole). A request for several ranges has several rows.
     """
-    windows = order_by_window(add_spans(passed), book.settings)
+    windows = order_by_window(add_spans(passed).select(_TOLD), book.settings)
     if windows.is_empty():
         return windows.with_columns(outcome=pl.lit(None, pl.UInt8), completes=pl.lit(None, pl.Boolean))
     window = windows["window"].to_numpy()
@@ -131,7 +138,7 @@ def _find_threshold(windows: pl.DataFrame, window: Ints, heads: Ints) -> tuple[I
     unknown = needed == _UNREACHABLE
     whole_answer = windows.select((pl.col("status") == OK) & ~IS_HLS).to_series().fill_null(value=False).to_numpy()
     is_prefix = windows.select(IS_PREFIX).to_series().to_numpy()
-    is_probe = is_prefix & windows.select(IS_PROBE).to_series().to_numpy()
+    is_probe = _probes(windows)
     told = windows["span_bytes"]
     sent = told.fill_null(0).to_numpy()
     silent = told.is_null().to_numpy()
@@ -155,7 +162,7 @@ def _needed(windows: pl.DataFrame, window: Ints, heads: Ints) -> tuple[Ints, npt
 def _settle_prefixes(windows: pl.DataFrame, outcome: Ints, heads: Ints) -> Ints:
     """Probes through a prefix: the first of a window that holds nothing else counts, provisionally; else they go."""
     window = windows["window"].to_numpy()
-    is_probe = windows.select(IS_PREFIX & IS_PROBE).to_series().to_numpy()
+    is_probe = _probes(windows)
     if not is_probe.any():
         return outcome
     lone = np.minimum.reduceat(is_probe, heads)[window]
@@ -163,6 +170,14 @@ def _settle_prefixes(windows: pl.DataFrame, outcome: Ints, heads: Ints) -> Ints:
     is_head[heads] = True
     among = np.where(is_head, _PROVISIONAL, _DUPLICATE)
     return np.where(is_probe, np.where(lone, among, _REPLACED), outcome)
+
+
+def _probes(windows: pl.DataFrame) -> npt.NDArray[np.bool_]:
+    """True for the two-byte probes that came through a prefix."""
+    is_prefix = windows.select(IS_PREFIX).to_series()
+    if not is_prefix.any():
+        return np.zeros(windows.height, np.bool_)
+    return (is_prefix & windows.select(IS_PROBE).to_series()).to_numpy()
 
 
 def _cap_addresses(ends: pl.DataFrame, book: Rulebook) -> pl.DataFrame:

@@ -47,6 +47,8 @@ def add_spans(requests: pl.DataFrame) -> pl.DataFrame:
 
 def _split_several(requests: pl.DataFrame) -> pl.DataFrame:
     """Each range of a request for several has a row of its own, with what was sent of it when sent in that order."""
+    if not requests["range"].str.contains(",", literal=True).any():
+        return requests
     several = (pl.col("range").str.contains(_SEVERAL) & pl.col("status").is_in(PARTS)).fill_null(value=False)
     chosen = requests.with_row_index("place").filter(several).select("place", "range", "bytes_sent")
     if chosen.is_empty():
