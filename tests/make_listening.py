@@ -29,6 +29,7 @@ class Download:
     app: str = APPS[0]
     country: str | None = "SE"
     device: str = "mobile"
+    source: str | None = None
 
 
 def make_listened(store: Store, owner_id: UUID, title: str, published: Sequence[datetime]) -> tuple[UUID, list[UUID]]:
@@ -71,12 +72,14 @@ def judged_of(downloads: Sequence[Download]) -> Judged:
             "episode": episodes.index((item.podcast_id, item.episode_id)),
             "ip": None,
             "country": item.country,
+            "delivery": item.source,
         }
         for item in sorted(downloads, key=lambda item: item.at)
     ]
     schema: dict[str, pl.DataType | type[pl.DataType]] = {
         "day_on": pl.Date, "time": pl.Datetime("us"), "listener_key": pl.Binary, "agent": pl.UInt32,
         "episode": pl.Int32, "ip": pl.String, "country": pl.String,
+        "delivery": pl.String,
     }  # fmt: skip
     frame = pl.DataFrame(rows, schema=schema).with_columns(pl.col("time").dt.replace_time_zone("UTC"))
     return Judged(pl.DataFrame(), frame, agents_of(agents), episodes_of(episodes))

@@ -85,7 +85,7 @@ def scatter(store: Store, account: User, *, seed: int) -> None:
 @pytest.mark.parametrize("grain", ["none", "hour", "day", "week", "month"])
 def test_rollups_answer_as_raw_downloads_do(store: Store, account: User, tz: str, grain: Grain) -> None:
     scatter(store, account, seed=3)
-    for dimensions in ((), ("show",), ("episode",), ("show", "app"), ("country",), ("device", "show")):
+    for dimensions in ((), ("show",), ("episode",), ("show", "app"), ("country",), ("device", "show"), ("source",)):
         for filters in (Filters(), Filters(apps=("Overcast",)) if {*dimensions} <= {"show", "app"} else Filters()):
             query = replace(WEEK, tz=tz, grain=grain, dimensions=dimensions, filters=filters)
             answer = ask(store, account, query)
@@ -170,9 +170,35 @@ def test_an_answer_holds_nothing_of_another_account(store: Store, account: User)
         assert set(values(answer)) <= {None, 0}
 
 
-def test_every_rollup_by_campaign_or_source_covers_the_days_or_is_not_used(store: Store, account: User) -> None:
+def test_a_rollup_answers_by_source_only_where_it_covers_the_days(store: Store, account: User) -> None:
+    podcast_id, [episode_id] = make_listened(store, account.user_id, "Ways", [datetime(2026, 3, 1, tzinfo=UTC)])
+    at = datetime(2026, 3, 26, 12, tzinfo=UTC)
+    ways = [
+        Download(at, episode_id, podcast_id, number, source=["prefix", None, "hls"][number % 3]) for number in range(7)
+    ]
+    make_downloads(store, account.user_id, ways)
+    found = {("prefix",): 3, ("file",): 2, ("hls",): 2}
+    for tz in ("UTC", "Europe/Oslo"):
+        answer = ask(store, account, replace(WEEK, dimensions=("source",), tz=tz))
+        assert {row.members: row.value for row in answer.rows} == found
+        assert answer.counting.counted_from == ("daily_metrics" if tz == "UTC" else "hourly_metrics")
+    # Days that were measured before the rollups had sources.
+    with store.ingest(account.user_id) as connection:
+        connection.execute("delete from daily_metrics where podcast_id = %s and dimension = 'source'", (podcast_id,))
+    answer = ask(store, account, replace(WEEK, dimensions=("source",)))
+    assert {row.members: row.value for row in answer.rows} == found
+    assert answer.counting.counted_from == "listener_events"
+    with store.ingest(account.user_id) as connection:
+        connection.execute("delete from listener_events where podcast_id = %s", (podcast_id,))
+    answer = ask(store, account, replace(WEEK, dimensions=("source",)))
+    assert (answer.rows, answer.withheld) == (
+        (),
+        Withheld("not_measured", "some of these days were measured before `source` was; measure them again"),
+    )
+
+
+def test_downloads_without_a_campaign_are_of_none(store: Store, account: User) -> None:
     scatter(store, account, seed=8)
     answer = ask(store, account, replace(WEEK, dimensions=("campaign",)))
-    assert answer.counting.counted_from == "listener_events"
     assert [row.members for row in answer.rows] == [("none",)]
     assert answer.total == ask(store, account, WEEK).total

@@ -22,7 +22,16 @@ EVENT_COLUMNS: Final = (
 )  # fmt: skip
 HOURLY_COLUMNS: Final = ("hour_at", "podcast_id", "metric", "dimension", "member", "value", "run_id")
 DAILY_COLUMNS: Final = ("day_on", "podcast_id", "metric", "dimension", "member", "value", "run_id")
-_MEMBERS: Final = {"total": "", "episode": "episode_id", "app": "app", "country": "country", "device": "device_type"}
+_MEMBERS: Final = {
+    "total": "",
+    "episode": "episode_id",
+    "app": "app",
+    "country": "country",
+    "device": "device_type",
+    "source": "source",
+}
+# How a download was seen: in a log of files or of streams, or by a redirect in front of them (labelled, PTM v2.3).
+_FILE: Final = "file"
 _MEMBER_LENGTH: Final = 255
 _SECOND: Final = "%Y-%m-%d %H:%M:%S%.6f+00"
 
@@ -50,6 +59,7 @@ def compute_rollup(judged: Judged, owner_id: UUID, run_id: UUID) -> Rollup:
             "listener_key",
             "agent",
             pl.col("country", "device_type").fill_null(UNKNOWN),
+            source=pl.col("delivery").fill_null(_FILE),
             hour_at=pl.col("time").dt.truncate("1h"),
         )
     )
@@ -101,11 +111,13 @@ def _count_consumers(downloads: pl.DataFrame) -> pl.DataFrame:
 def _encode_events(judged: Judged, owner_id: UUID, run_id: UUID) -> bytes:
     """One line per download; what belongs to an agent or an episode is put together once for each."""
     downloads = judged.downloads
-    agents = judged.agents.select(
-        *(_escaped(name) for name in ("platform", "device_type", "device_os", "user_agent")),
-        pl.Series("metadata", [msgspec.json.encode({"app": app}).decode() for app in judged.agents["app"]], pl.String),
-    ).select(pl.col("platform", "device_type", "device_os", "user_agent"), _escaped("metadata"))
+    if downloads.is_empty():
+        return b""
+    source = downloads["delivery"].fill_null(_FILE)
+    sources = source.unique().sort()
+    agents = pl.concat(_describe(judged.agents, name) for name in sources)
     of_agent = agents.select(text=pl.concat_str(pl.all(), separator="\t"))["text"]
+    place = source.replace_strict(sources, range(len(sources)), return_dtype=pl.UInt32) * judged.agents.height
     of_episode = judged.episodes.select(text=pl.concat_str("podcast_id", "episode_id", separator="\t"))["text"]
     lines = downloads.select(
         pl.concat_str(
@@ -113,7 +125,7 @@ def _encode_events(judged: Judged, owner_id: UUID, run_id: UUID) -> bytes:
             pl.col("time").dt.strftime(_SECOND),
             of_episode.gather(downloads["episode"]).alias("of_episode"),
             pl.lit("download"),
-            of_agent.gather(downloads["agent"]).alias("of_agent"),
+            of_agent.gather(place + downloads["agent"]).alias("of_agent"),
             pl.col("country", "ip").fill_null("\\N"),
             pl.concat_str(pl.lit("\\\\x"), pl.col("listener_key").bin.encode("hex")),
             pl.lit(str(run_id)),
@@ -121,6 +133,16 @@ def _encode_events(judged: Judged, owner_id: UUID, run_id: UUID) -> bytes:
         )
     )
     return encode_rows(lines)
+
+
+def _describe(agents: pl.DataFrame, source: str) -> pl.DataFrame:
+    """The columns of `listener_events` that an agent fills, for downloads of one source."""
+    facts = {} if source == _FILE else {"source": source}
+    told = [msgspec.json.encode({"app": app} | facts).decode() for app in agents["app"]]
+    return agents.select(
+        *(_escaped(name) for name in ("platform", "device_type", "device_os", "user_agent")),
+        pl.Series("metadata", told, pl.String),
+    ).select(pl.col("platform", "device_type", "device_os", "user_agent"), _escaped("metadata"))
 
 
 def _escaped(name: str) -> pl.Expr:

@@ -75,7 +75,7 @@ with chosen as (
                 when 'country' then country_code
                 when 'device' then device_type
                 when 'campaign' then coalesce(campaign_id::text, 'none')
-                when 'source' then metadata ->> 'source'
+                when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
         ) as first_member,
@@ -88,7 +88,7 @@ with chosen as (
                 when 'country' then country_code
                 when 'device' then device_type
                 when 'campaign' then coalesce(campaign_id::text, 'none')
-                when 'source' then metadata ->> 'source'
+                when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
         ) as second_member
@@ -121,7 +121,7 @@ with listeners as (
                 when 'country' then country_code
                 when 'device' then device_type
                 when 'campaign' then coalesce(campaign_id::text, 'none')
-                when 'source' then metadata ->> 'source'
+                when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
         ) as first_member,
@@ -134,7 +134,7 @@ with listeners as (
                 when 'country' then country_code
                 when 'device' then device_type
                 when 'campaign' then coalesce(campaign_id::text, 'none')
-                when 'source' then metadata ->> 'source'
+                when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
         ) as second_member,
