@@ -76,7 +76,7 @@ def test_names_are_unique_and_patterns_compile_alone() -> None:
             "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0.0.0 Safari/537.36",
             Agent("browser", "Chrome", None, "Windows Computer", "desktop", "windows"),
         ),
-        ("curl/8.5.0", Agent("library", "curl", is_bot=True)),
+        ("curl/8.5.0", Agent("bot", "curl", is_bot=True)),
         (
             "Brand New Show/3 CFNetwork/1494 Darwin/23.4.0",
             Agent("app", "Brand New Show", "brand_new_show", "Apple iPhone", "mobile", "ios", is_self_named=True),
@@ -210,7 +210,7 @@ def test_each_line_has_its_answer_in_order() -> None:
     assert [answer.user_agent for answer in told] == [
         "Castro 2023.3/1402", "", "\ufffd\ufffd\x00", "-", "C" * 2_000_000, "curl/8.5.0", "Overcast/3.0"
     ]  # fmt: skip
-    assert [answer.type for answer in told] == ["app", "unknown", "unknown", "unknown", "unknown", "library", "app"]
+    assert [answer.type for answer in told] == ["app", "unknown", "unknown", "unknown", "unknown", "bot", "app"]
     assert list(json.loads(answers[0])) == ["user_agent", "type", "name", "device", "device_type", "os"]
 
 
