@@ -1,0 +1,124 @@
+"""Seconds to count dirty days again, beside counting everything: what late data cost.
+
+A log of some days is imported and measured once; then one day, then every day is marked as changed and measured again.
+The peer is the same rollup counted by PostgreSQL from the raw rows of that day. Limit: a dirty day costs at most its
+share of the whole, and half as much again; and its figures are the same as before.
+"""
+
+import argparse
+import json
+import os
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID, uuid4
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from castline.base.config import Settings
+from castline.base.period import Period
+from castline.ingest.landing import import_log
+from castline.measure.run import measure
+from castline.model.account import UNUSABLE_PASSWORD
+from castline.model.listening import DailyMetric
+from castline.store.accounts import create_user
+from castline.store.embedded import remove_embedded
+from castline.store.listening import load_daily
+from castline.store.pool import Store, open_store
+from make_logs import MONDAY, Line, make_listened_show, write_log
+
+_DAYS = 7
+_ALLOWED = 1.5
+_ROUNDS = 3
+_AGENTS = [f"Overcast/3.{number} (+http://overcast.fm/; iOS podcast app)" for number in range(20)]
+
+
+def main() -> int:
+    """Prints the seconds as JSON; 1 when a dirty day costs too much or changes a figure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--lines", type=int, default=400_000)
+    chosen = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
+        folder = Path(place)
+        # Root's server runs as a user of its own, who must be able to pass.
+        folder.chmod(0o711)
+        settings = Settings(data_dir=folder / "data")
+        try:
+            with open_store(settings) as store:
+                found = _run(store, folder, chosen.lines)
+        finally:
+            remove_embedded(settings.data_dir)
+    print(json.dumps(found))
+    return 0 if found["within_limit"] else 1
+
+
+def _run(store: Store, folder: Path, lines: int) -> dict[str, object]:
+    with store.system() as connection:
+        owner_id = create_user(connection, f"{uuid4().hex}@example.org", "Bench", UNUSABLE_PASSWORD).user_id
+    make_listened_show(store, owner_id)
+    import_log(store, owner_id, write_log(folder / "access.log.gz", _lines(lines)), host="cdn.example.org")
+    measure(store, owner_id)
+    first = _figures(store, owner_id)
+    whole = min(_time(store, owner_id, _DAYS) for _ in range(_ROUNDS))
+    one = min(_time(store, owner_id, 1) for _ in range(_ROUNDS))
+    # What a measuring costs before the first request: planning, the ledger, the tables of addresses.
+    limit = max(whole / _DAYS * _ALLOWED, 1.0)
+    is_same = _figures(store, owner_id) == first
+    return {
+        "workload": "rollup",
+        "lines": lines,
+        "days": _DAYS,
+        "all_days_seconds": round(whole, 3),
+        "dirty_day_seconds": round(one, 3),
+        "limit_seconds": round(limit, 3),
+        "peer_group_by_seconds": round(min(_time_peer(store, owner_id) for _ in range(_ROUNDS)), 3),
+        "same_figures": is_same,
+        "load": os.getloadavg()[0],
+        "within_limit": is_same and one <= limit,
+    }
+
+
+def _time(store: Store, owner_id: UUID, days: int) -> float:
+    started = time.perf_counter()
+    measure(store, owner_id, period=Period(MONDAY, MONDAY + timedelta(days=days)))
+    return time.perf_counter() - started
+
+
+def _time_peer(store: Store, owner_id: UUID) -> float:
+    """PostgreSQL counts a day's rollup rows from raw downloads that are already judged, and writes nothing."""
+    parts = " union all ".join(
+        f"select date_trunc('hour', timestamp), podcast_id, '{name}', {member}, count(*)"
+        " from my_listener_events where timestamp >= %(first)s and timestamp < %(end)s group by 1, 2, 4"
+        for name, member in (
+            ("total", "''"),
+            ("episode", "episode_id::text"),
+            ("app", "metadata ->> 'app'"),
+            ("country", "country_code"),
+            ("device", "device_type"),
+        )
+    )
+    started = time.perf_counter()
+    with store.account(owner_id) as connection:
+        connection.execute(parts, {"first": MONDAY, "end": MONDAY + timedelta(days=1)}).fetchall()
+    return time.perf_counter() - started
+
+
+def _figures(store: Store, owner_id: UUID) -> list[DailyMetric]:
+    with store.account(owner_id) as connection:
+        return load_daily(connection, owner_id, Period(MONDAY, MONDAY + timedelta(days=_DAYS)), dimension="app")
+
+
+def _lines(count: int) -> Iterator[Line]:
+    rng = random.Random(7)  # noqa: S311  # a repeatable log, no secret
+    for number in range(count):
+        address = ".".join(str(rng.randrange(1, 224)) for _ in range(4))
+        path = rng.choice(("/one.mp3", "/two.mp3"))
+        yield Line(number * _DAYS * 86_400 / count, address, rng.choice(_AGENTS), path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
