@@ -40,7 +40,7 @@ _AGENTS = [f"Overcast/3.{number} (+http://overcast.fm/; iOS podcast app)" for nu
 def main() -> int:
     """Prints the seconds as JSON; 1 when a dirty day costs too much or changes a figure."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--lines", type=int, default=400_000)
+    parser.add_argument("--lines", type=int, default=200_000)
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
         folder = Path(place)
