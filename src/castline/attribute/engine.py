@@ -33,6 +33,7 @@ from castline.model.lineage import DatasetUse
 from castline.store.attribution import (
     copy_credits,
     delete_credits,
+    expect_many_rows,
     export_rows,
     find_conversion_range,
     load_credit_weeks,
@@ -115,6 +116,7 @@ def _load_plan(run: OpenRun) -> tuple[list[Campaign], list[Span]]:
 
 
 def _export(run: OpenRun, folder: Path) -> None:
+    expect_many_rows(run.connection)
     mine: dict[str, object] = {"tenant": run.owner_id}
     moments = find_conversion_range(run.connection, run.owner_id)
     first_at, last_at = moments or (datetime(2000, 1, 1, tzinfo=UTC),) * 2

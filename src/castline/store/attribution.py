@@ -58,6 +58,11 @@ def lock_attribution(connection: Connection, owner_id: UUID) -> None:
     connection.execute(_SQL["lock_attribution"], {"tenant": owner_id})
 
 
+def expect_many_rows(connection: Connection) -> None:
+    """Queries of this transaction are planned for whole tables."""
+    connection.execute(_SQL["expect_many_rows"])
+
+
 def load_credit_weeks(connection: Connection, owner_id: UUID) -> list[date]:
     """The Mondays of the UTC weeks in which credit may fall."""
     found = load_scalars(connection, _SQL["load_credit_weeks"], {"tenant": owner_id})
