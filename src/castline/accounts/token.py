@@ -23,7 +23,6 @@ from castline.store.pool import Store
 
 _KEY: Final = re.compile(r"^(cl_[a-z2-7]{8})_[a-z2-7]{32}$")
 _USE_NOTED_EVERY: Final = timedelta(minutes=1)
-DEFAULT_DAYS: Final = 365
 
 
 class KeyRefused(Terminal):

@@ -1,7 +1,6 @@
 """castline report: build, list, verify."""
 
 from pathlib import Path
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 import click
@@ -10,8 +9,6 @@ from castline.base.errors import EXIT_QUALITY
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
 from castline.model.report import Report
-
-_FOLDER: Final = click.Path(file_okay=False, path_type=Path)
 
 
 @click.group()

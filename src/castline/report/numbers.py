@@ -41,12 +41,6 @@ def format_value(value: Value, unit: Unit, currency: str) -> str:
     return _number(Decimal(value), unit, currency).replace("-", MINUS)
 
 
-def format_money(value: Value, currency: str) -> str:
-    """The amount to the minor unit with its currency in front."""
-    text = format_value(value, "money", currency)
-    return text if text == NO_VALUE else f"{currency}\N{NO-BREAK SPACE}{text}"
-
-
 def _number(value: Decimal, unit: Unit, currency: str) -> str:
     if unit == "money":
         return f"{Money(value, currency).rounded().amount:,f}"

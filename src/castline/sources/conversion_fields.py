@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -360,9 +360,6 @@ def _parse_localised(text: str, field: str, currency: str | None) -> Decimal:
     if comma := _COMMA.fullmatch(text):
         return Decimal(f"{comma[1]}.{comma[2]}")
     raise InvalidInput(field=field, detail=f"{text[:40]!r} is no amount, such as 99.95")
-
-
-KnownName = Callable[[str], bool]
 
 
 def is_known(name: str) -> bool:

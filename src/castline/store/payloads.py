@@ -29,8 +29,3 @@ def save_payload(landing_dir: Path, owner_id: UUID, body: bytes) -> str:
             os.fsync(beside.fileno())
         Path(beside.name).replace(target)
     return str(place)
-
-
-def load_payload(landing_dir: Path, place: str) -> bytes:
-    """The body that `save_payload` kept there."""
-    return gzip.decompress((landing_dir / place).read_bytes())
