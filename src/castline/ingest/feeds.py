@@ -1,6 +1,5 @@
 """Feeds into the store: added once, polled on time; a feed that fails is told apart from one that did not change."""
 
-import asyncio
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from castline.ingest.feed_rows import FeedReading, apply_feed, list_problems
 from castline.ingest.feed_schedule import FAILURES_UNTIL_ERROR, failed, next_poll_after, note_move
 from castline.model.feed import Feed
 from castline.model.show import Podcast
-from castline.sources.fetch import Fetched, FetchPolicy, FetchRequest, Validators, fetch_many, read_file
+from castline.sources.fetch import Fetched, FetchPolicy, FetchRequest, Validators, fetch_all, read_file
 from castline.sources.rss import parse_feed
 from castline.store.ledger import OpenRun, open_run
 from castline.store.payloads import hash_content, save_payload
@@ -224,12 +223,8 @@ def _read(settings: Settings, asked: Sequence[tuple[str, FeedState]]) -> list[Fe
     """Each address's answer or why there is none, in the order asked; the network's all at once."""
     policy = FetchPolicy(allow_private_addresses=settings.allow_private_addresses)
     requests = [FetchRequest(url, Validators(state.etag, state.last_modified)) for url, state in asked]
-    remote = asyncio.run(_ask([one for one in requests if not one.url.startswith("file:")], policy))
+    remote = fetch_all([one for one in requests if not one.url.startswith("file:")], policy=policy)
     return [remote[one] if one in remote else _read_file(one.url) for one in requests]
-
-
-async def _ask(requests: list[FetchRequest], policy: FetchPolicy) -> dict[FetchRequest, Fetched | CastlineError]:
-    return {request: answer async for request, answer in fetch_many(requests, policy=policy)}
 
 
 def _read_file(url: str) -> Fetched | CastlineError:

@@ -7,10 +7,11 @@ server answers is a value (`Fetched`), also 304, 404, 410 and 503; an error is r
 import asyncio
 import ipaddress
 import socket
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -23,6 +24,7 @@ from castline.sources.compressed import inflate
 from castline.sources.feed_bytes import MAX_BYTES
 from castline.sources.feed_dates import try_parse_date
 
+Answer = TypeVar("Answer")
 _PERMANENT: Final = frozenset({301, 308})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
@@ -111,7 +113,27 @@ def read_file(path: Path, *, max_bytes: int = MAX_BYTES) -> bytes:
 
 def fetch(url: str, *, policy: FetchPolicy = FetchPolicy(), validators: Validators = Validators()) -> Fetched:
     """The server's answer. Raises AddressRefused, TooManyRedirects, ResponseTooLarge or SourceUnavailable."""
-    return asyncio.run(_fetch_alone(FetchRequest(url, validators), policy))
+    return _run(_fetch_alone(FetchRequest(url, validators), policy))
+
+
+def fetch_all(
+    requests: Iterable[FetchRequest], *, policy: FetchPolicy = FetchPolicy()
+) -> dict[FetchRequest, Fetched | CastlineError]:
+    """Each request's answer or the error that stands for it, once all have one."""
+    requests = tuple(requests)
+    return _run(_collect(requests, policy)) if requests else {}
+
+
+async def _collect(
+    requests: Iterable[FetchRequest], policy: FetchPolicy
+) -> dict[FetchRequest, Fetched | CastlineError]:
+    return {request: answer async for request, answer in fetch_many(requests, policy=policy)}
+
+
+def _run(work: Coroutine[None, None, Answer]) -> Answer:
+    """The work's result, also for a caller whose thread runs an event loop already."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        return beside.submit(asyncio.run, work).result()
 
 
 async def _fetch_alone(request: FetchRequest, policy: FetchPolicy) -> Fetched:
