@@ -28,6 +28,7 @@ THEIRS = "zebracrossing"
 PLAIN = {
     "digest": "000000000000",
     "name": "app.css",
+    "rest": "cdn.example.org/1.mp3",
     "metric": "downloads",
     "dimension": "total",
     "tz": "Europe/Oslo",
@@ -110,7 +111,7 @@ def read_route(context: RouteContext) -> list[Ask]:
 def send(browser: Browser, two: Two, ask: Ask, ids: dict[str, str]) -> Answered:
     """The answer to the operation with these ids, as somebody signed in to my account or with my key."""
     values = PLAIN | ids
-    path = ask.path.replace("{name:path}", "{name}").format(**{name: values[name] for name in ask.in_path})
+    path = ask.path.replace(":path}", "}").format(**values)
     if ask.in_query:
         path += "?" + "&".join(f"{name}={values[name]}" for name in ask.in_query)
     if ask.path == "/":
