@@ -2,10 +2,13 @@
 
 import multiprocessing
 import os
+import resource
 import signal
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import pytest
 
 from castline.ingest.spool import Spool
 
@@ -88,3 +91,18 @@ def test_of_two_drains_only_one_takes(tmp_path: Path) -> None:
     first.append(b"one")
     with first.take() as mine, second.take() as theirs:
         assert (len(mine), theirs) == (1, [])
+
+
+def test_a_full_disk_keeps_nothing_of_the_line_that_does_not_fit(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(b"first")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))
+    try:
+        with pytest.raises(OSError, match=r"No space left|File too large"):
+            spool.append(b"a line that is too long")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    spool.append(b"last")
+    with spool.take() as files:
+        assert [path.read_bytes() for path in files] == [b"first\nlast\n"]

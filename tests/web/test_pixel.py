@@ -135,6 +135,16 @@ def test_whatever_comes_is_answered_with_the_picture(port: int) -> None:
         assert (answered.status, answered.body) == (200, GIF)
 
 
+def test_a_disk_that_takes_no_more_still_shows_the_picture_but_acknowledges_nothing(
+    away: tuple[Store, Settings],
+) -> None:
+    store, settings = away
+    (settings.data_dir / "intake").write_bytes(b"a file where the spool's folder would be")
+    with run_server(store, settings) as port:
+        answered = Browser(port).get(f"/p/{uuid4()}.gif")
+    assert (answered.status, answered.body) == (503, GIF)
+
+
 def test_parameters_that_cannot_be_used_wait_in_quarantine(
     store: Store, account: User, campaign: Campaign, away: tuple[Store, Settings]
 ) -> None:

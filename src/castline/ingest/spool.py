@@ -4,6 +4,7 @@ One open file per process, named for it and locked by it. `take` closes it and h
 a file whose process was killed is recognised by its free lock. A line that `append` has returned for is on the disk.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterator
@@ -31,11 +32,14 @@ class Spool:
         self._synced = 0
 
     def append(self, line: bytes) -> None:
-        """The line, which has no line break, is on the disk; lines that come together share one sync."""
+        """The line, which has no line break, is on the disk; lines that come together share one sync.
+
+        Raises OSError, with nothing of the line kept, when the disk takes no more.
+        """
         with self._writing:
             if self._file is None:
                 self._file = self._open()
-            os.write(self._file, line + b"\n")
+            _write_whole(self._file, line + b"\n")
             self._written += 1
             mine = self._written
         with self._syncing:
@@ -93,6 +97,17 @@ class Spool:
                 continue
             finally:
                 os.close(file)
+
+
+def _write_whole(file: int, data: bytes) -> None:
+    """All of the data or none: half a line would join the next one."""
+    before = os.fstat(file).st_size
+    try:
+        if os.write(file, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))  # noqa: TRY301  # both ways out cut the same
+    except OSError:
+        os.ftruncate(file, before)
+        raise
 
 
 @contextmanager

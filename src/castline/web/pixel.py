@@ -1,5 +1,6 @@
 """The pixel: answers at once and always, writes a line that is on the disk, and leaves the rest to the drain."""
 
+import logging
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -12,6 +13,7 @@ from castline.base.clock import now
 from castline.sources.pixel_hit import PixelHit
 from castline.web.context import client_address, context_of
 
+_log = logging.getLogger(__name__)
 router: Final = APIRouter(tags=["pixel"])
 
 # The smallest transparent GIF: 43 bytes.
@@ -36,9 +38,15 @@ def show_pixel(campaign_id: str, request: Request) -> Response:
     `DNT: 1` are honoured: address and user agent are not kept, so that nobody can be matched by household.
     """
     hit = _read_hit(campaign_id, request)
+    status = 200
     if hit is not None:
-        context_of(request).spool.append(msgspec.json.encode(hit))
-    return Response(GIF, media_type="image/gif", headers=_HEADERS)
+        try:
+            context_of(request).spool.append(msgspec.json.encode(hit))
+        except OSError as error:
+            # The page gets its picture all the same, but nobody is told that the hit was taken.
+            _log.error("a pixel hit was lost: %s", error)
+            status = 503
+    return Response(GIF, status, media_type="image/gif", headers=_HEADERS)
 
 
 def _read_hit(campaign_id: str, request: Request) -> PixelHit | None:
