@@ -75,7 +75,8 @@ NAMELESS = """() => {
 }"""
 
 
-@pytest.fixture(scope="session")
+# Not for the session: its event loop runs in the thread of whatever test comes next.
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Chromium]:
     """The Chromium or Chrome of this machine; the test skips, and says so, where there is none."""
     found = next((path for name in NAMES if (path := shutil.which(name))), None)
