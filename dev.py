@@ -26,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".venv"
+CALLED_FROM = Path.cwd()
 PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "castline-stamp.json"
 BUILD_LOCK = "requirements-build.lock"
@@ -58,6 +59,7 @@ def demo(arguments: list[str]) -> int:
 def run(arguments: list[str]) -> int:
     """Run the castline command of this clone."""
     ensure_environment("run")
+    os.chdir(CALLED_FROM)  # the files that the command names lie there
     _flush()
     os.execv(PYTHON, [str(PYTHON), "-m", "castline", *arguments])  # noqa: S606  # signals reach it directly
 
