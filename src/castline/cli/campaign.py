@@ -15,7 +15,7 @@ from castline.model.campaign import AttributionConfig, Campaign, Placement
 from castline.model.vocab import CampaignStatus, PrimaryMethod
 
 if TYPE_CHECKING:
-    from castline.store.pool import Store
+    from castline.store.pool import Connection, Store
 
 _COLUMNS = ("id", "name", "status", "starts", "ends", "value", "code")
 
@@ -116,12 +116,13 @@ def show_campaign(ref: str, as_json: bool) -> None:
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = find_campaign(connection, acting.owner_id, ref)
         placements = load_placements(connection, acting.owner_id, found.campaign_id)
+        titles = load_titles(connection, acting.owner_id) if placements else {}
     if as_json:
         show_json({"campaign": found, "placements": placements})
         return
     show_table([_row(found)], _COLUMNS)
     if placements:
-        show_table([placement_row(item) for item in placements], PLACEMENT_COLUMNS, title="placements")
+        show_table([placement_row(item, titles) for item in placements], PLACEMENT_COLUMNS, title="placements")
 
 
 @campaign.command("status")
@@ -144,19 +145,30 @@ def status(ref: str, status: str, as_json: bool) -> None:
 PLACEMENT_COLUMNS = ("id", "episode", "position", "kind", "start", "end", "air_date", "contracted", "cost")
 
 
-def placement_row(placement: Placement) -> dict[str, object]:
+def load_titles(connection: "Connection", owner_id: UUID) -> dict[UUID, str]:
+    """The titles of the account's episodes by id."""
+    from castline.store.shows import load_episodes
+
+    return {item.episode_id: item.title for item in load_episodes(connection, owner_id)}
+
+
+def placement_row(placement: Placement, titles: Mapping[UUID, str]) -> dict[str, object]:
     """A placement's cells by column."""
     return {
         "id": placement.placement_id,
-        "episode": placement.episode_id,
+        "episode": titles.get(placement.episode_id, placement.episode_id),
         "position": placement.position,
         "kind": placement.kind,
-        "start": placement.start_seconds,
-        "end": placement.end_seconds,
-        "air_date": placement.air_date,
+        "start": _write_number(placement.start_seconds),
+        "end": _write_number(placement.end_seconds),
+        "air_date": placement.air_date and f"{placement.air_date:%Y-%m-%d %H:%M}",
         "contracted": placement.contracted_impressions,
-        "cost": None if placement.cost is None else f"{placement.cost.normalize():f}",
+        "cost": _write_number(placement.cost),
     }
+
+
+def _write_number(number: Decimal | None) -> str | None:
+    return None if number is None else f"{number.normalize():f}"
 
 
 def _row(item: Campaign) -> dict[str, object]:

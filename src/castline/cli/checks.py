@@ -219,7 +219,11 @@ def check_geo(patient: Patient) -> Finding:
         return Finding("problem", error.message, error.advice)
     detail = ", ".join(f"{fact.kind} of {fact.built_on or 'no known date'} ({fact.origin})" for fact in facts)
     if any(fact.is_stale for fact in facts):
-        return Finding("warning", f"{detail}: older than 90 days", "Run `castline geo update FILE` with newer data.")
+        return Finding(
+            "warning",
+            f"{detail}: older than 90 days",
+            "Run `castline geo update FILE` with newer files, such as the free ones of https://db-ip.com/db/lite.php.",
+        )
     return Finding("ok", detail)
 
 

@@ -149,7 +149,8 @@ def _show(found: "list[LogImport]") -> None:
         }
         for item in found
     ]
-    show_table(rows, _COLUMNS)
+    if rows:
+        show_table(rows, _COLUMNS)
     for item in found:
         if item.problem:
             say(f"{item.source}: {item.problem}")

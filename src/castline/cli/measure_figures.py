@@ -293,6 +293,7 @@ def _show_answer(answer: "Answer") -> None:
         columns = (["time"] if answer.query.grain != "none" else []) + [*answer.query.dimensions, answer.query.measure]
         show_table([_row(answer, row) for row in answer.rows], columns)
     fresh = f"{counting.measured_at:%Y-%m-%d %H:%M} UTC" if counting.measured_at else "never"
+    say(f"{answer.query.first_on} to {answer.query.last_on}, days of {answer.query.tz}")
     say(f"{counting.metric} from {counting.counted_from}, last counted {fresh}")
     say(f"provisional from {counting.provisional_from} on")
 

@@ -73,6 +73,8 @@ def _is_number(content: object) -> bool:
 def _cell(content: object) -> str:
     if content is None:
         return "-"
-    if isinstance(content, int) and not isinstance(content, bool):
+    if isinstance(content, bool):
+        return "yes" if content else "no"
+    if isinstance(content, int):
         return f"{content:,}"
     return str(content)

@@ -1,5 +1,7 @@
 """`castline roi`: what a campaign cost and brought."""
 
+from decimal import Decimal
+
 import click
 
 from castline.cli.output import json_option, say, show_json, show_table
@@ -21,8 +23,8 @@ _ROWS = (
     ("cost per mille", "cost_per_mille", "money"),
     ("average order value", "average_order_value", "money"),
     ("orders to break even", "break_even_orders", "count"),
-    ("modeled orders, beside", "modeled_orders", "count"),
-    ("modeled net revenue, beside", "modeled_net_revenue", "money"),
+    ("modeled orders (in no sum)", "modeled_orders", "count"),
+    ("modeled net revenue (in no sum)", "modeled_net_revenue", "money"),
     ("visits", "visit_count", "count"),
 )
 
@@ -53,12 +55,16 @@ def _show(name: str, figures: RoiFigures) -> None:
     show_table(rows, ("figure", "value"), title=name)
     columns = ("tier", "method", "credited_orders", "gross_revenue", "refunds", "net_revenue")
     if figures.methods:
-        show_table([{column: getattr(item, column) for column in columns} for item in figures.methods], columns)
+        show_table([{column: _cell(getattr(item, column)) for column in columns} for item in figures.methods], columns)
     if figures.unconverted_count:
         say(
             f"{figures.unconverted_count:,} credited orders are left out of revenue: no exchange rate is on record"
             " for their day (`castline rate import`)."
         )
+
+
+def _cell(content: object) -> object:
+    return f"{content:,}" if isinstance(content, Decimal) else content
 
 
 def _write(figures: RoiFigures, field: str, unit: str) -> str:
@@ -67,4 +73,4 @@ def _write(figures: RoiFigures, field: str, unit: str) -> str:
         return "not measurable"
     if unit == "money":
         return f"{value:,} {figures.currency}"
-    return f"{value:+.1%}" if unit == "rate" else f"{value:,}"
+    return f"{value:+.1%}" if unit == "rate" else f"{value:,.2f}" if unit == "number" else f"{value:,}"

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import click
 
-from castline.cli.campaign import PLACEMENT_COLUMNS, parse_cost, placement_row
+from castline.cli.campaign import PLACEMENT_COLUMNS, load_titles, parse_cost, placement_row
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
 from castline.model.campaign import Placement
@@ -92,10 +92,11 @@ def list_slots(campaign: str | None, as_json: bool) -> None:
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = find_campaign(connection, acting.owner_id, campaign) if campaign else None
         placements = load_placements(connection, acting.owner_id, found.campaign_id if found else None)
+        titles = load_titles(connection, acting.owner_id)
     if as_json:
         show_json(placements)
     else:
-        show_table([placement_row(item) for item in placements], PLACEMENT_COLUMNS)
+        show_table([placement_row(item, titles) for item in placements], PLACEMENT_COLUMNS)
 
 
 def add_slot(store: "Store", owner_id: UUID, order: SlotOrder) -> Placement:
