@@ -66,6 +66,13 @@ def test_a_period_is_compared_with_as_many_days_before(reader: Browser) -> None:
     assert '100.0 %<span class="hidden"> less than' in text
 
 
+def test_no_change_is_told_against_days_that_nobody_measured(reader: Browser) -> None:
+    # The ten days before 11 September begin on the 1st; the world's first request is of the 7th.
+    text = reader.get("/?from=2026-09-11&to=2026-09-20").text
+    assert "more than from 2026-09-01" not in text
+    assert int(tiles(text)["Downloads"]) > 0
+
+
 def test_own_days_and_a_show_can_be_asked_for(reader: Browser, world: World) -> None:
     text = reader.get(f"/?from=2026-09-07&to=2026-09-08&show={world.show.podcast_id}").text
     assert tiles(text)["Downloads"] == "31"

@@ -1,7 +1,7 @@
 """What the dashboard shows, computed before any page is rendered and kept until a figure may have changed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -190,11 +190,20 @@ def _listening_kpis(
 ) -> tuple[Kpi, ...]:
     now_count, before_count = (sum(count for _, count in part) for part in days)
     episodes = _count_episodes(connection, owner_id, query)
-    return (
+    kpis = (
         Kpi("downloads", "Downloads", f"{now_count:,}", _change(now_count, before_count)),
         _consumers(connection, owner_id, query),
         Kpi("episodes", "Episodes heard", f"{episodes[0]:,}", _change(*episodes)),
     )
+    if _is_measured(connection, owner_id, query.previous):
+        return kpis
+    return tuple(replace(kpi, change_rate=None) for kpi in kpis)
+
+
+def _is_measured(connection: Connection, owner_id: UUID, query: MetricQuery) -> bool:
+    """Whether every day has a count, be it 0: against days that nobody measured there is no change to tell."""
+    rows = run_query(connection, owner_id, query.ask(grain="day")).rows
+    return all(row.value is not None for row in rows)
 
 
 def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, before: Earned) -> tuple[Kpi, ...]:
