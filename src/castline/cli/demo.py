@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from castline.demo.requests_seen import RequestCounts
     from castline.demo.run import DemoResult
 
-_LINES: Final = 110_000
+_LINES: Final = 60_000
 _SHOWN_DIFFERENCES: Final = 20
 _UNMATCHED_SHARE: Final = 0.5  # of the requests without an episode, from which on the hint is worth its lines
 
