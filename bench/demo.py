@@ -32,7 +32,7 @@ def main() -> int:
     """Prints both times as JSON; 1 when one is over its limit or a demo failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--caches", type=Path, help="Keep the caches here; then the first run may be warm as well.")
-    parser.add_argument("--lines", default="150000", help="Log lines of the world.")
+    parser.add_argument("--lines", help="Log lines of the world; else as many as the demo makes by itself.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
         folder = Path(place)
@@ -60,7 +60,7 @@ def main() -> int:
     return 0 if is_within else 1
 
 
-def _measure(folder: Path, caches: Path, lines: str, *, without_uv: bool) -> Measured:
+def _measure(folder: Path, caches: Path, lines: str | None, *, without_uv: bool) -> Measured:
     folder.mkdir()
     clone = folder / "clone"
     subprocess.run(["git", "clone", "--quiet", str(_ROOT), str(clone)], check=True)
@@ -74,7 +74,7 @@ def _measure(folder: Path, caches: Path, lines: str, *, without_uv: bool) -> Mea
     # Not from inside an environment: whoever has a clean clone has none.
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "DATABASE_URL"):
         environ.pop(name, None)
-    words = [_plain_python(), "dev.py", "demo", "--lines", lines, "--json"]
+    words = [_plain_python(), "dev.py", "demo", *(["--lines", lines] if lines else []), "--json"]
     begin = time.perf_counter()
     done = subprocess.run(words, cwd=clone, env=environ, capture_output=True, text=True, check=False)
     seconds = round(time.perf_counter() - begin, 1)
