@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from castline.store.embedded import EmbeddedBusy, find_embedded, remove_embedded, start_embedded
-from castline.store.embedded_cluster import ClusterOutdated, Running, ensure_cluster
+from castline.store.embedded_cluster import ClusterOutdated, Running, ensure_running
 from castline.store.embedded_place import DataFolderUnusable, EmbeddedUnavailable, find_place
 
 pytestmark = pytest.mark.store
@@ -232,7 +232,7 @@ def test_a_cluster_of_another_major_version_is_refused_with_the_way_out(data_dir
     place = find_place(data_dir.resolve())
     (place.data / "PG_VERSION").write_text("15\n")
     with pytest.raises(ClusterOutdated, match="written by PostgreSQL 15") as caught:
-        ensure_cluster(place)
+        ensure_running(place)
     assert "pg_dump" in caught.value.advice
 
 

@@ -88,7 +88,6 @@ class Running:
 def ensure_cluster(place: Place) -> None:
     """`place.data` holds a whole cluster with castline's role and database; a half-made one never appears there."""
     if place.data.exists():
-        _check_version(place)
         return
     fresh = place.home / "data.new"
     if fresh.exists():
@@ -116,7 +115,7 @@ def ensure_running(place: Place) -> Running:
         running = find_running(place)
         if running is None:
             _launch(place)
-        elif running.status == "ready" and _answers(place, running):
+        elif running.status == "ready" and _answers(running):
             return running
         else:
             time.sleep(0.02)
@@ -137,10 +136,11 @@ def find_running(place: Place) -> Running | None:
     return Running(pid, socket_folder, port, status)
 
 
-def _answers(place: Place, running: Running) -> bool:
+def _answers(running: Running) -> bool:
     """A process that was killed a moment ago still looks alive, and its socket still takes connections."""
-    address = [f"--host={running.socket_folder}", f"--port={running.port}", f"--dbname={DATABASE}"]
-    return _run(place, ["pg_isready", "--quiet", "--timeout=5", *address]).returncode == 0
+    from psycopg.pq import PGconn, Ping  # noqa: PLC0415  # it takes longer to load than all the rest of the keeper
+
+    return PGconn.ping(f"{running.dsn}&connect_timeout=5".encode()) == Ping.OK
 
 
 def _find_starting(place: Place) -> Running | None:
@@ -178,6 +178,7 @@ def _wait_until_gone(place: Place, running: Running) -> None:
 
 def _launch(place: Place) -> None:
     """The server was started and is ready, or still recovering. Raises EmbeddedFailed with what its log says."""
+    _check_version(place)
     _rotate(place.log)
     _write_settings(place)
     deadline = time.monotonic() + _ORPHAN_SECONDS
