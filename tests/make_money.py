@@ -138,7 +138,7 @@ class MoneyWorld:
                     end_date=start_date + timedelta(days=days),
                     campaign_value=Decimal(value),
                     currency=currency,
-                    episode_ids=() if air_day is not None else tuple(self.episodes[n].episode_id for n in episodes),
+                    episode_ids=tuple(self.episodes[n].episode_id for n in episodes),
                     attribution_config=config,
                 ),
             )

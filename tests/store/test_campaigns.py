@@ -1,14 +1,16 @@
 """Sponsors, campaigns, their moves and their placements."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 
+from castline.attribute.exposure import compute_spans
 from castline.base.errors import Ambiguous, Conflict, InvalidInput, NotFound
 from castline.cli.campaign import CampaignOrder, add_campaign, make_config, parse_end
-from castline.cli.slot import SlotOrder, add_slot, parse_seconds
+from castline.cli.slot import SlotOrder, add_slot, describe_change, parse_seconds
 from castline.cli.sponsor import add_sponsor
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig
@@ -153,7 +155,7 @@ def test_a_slot_is_a_placement_and_an_ad_slot(store: Store, account: User, show:
         impressions=5000,
         cost="750.00",
     )
-    placed = add_slot(store, account.user_id, slot)
+    placed = add_slot(store, account.user_id, slot).placement
     assert (placed.start_seconds, placed.end_seconds, placed.contracted_impressions, placed.cost, placed.kind) == (
         Decimal(120),
         Decimal(180),
@@ -167,6 +169,39 @@ def test_a_slot_is_a_placement_and_an_ad_slot(store: Store, account: User, show:
     assert episode.ad_slots == (AdSlot(Decimal(120), Decimal(180), made.campaign_id),)
     with pytest.raises(Conflict):
         add_slot(store, account.user_id, slot)
+
+
+def test_a_slot_leaves_a_campaign_for_the_whole_show_so(store: Store, account: User, show: UUID) -> None:
+    made = add_campaign(store, account.user_id, order(), {})
+    added = add_slot(store, account.user_id, SlotOrder(episode="Episode 1", campaign="Spring", position="mid"))
+    assert (added.covered_before, added.covered) == (None, None)
+    assert describe_change(added) == (
+        "The campaign runs in the whole show, as before; --only-placed limits it to the episodes it is placed in."
+    )
+    with store.account(account.user_id) as connection:
+        found = find_campaign(connection, account.user_id, "Spring")
+        spans = compute_spans(found, load_placements(connection, account.user_id, made.campaign_id))
+    assert [(span.episode_id, span.start_at) for span in spans] == [(None, made.start_date)]
+
+
+def test_a_slot_limits_the_campaign_to_its_placements_only_where_that_is_asked(
+    store: Store, account: User, show: UUID
+) -> None:
+    add_campaign(store, account.user_id, order(), {})
+    first, second = (SlotOrder(episode=f"Episode {n}", campaign="Spring", position="mid") for n in (1, 2))
+    before = add_slot(store, account.user_id, first)
+    after = add_slot(store, account.user_id, replace(second, only_placed=True))
+    placed = {before.placement.episode_id, after.placement.episode_id}
+    assert (after.covered_before, after.covered) == (None, placed)
+    assert describe_change(after) == "The campaign ran in the whole show and now runs in 2 episodes."
+
+
+def test_a_slot_adds_its_episode_to_those_that_the_campaign_lists(store: Store, account: User, show: UUID) -> None:
+    made = add_campaign(store, account.user_id, order(episodes=("Episode 1",)), {})
+    added = add_slot(store, account.user_id, SlotOrder(episode="Episode 2", campaign="Spring", position="pre"))
+    assert added.covered_before == set(made.episode_ids)
+    assert added.covered == {*made.episode_ids, added.placement.episode_id}
+    assert describe_change(added) == "The campaign ran in one episode and now runs in 2 episodes."
 
 
 def test_a_slot_that_ends_before_it_starts_names_its_field(store: Store, account: User, show: UUID) -> None:

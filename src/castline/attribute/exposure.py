@@ -21,19 +21,19 @@ class Span:
 
 
 def compute_spans(campaign: Campaign, placements: Iterable[Placement]) -> list[Span]:
-    """One span per episode of the campaign, those it lists and those it is placed in; without any, one for the show.
+    """One span per episode of the campaign, those it lists and those it is placed in, or one for the whole show.
 
     A span begins with the flight, or with the placement's air date where that is later: what was fetched before it
     could not hold the ad. An episode that airs after the flight has none.
     """
     starts: dict[UUID | None, datetime] = {}
-    for placement in placements:
+    placed = list(placements)
+    covered = campaign.covered_episodes(placed)
+    for placement in placed if covered else ():
         aired = max(campaign.start_date, placement.air_date or campaign.start_date)
         starts[placement.episode_id] = min(aired, starts.get(placement.episode_id, aired))
-    for episode_id in campaign.episode_ids:
+    for episode_id in campaign.episode_ids or (None,):
         starts.setdefault(episode_id, campaign.start_date)
-    if not starts:
-        starts = {None: campaign.start_date}
     return [
         Span(campaign.campaign_id, campaign.sponsor_id, campaign.podcast_id, episode_id, start, campaign.end_date)
         for episode_id, start in starts.items()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from castline.store.pool import Connection, Store
 
 _COLUMNS = ("id", "name", "status", "starts", "ends", "value", "code")
+_ONE_COLUMNS = (*_COLUMNS, "runs in")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +121,7 @@ def show_campaign(ref: str, as_json: bool) -> None:
     if as_json:
         show_json({"campaign": found, "placements": placements})
         return
-    show_table([_row(found)], _COLUMNS)
+    show_table([_row(found) | {"runs in": describe_coverage(found.covered_episodes(placements))}], _ONE_COLUMNS)
     if placements:
         show_table([placement_row(item, titles) for item in placements], PLACEMENT_COLUMNS, title="placements")
 
@@ -165,6 +166,13 @@ def placement_row(placement: Placement, titles: Mapping[UUID, str]) -> dict[str,
         "contracted": placement.contracted_impressions,
         "cost": _write_number(placement.cost),
     }
+
+
+def describe_coverage(episode_ids: frozenset[UUID] | None) -> str:
+    """What a campaign runs in, in words."""
+    if episode_ids is None:
+        return "the whole show"
+    return "one episode" if len(episode_ids) == 1 else f"{len(episode_ids)} episodes"
 
 
 def _write_number(number: Decimal | None) -> str | None:

@@ -1,13 +1,13 @@
 """`castline slot`: ad slots and placements by hand."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast, get_args
 from uuid import UUID
 
 import click
 
-from castline.cli.campaign import PLACEMENT_COLUMNS, load_titles, parse_cost, placement_row
+from castline.cli.campaign import PLACEMENT_COLUMNS, describe_coverage, load_titles, parse_cost, placement_row
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
 from castline.model.campaign import Placement
@@ -30,6 +30,16 @@ class SlotOrder:
     air_date: str | None = None
     impressions: int | None = None
     cost: str | None = None
+    only_placed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AddedSlot:
+    """A placement, and the episodes that its campaign covered before and covers now; None is the whole show."""
+
+    placement: Placement
+    covered_before: frozenset[UUID] | None
+    covered: frozenset[UUID] | None
 
 
 @click.group()
@@ -47,6 +57,11 @@ def slot() -> None:
 @click.option("--air-date", metavar="DATE", help="When it went on air; else the episode's publish date counts.")
 @click.option("--impressions", type=click.IntRange(0), help="Contracted impressions.")
 @click.option("--cost", help="What it costs, in the campaign's currency.")
+@click.option(
+    "--only-placed",
+    is_flag=True,
+    help="From now on the campaign runs only in the episodes it is placed in, no longer in the whole show.",
+)
 @json_option
 def add(
     *,
@@ -59,9 +74,13 @@ def add(
     air_date: str | None,
     impressions: int | None,
     cost: str | None,
+    only_placed: bool,
     as_json: bool,
 ) -> None:
-    """Put the campaign into EPISODE: a placement, and an ad slot where its seconds are known."""
+    """Put the campaign into EPISODE: a placement, and an ad slot where its seconds are known.
+
+    A campaign that lists episodes runs in this one as well. One for the whole show stays so, unless --only-placed.
+    """
     order = SlotOrder(
         episode=episode,
         campaign=campaign,
@@ -72,14 +91,17 @@ def add(
         air_date=air_date,
         impressions=impressions,
         cost=cost,
+        only_placed=only_placed,
     )
     with open_account() as acting:
         added = add_slot(acting.store, acting.owner_id, order)
+    placement = added.placement
     if as_json:
-        show_json(added)
+        facts = {item.name: getattr(placement, item.name) for item in fields(placement)}
+        show_json(facts | {"covered_before": added.covered_before, "covered": added.covered})
     else:
-        say(f"Added a {added.position}-roll placement.")
-        click.echo(added.placement_id)
+        say(f"Added a {placement.position}-roll placement. {describe_change(added)}")
+        click.echo(placement.placement_id)
 
 
 @slot.command("list")
@@ -99,14 +121,30 @@ def list_slots(campaign: str | None, as_json: bool) -> None:
         show_table([placement_row(item, titles) for item in placements], PLACEMENT_COLUMNS)
 
 
-def add_slot(store: "Store", owner_id: UUID, order: SlotOrder) -> Placement:
+def describe_change(added: AddedSlot) -> str:
+    """What the campaign ran in and runs in, in words."""
+    before, after = describe_coverage(added.covered_before), describe_coverage(added.covered)
+    if before != after:
+        return f"The campaign ran in {before} and now runs in {after}."
+    advice = "" if added.covered else "; --only-placed limits it to the episodes it is placed in"
+    return f"The campaign runs in {after}, as before{advice}."
+
+
+def add_slot(store: "Store", owner_id: UUID, order: SlotOrder) -> AddedSlot:
     """The placement is there, and with its seconds the episode's ad slot.
 
-    Raises InvalidInput with the field's name, NotFound, Conflict if the same placement is there already.
+    With `only_placed` the campaign runs in no episode but those it lists or is placed in. Raises InvalidInput with
+    the field's name, NotFound, Conflict if the same placement is there already.
     """
     from castline.base.period import parse_moment
     from castline.model.show import AdSlot
-    from castline.store.campaigns import NewPlacement, create_placement, find_campaign
+    from castline.store.campaigns import (
+        NewPlacement,
+        create_placement,
+        find_campaign,
+        limit_campaign,
+        load_placements,
+    )
     from castline.store.shows import find_episode, save_ad_slots
 
     with store.account(owner_id) as connection:
@@ -123,12 +161,16 @@ def add_slot(store: "Store", owner_id: UUID, order: SlotOrder) -> Placement:
             contracted_impressions=order.impressions,
             cost=parse_cost(order.cost),
         )
+        before = campaign.covered_episodes(load_placements(connection, owner_id, campaign.campaign_id))
         made = create_placement(connection, owner_id, placement)
+        if order.only_placed:
+            campaign = limit_campaign(connection, owner_id, campaign.campaign_id)
         if placement.start_seconds is not None and placement.end_seconds is not None:
             slot = AdSlot(placement.start_seconds, placement.end_seconds, campaign.campaign_id)
             slots = sorted((*episode.ad_slots, slot), key=lambda item: item.start_time_seconds)
             save_ad_slots(connection, owner_id, episode.episode_id, slots)
-        return made
+        placed = load_placements(connection, owner_id, campaign.campaign_id)
+        return AddedSlot(made, before, campaign.covered_episodes(placed))
 
 
 def parse_seconds(text: str | None, *, field: str) -> Decimal | None:

@@ -1,5 +1,6 @@
 """What was sold: sponsors, campaigns, placements."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
@@ -117,6 +118,16 @@ class Campaign:
     @property
     def fee(self) -> Money:
         return Money(self.campaign_value, self.currency)
+
+    def covered_episodes(self, placements: "Iterable[Placement]") -> frozenset[UUID] | None:
+        """The episodes it runs in, those it lists and those it is placed in; None is the whole show.
+
+        A campaign that lists none runs in the whole show, whatever its placements: they say what was agreed for some
+        episodes, not that the others are without it.
+        """
+        if not self.episode_ids:
+            return None
+        return frozenset((*self.episode_ids, *(item.episode_id for item in placements)))
 
 
 @dataclass(frozen=True, slots=True)

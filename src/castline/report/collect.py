@@ -50,9 +50,9 @@ class _World:
 
     @property
     def episode_ids(self) -> tuple[UUID, ...]:
-        """The episodes that the campaign runs in, oldest first; without any named, every one of the show."""
-        named = {*self.campaign.episode_ids, *(placement.episode_id for placement in self.placements)}
-        chosen = [episode for key, episode in self.episodes.items() if key in named or not named]
+        """The episodes that the campaign runs in, oldest first."""
+        covered = self.campaign.covered_episodes(self.placements)
+        chosen = [episode for key, episode in self.episodes.items() if covered is None or key in covered]
         return tuple(item.episode_id for item in sorted(chosen, key=lambda item: (item.publish_date, item.episode_id)))
 
 
@@ -194,7 +194,10 @@ def _notes(
             " others are past their retention."
         )
     if sum(placement.delivered for placement in placements) != roi.impressions:
-        notes.append("An episode with several placements delivers each of them, but its downloads are counted once.")
+        notes.append(
+            "Placements do not add up to the campaign's downloads: an episode with several of them delivers each, and"
+            " one that airs during a flight in the whole show delivers from then on."
+        )
     if roi.unconverted_count:
         notes.append(f"{roi.unconverted_count:,} credited orders are left out of revenue: no rate is on record.")
     return tuple(notes)

@@ -30,14 +30,13 @@ def compute_from_books(books: Books, campaign: Campaign, *, as_of: datetime | No
 def _find_facts(books: Books, campaign: Campaign, as_of: datetime) -> RoiFacts:
     placements = books.placements.get(campaign.campaign_id, ())
     downloads = count_downloads(compute_spans(campaign, placements), _downloads_of(books, campaign, as_of))
-    known = {key: count for key, count in downloads.items() if key is not None}
     credited = [item for item in books.credits.get(campaign.campaign_id, ()) if item.occurred_at < as_of]
     order_ids = {item.order_id for item in credited if item.order_id is not None} & books.refunds.keys()
     refunds = [item for key in order_ids for item in books.refunds[key] if item.occurred_at < as_of]
     return RoiFacts(
         campaign=campaign,
         as_of=as_of,
-        spend=compute_spend(campaign, placements, Delivery(books.published, known), as_of),
+        spend=compute_spend(campaign, placements, Delivery(books.published, downloads), as_of),
         impressions=sum(downloads.values()),
         credits=credited,
         refunds=sorted(refunds, key=_in_time),
@@ -59,14 +58,14 @@ def _downloads_of(books: Books, campaign: Campaign, as_of: datetime) -> list[Dai
     return [row for day in Period(campaign.start_date, end_at).iter_days() for row in days.get(day, ())]
 
 
-def count_downloads(spans: Sequence[Span], daily: Iterable[DailyMetric]) -> dict[UUID | None, int]:
-    """Downloads on the UTC days that the campaign's spans touch, by episode; under None for the whole show."""
-    counts: dict[UUID | None, int] = {span.episode_id: 0 for span in spans}
+def count_downloads(spans: Sequence[Span], daily: Iterable[DailyMetric]) -> dict[UUID, int]:
+    """Downloads by episode on the UTC days that the campaign's spans touch."""
     by_member = {str(span.episode_id): span for span in spans if span.episode_id is not None}
     whole_show = next((span for span in spans if span.episode_id is None), None)
+    counts: dict[str, int] = {}
     for row in daily:
         span = whole_show or by_member.get(row.member)
         day_at = start_of_day(row.day_on)
         if span and day_at < span.end_at and day_at + timedelta(days=1) > span.start_at:
-            counts[span.episode_id] += row.value
-    return counts
+            counts[row.member] = counts.get(row.member, 0) + row.value
+    return {UUID(member): count for member, count in counts.items()}

@@ -205,6 +205,17 @@ def save_campaign_status(connection: Connection, owner_id: UUID, campaign_id: UU
     return _made(find_one(connection, Campaign, _SQL["save_campaign_status"], facts))
 
 
+def limit_campaign(connection: Connection, owner_id: UUID, campaign_id: UUID) -> Campaign:
+    """The campaign lists the episodes that it is placed in, so it runs in no others. Raises NotFound."""
+    facts: dict[str, object] = {"tenant": owner_id, "campaign_id": campaign_id}
+    campaign = find_one(connection, Campaign, _SQL["lock_campaign"], facts)
+    if campaign is None:
+        raise NotFound(noun="campaign", key=campaign_id)
+    placed = (item.episode_id for item in load_placements(connection, owner_id, campaign_id))
+    facts["episode_ids"] = list(dict.fromkeys((*campaign.episode_ids, *placed)))
+    return _made(find_one(connection, Campaign, _SQL["save_campaign_episodes"], facts))
+
+
 def create_placement(connection: Connection, owner_id: UUID, placement: NewPlacement) -> Placement:
     """The placement is there. Raises InvalidInput if the episode is of another show, Conflict if it is there."""
     facts = {item.name: getattr(placement, item.name) for item in fields(placement)} | {"tenant": owner_id}

@@ -50,6 +50,14 @@ where user_id = :tenant and campaign_id = :campaign_id
 returning campaign_id, user_id, podcast_id, sponsor_id, name, status, start_date, end_date, campaign_value, currency,
     episode_ids, attribution_config, notes, created_at, updated_at, metadata
 
+-- name: save_campaign_episodes
+-- one row: the campaign with the episodes that it lists
+update campaigns
+set episode_ids = :episode_ids
+where user_id = :tenant and campaign_id = :campaign_id
+returning campaign_id, user_id, podcast_id, sponsor_id, name, status, start_date, end_date, campaign_value, currency,
+    episode_ids, attribution_config, notes, created_at, updated_at, metadata
+
 -- name: find_code_holder
 -- at most one row: a campaign of the sponsor, not cancelled, that flies with the same promo code at the same time
 select name
