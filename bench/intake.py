@@ -26,8 +26,8 @@ import psycopg
 import uvloop
 
 from castline.base.config import Settings
+from castline.ingest.segment_log import EVENTS, LogWriter, encode_record
 from castline.intake.beacon import parse_deliveries
-from castline.intake.log_file import EVENTS, LogWriter, encode_record
 from castline.store.embedded import remove_embedded
 from castline.store.pool import open_store
 

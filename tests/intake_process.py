@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import castline
-from castline.intake.log_file import LOG_FOLDER, Record, parse_segment
+from castline.ingest.segment_log import LOG_FOLDER, Record, parse_segment
 
 _SOURCE = str(Path(castline.__file__).parents[1])
 _PROGRAM = """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from castline.intake.log_file import REQUEST
+from castline.ingest.segment_log import REQUEST
 from intake_process import Intake, run_server
 
 _CLIENTS = 8

@@ -1,11 +1,12 @@
 """The intake's log: what was appended is read again, and damage costs no more than what it hit."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from castline.intake.log_file import (
+from castline.ingest.segment_log import (
     REQUEST,
     LogWriter,
     Record,
@@ -105,3 +106,15 @@ def test_a_full_disk_is_said_at_once_and_leaves_no_half_frame(tmp_path: Path) ->
     assert read_ready(tmp_path) == [b"one", b"two"]
     os.close(full)
     os.close(kept)
+
+
+def test_no_record_of_many_threads_is_lost_or_torn_while_a_drain_takes_segments(tmp_path: Path) -> None:
+    log = LogWriter(tmp_path, is_strict=True)
+    texts = [f"{number:04} {'x' * (number % 700)}".encode() for number in range(1000)]
+    with ThreadPoolExecutor(8) as pool:
+        written = [pool.submit(lambda text: log.wait_synced(log.append(make_records(text))), text) for text in texts]
+        while not all(item.done() for item in written):
+            assert read_ready(tmp_path) == []
+    log.close()
+    assert [item.result() for item in written] == [None] * 1000
+    assert sorted(read_ready(tmp_path)) == texts

@@ -16,9 +16,9 @@ from psycopg_pool import ConnectionPool
 from castline.base.clock import now
 from castline.base.errors import DatabaseUnavailable
 from castline.base.period import Period
+from castline.ingest.segment_log import EVENTS, LOG_FOLDER, REQUEST, LogWriter, encode_record
 from castline.intake import drain as drain_module
 from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
-from castline.intake.log_file import EVENTS, LOG_FOLDER, REQUEST, LogWriter, encode_record
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.store.landing_files import load_requests

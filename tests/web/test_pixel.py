@@ -8,11 +8,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from castline.base.clock import now
 from castline.base.config import Settings, load_settings
 from castline.base.errors import ConfigurationError, DatabaseUnavailable
-from castline.ingest.drain import drain_spool
 from castline.ingest.places import listener_key
-from castline.ingest.spool import Spool
+from castline.ingest.segment_log import LOG_FOLDER
+from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
 from castline.model.account import User
 from castline.model.campaign import Campaign
 from castline.store.campaigns import NewCampaign, NewSponsor, create_campaign, create_sponsor
@@ -53,9 +54,10 @@ def campaign(store: Store, account: User) -> Campaign:
 
 @pytest.fixture
 def away(store: Store, web_settings: Settings, tmp_path: Path) -> tuple[Store, Settings]:
-    """The same store under settings whose spool no running server drains."""
+    """The same store over a data folder of this test alone."""
     settings = replace(web_settings, data_dir=tmp_path)
-    return replace(store, settings=replace(store.settings, ip_privacy="truncated")), settings
+    opened = replace(store.settings, ip_privacy="truncated", data_dir=tmp_path, secret_key="k" * 32)
+    return replace(store, settings=opened), settings
 
 
 def conversions(store: Store, owner_id: UUID) -> list[Row]:
@@ -71,7 +73,6 @@ def test_a_hit_becomes_a_visit_and_an_order(
     store: Store, account: User, campaign: Campaign, away: tuple[Store, Settings]
 ) -> None:
     opened, settings = away
-    spool = Spool(settings.data_dir / "intake")
     with run_server(opened, settings) as port:
         browser = Browser(port)
         path = f"/p/{campaign.campaign_id}.gif"
@@ -82,8 +83,8 @@ def test_a_hit_becomes_a_visit_and_an_order(
     assert visit.headers["cross-origin-resource-policy"] == "cross-origin"
     assert "no-store" in visit.headers["cache-control"]
     assert visit.cookies == ()
-    drain_spool(opened, spool)
-    key = listener_key(store.settings, account.user_id, "127.0.0.1")
+    drain_intake(opened)
+    key = listener_key(opened.settings, account.user_id, "127.0.0.1")
     pixel = (str(campaign.campaign_id), campaign.sponsor_id)
     assert conversions(store, account.user_id) == [
         ("visit", None, None, None, "FOX", key, "127.0.0.0/24", *pixel),
@@ -98,7 +99,7 @@ def test_who_asks_for_privacy_is_counted_and_cannot_be_matched(
     opened, settings = away
     with run_server(opened, settings) as port:
         Browser(port).ask("GET", f"/p/{campaign.campaign_id}.gif", headers={header: "1"})
-    drain_spool(opened, Spool(settings.data_dir / "intake"))
+    drain_intake(opened)
     [(kind, *_, key, address, _, _)] = conversions(store, account.user_id)
     assert (kind, key, address) == ("visit", None, None)
 
@@ -114,7 +115,7 @@ def test_the_client_is_whom_a_trusted_proxy_names_and_nobody_else(
     for chosen in (trusting, settings):
         with run_server(opened, chosen) as port:
             Browser(port).ask("GET", f"/p/{campaign.campaign_id}.gif", headers=forged)
-    drain_spool(opened, Spool(settings.data_dir / "intake"))
+    drain_intake(opened)
     assert [row[6] for row in conversions(store, account.user_id)] == ["198.51.100.0/24", "127.0.0.0/24"]
 
 
@@ -139,7 +140,7 @@ def test_a_disk_that_takes_no_more_still_shows_the_picture_but_acknowledges_noth
     away: tuple[Store, Settings],
 ) -> None:
     store, settings = away
-    (settings.data_dir / "intake").write_bytes(b"a file where the spool's folder would be")
+    (settings.data_dir / "intake").write_bytes(b"a file where the log's folder would be")
     with run_server(store, settings) as port:
         answered = Browser(port).get(f"/p/{uuid4()}.gif")
     assert (answered.status, answered.body) == (503, GIF)
@@ -152,7 +153,7 @@ def test_parameters_that_cannot_be_used_wait_in_quarantine(
     with run_server(opened, settings) as port:
         Browser(port).get(f"/p/{campaign.campaign_id}.gif?order_id=A-1&value=a+lot&currency=EUR")
         Browser(port).get(f"/p/{campaign.campaign_id}.gif?order_id=A-2&value=10&currency=XYZ")
-    drain_spool(opened, Spool(settings.data_dir / "intake"))
+    drain_intake(opened)
     with store.account(account.user_id) as connection:
         waiting = load_quarantine(connection, account.user_id)
     assert sorted((row.reason, row.detail.split(":")[0]) for row in waiting) == [
@@ -166,31 +167,40 @@ def test_a_database_that_is_away_loses_no_hit(
     store: Store, account: User, campaign: Campaign, away: tuple[Store, Settings]
 ) -> None:
     opened, settings = away
-    spool = Spool(settings.data_dir / "intake")
     gone = replace(opened, dsn="postgresql://127.0.0.1:1/none", _pool=make_closed_pool())
     with run_server(gone, settings) as port:
         answers = [Browser(port).get(f"/p/{campaign.campaign_id}.gif?order_id=A-{number}") for number in range(5)]
     assert [(item.status, item.body) for item in answers] == [(200, GIF)] * 5
     with pytest.raises(DatabaseUnavailable):
-        drain_spool(gone, spool)
-    assert drain_spool(opened, spool) == 5
+        drain_intake(gone)
+    assert drain_intake(opened).hit_count == 5
     assert [row[1] for row in conversions(store, account.user_id)] == [f"A-{number}" for number in range(5)]
-    assert drain_spool(opened, spool) == 0
+    assert drain_intake(opened).hit_count == 0
 
 
 def test_a_drain_that_was_killed_after_its_commit_counts_nothing_twice(
     store: Store, account: User, campaign: Campaign, away: tuple[Store, Settings]
 ) -> None:
     opened, settings = away
-    spool = Spool(settings.data_dir / "intake")
     with run_server(replace(opened, _pool=make_closed_pool()), settings) as port:
         Browser(port).get(f"/p/{campaign.campaign_id}.gif")
-    [waiting] = (settings.data_dir / "intake").glob("*.ready")
+    [waiting] = (settings.data_dir / LOG_FOLDER).glob("*.ready")
     content = waiting.read_bytes()
-    drain_spool(opened, spool)
+    drain_intake(opened)
     waiting.write_bytes(content)
-    drain_spool(opened, spool)
+    drain_intake(opened)
     assert len(conversions(store, account.user_id)) == 1
+
+
+def test_a_hit_that_no_campaign_claims_is_counted(away: tuple[Store, Settings]) -> None:
+    opened, settings = away
+    unknown = uuid4()
+    with run_server(opened, settings) as port:
+        for _ in range(2):
+            Browser(port).get(f"/p/{unknown}.gif")
+    drained = drain_intake(opened)
+    assert (drained.hit_count, drained.unclaimed_count) == (0, 2)
+    assert load_unclaimed(settings.data_dir) == [UnclaimedAddress("pixel", str(unknown), 2, now().date())]
 
 
 def test_hits_of_two_accounts_go_to_their_own(
@@ -202,6 +212,6 @@ def test_hits_of_two_accounts_go_to_their_own(
     with run_server(replace(opened, _pool=make_closed_pool()), settings) as port:
         Browser(port).get(f"/p/{campaign.campaign_id}.gif?order_id=MINE")
         Browser(port).get(f"/p/{theirs.campaign_id}.gif?order_id=THEIRS")
-    drain_spool(opened, Spool(settings.data_dir / "intake"))
+    drain_intake(opened)
     assert [row[1] for row in conversions(store, account.user_id)] == ["MINE"]
     assert [row[1] for row in conversions(store, other.user_id)] == ["THEIRS"]

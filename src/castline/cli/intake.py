@@ -58,8 +58,9 @@ def drain(as_json: bool) -> None:
         show_json(drained)
         return
     say(
-        f"{drained.segment_count} segments: {drained.request_count} requests and {drained.event_count} player events"
-        f" landed, {drained.unclaimed_count} belong to no account, {drained.failed_count} files failed."
+        f"{drained.segment_count} segments: {drained.request_count} requests, {drained.event_count} player events and"
+        f" {drained.hit_count} pixel hits landed, {drained.unclaimed_count} belong to no account,"
+        f" {drained.failed_count} files failed."
     )
 
 

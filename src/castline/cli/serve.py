@@ -3,7 +3,7 @@
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
@@ -57,7 +57,7 @@ def web(host: str, port: int, plain_http: bool) -> None:
     """Serve the pages and the API alone."""
     settings = load_settings()
     check_host(settings, host, plain_http=plain_http)
-    with _opened(settings) as store:
+    with _opened(settings) as store, _landing(store):
         run_web(store, host, port)
 
 
@@ -139,13 +139,13 @@ def _opened(settings: Settings) -> "Iterator[Store]":
 @contextmanager
 def _taking_in(store: "Store", host: str, port: int) -> Iterator[None]:
     """The intake answers on a port of its own, and what it takes is landed, beside what the block does."""
-    from castline.intake.run import drain_beside, intake_beside
+    from castline.intake.run import intake_beside
     from castline.intake.server import IntakeOptions
     from castline.web.listen import AddressTaken, bind, page_address
 
     options = IntakeOptions(trusted_proxies=store.settings.trusted_proxies)
     with ExitStack() as stack:
-        stack.enter_context(drain_beside(lambda: nullcontext(store)))
+        stack.enter_context(_landing(store))
         try:
             sock = stack.enter_context(bind(host, port))
         except AddressTaken as error:
@@ -154,6 +154,13 @@ def _taking_in(store: "Store", host: str, port: int) -> Iterator[None]:
             stack.enter_context(intake_beside(store.settings.data_dir, sock, options))
             say(f"castline takes in at {page_address(sock)}")
         yield
+
+
+def _landing(store: "Store") -> AbstractContextManager[None]:
+    """What was taken in, here or by another process over the same data folder, is landed beside what the block does."""
+    from castline.intake.run import drain_beside
+
+    return drain_beside(lambda: nullcontext(store))
 
 
 @contextmanager

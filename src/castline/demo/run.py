@@ -29,8 +29,7 @@ from castline.demo.stage import (
 )
 from castline.demo.tables import write_conversions, write_rates
 from castline.demo.world import World, make_world
-from castline.ingest.drain import drain_spool
-from castline.ingest.spool import Spool
+from castline.intake.drain import drain_intake
 from castline.model.roi import RoiFigures
 from castline.store.listening import load_daily
 from castline.store.pool import Store, open_store
@@ -107,7 +106,7 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
         _tell_orders(stage, world, web, campaign_ids)
     _import_tables(stage, world, outside)
     # Hits that came in the web server's last seconds wait on the disk for whoever drains next.
-    drain_spool(store, Spool(stage.data_dir / "intake"))
+    drain_intake(store)
     stage.do("attribution", "run")
     rows = tuple(
         CampaignRow(plan.name, plan.sponsor, msgspec.convert(stage.do("roi", plan.name), RoiFigures, strict=False))

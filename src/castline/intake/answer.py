@@ -8,8 +8,8 @@ from typing import Final
 
 import msgspec
 
+from castline.ingest.segment_log import EVENTS, REQUEST
 from castline.intake.beacon import describe_fault, encode_query, parse_deliveries
-from castline.intake.log_file import EVENTS, REQUEST
 from castline.intake.target import is_redirect, try_parse_target
 
 EVENTS_PATH: Final = b"/v1/events"

@@ -5,8 +5,8 @@ import re
 import time
 from typing import Final, Protocol, cast
 
+from castline.ingest.segment_log import REQUEST, encode_record
 from castline.intake.answer import Answer, Asked, compute_answer
-from castline.intake.log_file import REQUEST, encode_record
 from castline.intake.request import (
     BODY_BYTES,
     FIELD,

@@ -19,9 +19,10 @@ import msgspec
 from castline.base.clock import now
 from castline.base.errors import Terminal
 from castline.ingest.landing import ImportOptions, import_log
-from castline.intake.log_file import LOG_FOLDER, make_folder, take_segments
+from castline.ingest.pixel_hits import import_hits
+from castline.ingest.segment_log import LOG_FOLDER, make_folder, take_segments
 from castline.intake.playback import import_players
-from castline.intake.split import PLAYERS, REDIRECTS, SUFFIX, UNCLAIMED, Unclaimed, split_segment
+from castline.intake.split import PIXELS, PLAYERS, REDIRECTS, SUFFIX, UNCLAIMED, Unclaimed, split_segment
 from castline.store.pool import Store
 
 _log = logging.getLogger(__name__)
@@ -32,18 +33,19 @@ _KEPT: Final = timedelta(days=90)
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain brought in: segments, requests landed, player events landed, and what no account claims."""
+    """What one drain brought in: segments, requests, player events, pixel hits, and what no account claims."""
 
     segment_count: int = 0
     request_count: int = 0
     event_count: int = 0
+    hit_count: int = 0
     unclaimed_count: int = 0
     failed_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class UnclaimedAddress:
-    """An address (or a player's episode) that no account claims, and how often it came."""
+    """An address, a player's episode or a pixel's campaign that no account claims, and how often it came."""
 
     kind: str
     name: str
@@ -111,6 +113,8 @@ def _land_file(store: Store, path: Path, drained: Drained) -> None:
         ).landed_count
     elif name.startswith(PLAYERS):
         drained.event_count += import_players(store, UUID(name.removeprefix(PLAYERS)), path)
+    elif name.startswith(PIXELS):
+        drained.hit_count += import_hits(store, UUID(name.removeprefix(PIXELS)), path)
     elif name == UNCLAIMED:
         drained.unclaimed_count += _keep_unclaimed(path)
 

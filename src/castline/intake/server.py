@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from castline.base.config import Network
+from castline.ingest.segment_log import LOG_FOLDER, LogWriter
 from castline.intake.connection import Connection
-from castline.intake.log_file import LOG_FOLDER, LogWriter
 from castline.intake.wire import encode_redirect_start
 from castline.sources.proxies import find_client, is_trusted
 

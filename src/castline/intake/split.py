@@ -18,17 +18,21 @@ from uuid import UUID
 
 import msgspec
 
+from castline.ingest.pixel_hits import HitLine
+from castline.ingest.segment_log import EVENTS, PIXEL, REQUEST, Record, parse_segment
 from castline.intake.beacon import Delivery, parse_deliveries
 from castline.intake.claims import find_episodes, find_target_owners, target_key
-from castline.intake.log_file import EVENTS, REQUEST, Record, parse_segment
 from castline.intake.target import Target, try_parse_target
 from castline.sources.enclosure import url_key
+from castline.sources.pixel_hit import PixelHit
 from castline.store.claims import EpisodeClaim
+from castline.store.pixels import find_pixels
 from castline.store.pool import Store
 
 _log = logging.getLogger(__name__)
 REDIRECTS: Final = "redirects-"
 PLAYERS: Final = "players-"
+PIXELS: Final = "pixels-"
 UNCLAIMED: Final = "unclaimed"
 SUFFIX: Final = ".ndjson"
 _DRAFT: Final = ".draft"
@@ -36,6 +40,7 @@ _KEPT: Final = re.compile(
     rb"\r\n(user-agent|range|referer|sec-gpc|dnt|x-playback-session-id):[ \t]*([^\r]*?)[ \t]*(?=\r\n)", re.IGNORECASE
 )
 _encoder: Final = msgspec.json.Encoder()
+_hit_decoder: Final = msgspec.json.Decoder(PixelHit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,7 @@ class PlayerLine:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """A line of `unclaimed`: how often something was asked for, or a player told of it, that no account has."""
+    """A line of `unclaimed`: how often something was asked for, or told of, that no account has."""
 
     segment: str
     day: str
@@ -90,6 +95,7 @@ def split_segment(store: Store, path: Path, into: Path) -> Path:
         unclaimed: Counter[tuple[str, str, str]] = Counter()
         _split_redirects(store, path.stem, segment.records, (lines, unclaimed))
         _split_players(store, segment.records, (lines, unclaimed))
+        _split_pixels(store, segment.records, (lines, unclaimed))
         lines[UNCLAIMED] = [
             _encoder.encode(Unclaimed(path.stem, *name, count)) for name, count in sorted(unclaimed.items())
         ]
@@ -146,6 +152,22 @@ def _split_players(store: Store, records: Iterable[Record], piles: Piles) -> Non
             unclaimed[f"{at:%Y-%m-%d}", "player", name.url or name.guid or str(name.id)] += len(delivery.events)
             continue
         lines[f"{PLAYERS}{claim.owner_id}"].append(_encoder.encode(_player_line(record, delivery, claim)))
+
+
+def _split_pixels(store: Store, records: Iterable[Record], piles: Piles) -> None:
+    lines, unclaimed = piles
+    # The web process encoded them, with the checksum of the frame around.
+    hits = [_hit_decoder.decode(record.text) for record in records if record.kind == PIXEL]
+    if not hits:
+        return
+    with store.system() as connection:
+        pixels = find_pixels(connection, {hit.campaign_id for hit in hits})
+    for hit in hits:
+        pixel = pixels.get(hit.campaign_id)
+        if pixel is None:
+            unclaimed[f"{hit.occurred_at:%Y-%m-%d}", "pixel", str(hit.campaign_id)] += 1
+        else:
+            lines[f"{PIXELS}{pixel.owner_id}"].append(_encoder.encode(HitLine(pixel.sponsor_id, hit)))
 
 
 def _player_line(record: Record, delivery: Delivery, claim: EpisodeClaim) -> PlayerLine:

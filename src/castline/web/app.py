@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -15,7 +14,6 @@ from castline.accounts.session import IDLE
 from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
-from castline.ingest.drain import drain_spool
 from castline.store.pool import Store
 from castline.web import api, board, campaign, files, health, intake, pixel, sign_in
 from castline.web.context import Context, open_context
@@ -24,8 +22,7 @@ from castline.web.openapi import describe_app
 from castline.web.problems import add_error_answers
 
 _log = logging.getLogger(__name__)
-_DRAIN_SECONDS: Final = 2.0
-_SWEEP_EVERY: Final = timedelta(minutes=10)
+_SWEEP_SECONDS: Final = 600.0
 
 
 class _Application(FastAPI):
@@ -39,7 +36,7 @@ class _Application(FastAPI):
 
 
 def create_app(store: Store, settings: Settings) -> FastAPI:
-    """The web application over an open store; the spool of pixel hits is drained while it runs."""
+    """The web application over an open store; what it takes in waits for a drain (castline.intake.run)."""
     app = _Application(
         title="castline",
         version=__version__,
@@ -61,35 +58,19 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
 async def _live(app: FastAPI) -> AsyncIterator[None]:
     context: Context = app.state.context
     stop = threading.Event()
-    drain = threading.Thread(target=_drain, args=(context, stop), name="drain", daemon=True)
-    drain.start()
+    sweep = threading.Thread(target=_sweep, args=(context, stop), name="sweep", daemon=True)
+    sweep.start()
     yield
     stop.set()
-    drain.join(timeout=30)
-    context.spool.close()
+    sweep.join(timeout=30)
     context.intake.close()
 
 
-def _drain(context: Context, stop: threading.Event) -> None:
-    is_away, swept_at = False, now()
-    while True:
+def _sweep(context: Context, stop: threading.Event) -> None:
+    """Sessions and cache entries that nobody can use any more take no room, looked at every so often."""
+    while not stop.wait(_SWEEP_SECONDS):
         try:
-            drain_spool(context.store, context.spool)
-            if now() - swept_at >= _SWEEP_EVERY:
-                swept_at = now()
-                _sweep(context, swept_at)
-            is_away = False
+            context.sessions.delete_ended(now(), IDLE)
+            context.cache.delete_expired()
         except CastlineError as error:
-            if not is_away:  # once, not every two seconds
-                _log.warning("pixel hits wait on the disk: %s", error.message)
-            is_away = True
-        except Exception:  # noqa: BLE001  # nothing that a page sent may end the drain
-            _log.exception("pixel hits wait on the disk")
-        if stop.wait(_DRAIN_SECONDS):
-            return
-
-
-def _sweep(context: Context, at: datetime) -> None:
-    """Sessions and cache entries that nobody can use any more take no room."""
-    context.sessions.delete_ended(at, IDLE)
-    context.cache.delete_expired()
+            _log.info("what has expired is deleted later: %s", error.message)

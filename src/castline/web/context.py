@@ -7,8 +7,7 @@ from starlette.requests import HTTPConnection
 
 from castline.accounts.limit import Limits
 from castline.base.config import Settings
-from castline.ingest.spool import Spool
-from castline.intake.log_file import LOG_FOLDER, LogWriter
+from castline.ingest.segment_log import LOG_FOLDER, LogWriter
 from castline.sources.proxies import find_client
 from castline.store.cache import Cache, open_cache
 from castline.store.pool import Store
@@ -26,7 +25,6 @@ class Context:
     cache: Cache
     limits: Limits
     origins: Origins
-    spool: Spool
     intake: LogWriter
 
 
@@ -40,7 +38,6 @@ def open_context(store: Store, settings: Settings) -> Context:
         cache=cache,
         limits=Limits(cache),
         origins=Origins(settings.public_url),
-        spool=Spool(settings.data_dir / "intake"),
         intake=LogWriter(settings.data_dir / LOG_FOLDER, is_strict=True),
     )
 

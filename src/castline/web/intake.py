@@ -12,8 +12,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from castline.ingest.segment_log import LogWriter, encode_record
 from castline.intake.answer import Answer, Asked, compute_answer, compute_failed
-from castline.intake.log_file import LogWriter, encode_record
 from castline.intake.request import PATH_BYTES
 from castline.web.context import client_address, context_of
 

@@ -1,6 +1,7 @@
-"""The pixel: answers at once and always, writes a line that is on the disk, and leaves the rest to the drain."""
+"""The pixel: answers at once and always, once the hit is in the log and on the disk; the drain does the rest."""
 
 import logging
+import time
 from typing import Final
 from uuid import UUID, uuid4
 
@@ -10,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from castline.base.clock import now
+from castline.ingest.segment_log import PIXEL, LogWriter, encode_record
 from castline.sources.pixel_hit import PixelHit
 from castline.web.context import client_address, context_of
 
@@ -41,12 +43,18 @@ def show_pixel(campaign_id: str, request: Request) -> Response:
     status = 200
     if hit is not None:
         try:
-            context_of(request).spool.append(msgspec.json.encode(hit))
+            _keep(context_of(request).intake, hit)
         except OSError as error:
             # The page gets its picture all the same, but nobody is told that the hit was taken.
             _log.error("a pixel hit was lost: %s", error)
             status = 503
     return Response(GIF, status, media_type="image/gif", headers=_HEADERS)
+
+
+def _keep(log: LogWriter, hit: PixelHit) -> None:
+    """The hit is on the disk; hits that come together share one sync. Raises OSError where the disk takes no more."""
+    # The address stands in the hit, or nowhere: some asked that it not be kept.
+    log.wait_synced(log.append([encode_record(PIXEL, time.time_ns() // 1000, b"", msgspec.json.encode(hit))]))
 
 
 def _read_hit(campaign_id: str, request: Request) -> PixelHit | None:

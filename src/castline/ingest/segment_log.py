@@ -1,5 +1,6 @@
-"""The intake's log: frames appended to segment files, each frame with its length and its checksum.
+"""What must be acknowledged at once is appended here, and becomes rows later: the answer needs no database.
 
+The log of the intake and of the pixel: frames appended to segment files, each frame with its length and its checksum.
 A record that `append` has returned for is in the file: it survives the process, however that ends. A frame whose tail
 a power cut tore off is recognised, and what stands behind damage is found again. One open segment per writer, locked
 by it; a segment whose writer was killed is known by its free lock.
@@ -34,11 +35,12 @@ _LONGEST_FRAME: Final = 256 * 1024 * 1024
 OnSynced = Callable[[int, OSError | None], object]
 REQUEST: Final = 1
 EVENTS: Final = 2
+PIXEL: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that was asked of the intake: a request's head, or for EVENTS the head, a blank line and the body."""
+    """One thing that came: a request's head; for EVENTS with a blank line and the body; for PIXEL the hit as JSON."""
 
     kind: int
     at_us: int
