@@ -29,7 +29,7 @@ from castline.store.metrics import (
     Rollup,
     count_events,
     find_counting,
-    find_lost_weeks,
+    find_lost_days,
     sum_rollup,
 )
 from castline.store.pool import Connection
@@ -113,10 +113,10 @@ def _begins_on_hours(query: Query) -> bool:
 def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
     """Why the table cannot answer, None if it can."""
     if source != "daily_metrics":
-        weeks = find_lost_weeks(asked.connection, asked.owner_id, asked.query, source)
-        if weeks:
+        lost = find_lost_days(asked.connection, asked.owner_id, asked.query, source)
+        if lost:
             reason, detail = _LOST[source]
-            return Withheld(reason, detail.format(day=weeks[0].last_on))
+            return Withheld(reason, detail.format(day=lost[0].day_on))
     if source == "listener_events":
         return None
     missing = [

@@ -49,11 +49,11 @@ class EventCount:
 
 
 @dataclass(frozen=True, slots=True)
-class LostWeek:
-    """An ISO week of a show that has downloads by day, the last on `last_on`, and no finer rows any more."""
+class LostDay:
+    """The first day with downloads of a show, where its finer rows are no longer kept."""
 
     podcast_id: UUID
-    last_on: date
+    day_on: date
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +111,9 @@ def count_events(connection: Connection, owner_id: UUID, query: Query) -> list[E
     return load_all(connection, EventCount, _SQL[_COUNTS[query.measure]], facts)
 
 
-def find_lost_weeks(connection: Connection, owner_id: UUID, query: Query, series: Finer) -> list[LostWeek]:
-    """The weeks of the query's shows whose finer rows have passed their retention, oldest first."""
-    return load_all(connection, LostWeek, _SQL["find_lost_weeks"], _scope(owner_id, query) | {"series": series})
+def find_lost_days(connection: Connection, owner_id: UUID, query: Query, series: Finer) -> list[LostDay]:
+    """The first days of the query's shows whose finer rows have passed their retention, oldest first."""
+    return load_all(connection, LostDay, _SQL["find_lost_days"], _scope(owner_id, query) | {"series": series})
 
 
 def load_uncounted(connection: Connection, owner_id: UUID, query: Query) -> list[Uncounted]:

@@ -1,33 +1,27 @@
 -- name: find_counting
 -- one row: the measured days, when they were counted last and by which rules, and which days wait to be counted again
+with counted as materialized (
+    select min(day_on) as first_on, max(day_on) as last_on
+    from my_daily_metrics
+    where metric = 'downloads' and dimension = 'total' and :tenant::uuid = castline_tenant()
+), last_run as materialized (
+    select finished_at, rule_versions
+    from runs
+    where user_id = :tenant and job = 'measure.run' and status = 'succeeded'
+    order by started_at desc
+    limit 1
+)
 select
     least(
-        (
-            select min(day_on)
-            from my_daily_metrics
-            where metric = 'downloads' and dimension = 'total'
-                and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-        ),
+        (select first_on from counted),
         (select min(day_on) from request_verdicts where user_id = :tenant)
     ) as first_on,
     greatest(
-        (
-            select max(day_on)
-            from my_daily_metrics
-            where metric = 'downloads' and dimension = 'total'
-                and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-        ),
+        (select last_on from counted),
         (select max(day_on) from request_verdicts where user_id = :tenant)
     ) as last_on,
-    (select max(finished_at) from runs where user_id = :tenant and job = 'measure.run' and status = 'succeeded')
-        as measured_at,
-    (
-        select rule_versions ->> 'rules'
-        from runs
-        where user_id = :tenant and job = 'measure.run' and status = 'succeeded'
-        order by finished_at desc
-        limit 1
-    ) as rules,
+    (select finished_at from last_run) as measured_at,
+    (select rule_versions ->> 'rules' from last_run) as rules,
     (select count(*) from dirty_days where user_id = :tenant) as waiting_days,
     (select min(day_on) from dirty_days where user_id = :tenant) as dirty_on
 
@@ -43,7 +37,7 @@ where day_on >= :first_on and day_on <= :last_on
     and metric = :metric and dimension = :dimension
     and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
     and (:members::text[] is null or member = any(:members))
-    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and :tenant::uuid = castline_tenant()
 group by 1, 2, 3
 
 -- name: sum_hourly_metrics
@@ -58,7 +52,7 @@ where hour_at >= :start_at and hour_at < :end_at
     and metric = :metric and dimension = :dimension
     and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
     and (:members::text[] is null or member = any(:members))
-    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and :tenant::uuid = castline_tenant()
 group by 1, 2, 3
 
 -- name: count_event_downloads
@@ -101,7 +95,7 @@ with chosen as (
         and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
         and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
         and (:campaign_ids::uuid[] is null or campaign_id = any(:campaign_ids))
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        and :tenant::uuid = castline_tenant()
 )
 select start_at, first_member, second_member, count(*) as value
 from chosen
@@ -149,24 +143,24 @@ with listeners as (
         and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
         and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
         and (:campaign_ids::uuid[] is null or campaign_id = any(:campaign_ids))
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        and :tenant::uuid = castline_tenant()
 )
 select start_at, first_member, second_member, count(*) as value
 from listeners
 group by start_at, first_member, second_member
 
--- name: find_lost_weeks
--- one row per show and ISO week: its last day with downloads, where the finer rows of that week are no longer kept
+-- name: find_lost_days
+-- one row per show whose first day with downloads has no finer rows any more: retention deletes the oldest first
 with counted as (
-    select podcast_id, max(day_on) as last_on
+    select podcast_id, min(day_on) as day_on
     from my_daily_metrics
     where metric = 'downloads' and dimension = 'total' and value > 0
         and day_on >= :first_on and day_on <= :last_on
         and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-    group by podcast_id, date_trunc('week', day_on::timestamp)
+        and :tenant::uuid = castline_tenant()
+    group by podcast_id
 )
-select podcast_id, last_on
+select podcast_id, day_on
 from counted
 where case
     when :series::text = 'hourly_metrics' then not exists (
@@ -174,19 +168,19 @@ where case
         from my_hourly_metrics as finer
         where finer.podcast_id = counted.podcast_id
             and finer.metric = 'downloads' and finer.dimension = 'total'
-            and finer.hour_at >= counted.last_on::timestamp at time zone 'utc'
-            and finer.hour_at < (counted.last_on + 1)::timestamp at time zone 'utc'
+            and finer.hour_at >= counted.day_on::timestamp at time zone 'utc'
+            and finer.hour_at < (counted.day_on + 1)::timestamp at time zone 'utc'
     )
     else not exists (
         select
         from my_listener_events as finer
         where finer.podcast_id = counted.podcast_id
-            and finer.timestamp >= counted.last_on::timestamp at time zone 'utc'
-            and finer.timestamp < (counted.last_on + 1)::timestamp at time zone 'utc'
+            and finer.timestamp >= counted.day_on::timestamp at time zone 'utc'
+            and finer.timestamp < (counted.day_on + 1)::timestamp at time zone 'utc'
             and finer.event_type = 'download'
     )
 end
-order by last_on, podcast_id
+order by day_on, podcast_id
 
 -- name: load_uncounted
 -- one row per UTC day, show, episode and reason: requests that were dropped, partial or duplicate
