@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -123,7 +124,9 @@ def _make_assets(stamp: str, say: Any) -> None:
         # Beside its final place, so that the exchange is a rename within one file system.
         fresh = Path(tempfile.mkdtemp(prefix=".assets-", dir=_ASSETS.parent))
         try:
-            assets = [_make_asset(part, work / "node_modules", fresh) for part in _PARTS]
+            # Address tables take seconds and run in processes of their own; the rest is done beside them.
+            with ThreadPoolExecutor() as pool:
+                assets = list(pool.map(lambda part: _make_asset(part, work / "node_modules", fresh), _PARTS))
             manifest = {"stamp": stamp, "assets": assets}
             (fresh / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
             fresh.chmod(0o755)
@@ -137,7 +140,10 @@ def _fetch_packages(work: Path) -> None:
     for name in _NPM_FILES:
         shutil.copy(_ROOT / name, work / name)
     npm = _node_folder() / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    _run_node(work, str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    words = (str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error")
+    # What the cache knows of a package may be older than the version that the lock names: then the registry is asked.
+    if _try_node(work, *words, "--prefer-offline").returncode != 0:
+        _run_node(work, *words)
 
 
 def _node_folder() -> Path:
@@ -151,16 +157,20 @@ def _node_folder() -> Path:
 
 def _run_node(work: Path, *words: str) -> None:
     """Node ran `words` in `work`. Ends the build with what it said when it failed."""
+    done = _try_node(work, *words)
+    if done.returncode != 0:
+        raise SystemExit(f"The assets could not be fetched:\n{done.stdout}{done.stderr}")
+
+
+def _try_node(work: Path, *words: str) -> subprocess.CompletedProcess[str]:
     folder = _node_folder()
     node = folder / "node.exe" if os.name == "nt" else folder / "bin" / "node"
     environ = dict(os.environ)
     if not os.access(Path.home(), os.W_OK):
         environ["npm_config_cache"] = str(work / "npm-cache")
-    done = subprocess.run(  # noqa: S603  # the wheel's Node and our own words
+    return subprocess.run(  # noqa: S603  # the wheel's Node and our own words
         [str(node), *words], cwd=work, env=environ, capture_output=True, text=True, check=False
     )
-    if done.returncode != 0:
-        raise SystemExit(f"The assets could not be fetched:\n{done.stdout}{done.stderr}")
 
 
 def _make_asset(part: _Part, modules: Path, assets: Path) -> dict[str, object]:
@@ -211,6 +221,12 @@ def _minify(sources: list[Path], target: Path, facts: dict[str, Any]) -> None:  
 
 
 def _pack(sources: list[Path], target: Path, facts: dict[str, Any]) -> None:
+    shown = {name: str(facts[name]) for name in ("title", "package", "version", "built_on", "licence", "credit")}
+    words = [sys.executable, __file__, json.dumps([*map(str, sources), str(target)]), json.dumps(shown)]
+    subprocess.run(words, check=True)  # noqa: S603  # this file, see below
+
+
+def _pack_here(sources: list[Path], target: Path, facts: dict[str, str]) -> None:
     """The product packs the file of `castline geo update` by the same code."""
     sys.path.insert(0, str(_ROOT / "src"))
     from castline.base.ranges import AddressRange, pack_ranges  # noqa: PLC0415  # only found once src is on the path
@@ -221,8 +237,11 @@ def _pack(sources: list[Path], target: Path, facts: dict[str, Any]) -> None:
                 for first, last, *label in csv.reader(lines):
                     yield AddressRange(bits, int(first), int(last), " ".join(label))
 
-    shown = {name: str(facts[name]) for name in ("title", "package", "version", "built_on", "licence", "credit")}
-    target.write_bytes(pack_ranges(iter_ranges(), shown))
+    target.write_bytes(pack_ranges(iter_ranges(), facts))
 
 
 _MAKERS = {"copy": _copy, "minify": _minify, "pack": _pack}
+
+if __name__ == "__main__":
+    *_sources, _target = map(Path, json.loads(sys.argv[1]))
+    _pack_here(_sources, _target, json.loads(sys.argv[2]))
