@@ -101,6 +101,7 @@ def make_roi(placement_count: int, currency: str) -> RoiFigures:
         spend=cost,
         impressions=impressions,
         credited_orders=Decimal(40),
+        valued_orders=Decimal(40),
         gross_revenue=_money(2400, currency),
         refunds=_money(-100, currency),
         net_revenue=net,
@@ -130,6 +131,7 @@ def empty(figures: ReportFigures) -> ReportFigures:
         figures.roi,
         impressions=0,
         credited_orders=nothing,
+        valued_orders=nothing,
         gross_revenue=nothing,
         refunds=nothing,
         net_revenue=nothing,
@@ -196,7 +198,7 @@ def _method(  # noqa: PLR0913, PLR0917  # one row of the table
     method: AttributionMethod, tier: AttributionTier, orders: str, gross: int, refunds: int, currency: str
 ) -> MethodFigures:
     amounts = (_money(gross, currency), _money(refunds, currency), _money(gross + refunds, currency))
-    return MethodFigures(method, tier, Decimal(orders), *amounts)
+    return MethodFigures(method, tier, Decimal(orders), Decimal(orders), *amounts)
 
 
 def _provenance() -> Provenance:

@@ -173,7 +173,7 @@ def test_the_pdf_shows_every_table_row_and_every_key_figure(document: Document) 
         "ROAS2.30×ROI130.0%",
         "CPAUSD25.00breaksevenat17orders",
         "eCPMUSD333.33",
-        "7064486103",  # records, orders, here, elsewhere, nobody, without a rate
+        "706448610403",  # records, orders, here, elsewhere, nobody, of known value, without a rate
         "3,3633,00021033120",  # received, counted, duplicate, partial, dropped
         "1,000.001,000.002,300.001,300.00",  # cost, spend, net revenue, return
         f"contenthash{document.content_hash[:32]}",

@@ -235,6 +235,7 @@ def test_orders_are_counted_once_and_told_apart(world: World) -> None:
         "here": 2,
         "elsewhere": 0,
         "unattributed": 1,
+        "valued_orders": Decimal(2),
         "unconverted": 0,
     }
     assert part(figures, "attribution", "methods", 1) == {

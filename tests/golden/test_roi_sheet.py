@@ -78,8 +78,9 @@ def test_the_sheet() -> None:
     #          order 1 charged back and reversed: -99.95 + 99.95
     # net 433.04 - 54.28 = 378.76
     # ROI (378.76 - 1500) / 1500 = -0.747493..; ROAS 378.76 / 1500 = 0.252507
-    # CPA 1500 / 4.3333333334 = 346.15; CPM 1500 x 1000 / 12000 = 125.00; AOV 433.04 / 4.3333333334 = 99.93
-    # break even: 1500 / 99.932.. = 15.01.., so 16 orders
+    # CPA 1500 / 4.3333333334 = 346.15; CPM 1500 x 1000 / 12000 = 125.00
+    # of known value: all but order 5, 3.3333333334; AOV 433.04 / 3.3333333334 = 129.91
+    # break even: 1500 / 129.911.. = 11.54.., so 12 orders
     share = {"method": "pixel", "order_id": "2"}
     told = [
         credit(1, 5, "99.95", "USD"),
@@ -108,6 +109,7 @@ def test_the_sheet() -> None:
         spend=Decimal("1500.00"),
         impressions=12_000,
         credited_orders=Decimal("4.3333333334"),
+        valued_orders=Decimal("3.3333333334"),
         gross_revenue=Decimal("433.04"),
         refunds=Decimal("-54.28"),
         net_revenue=Decimal("378.76"),
@@ -115,23 +117,42 @@ def test_the_sheet() -> None:
         roas=Decimal("0.252507"),
         cost_per_acquisition=Decimal("346.15"),
         cost_per_mille=Decimal("125.00"),
-        average_order_value=Decimal("99.93"),
-        break_even_orders=16,
+        average_order_value=Decimal("129.91"),
+        break_even_orders=12,
         modeled_orders=Decimal(1),
         modeled_net_revenue=Decimal("80.00"),
         unconverted_count=1,
         visit_count=1,
         methods=(
-            _part("promo_code", "confirmed", Decimal(4), "399.70", "-54.28", "345.42"),
-            _part("pixel", "confirmed", pixel, "33.34", "0.00", "33.34"),
-            _part("pixel", "modeled", Decimal(1), "80.00", "0.00", "80.00"),
+            _part("promo_code", "confirmed", (Decimal(4), Decimal(3)), "399.70", "-54.28", "345.42"),
+            _part("pixel", "confirmed", (pixel, pixel), "33.34", "0.00", "33.34"),
+            _part("pixel", "modeled", (Decimal(1), Decimal(1)), "80.00", "0.00", "80.00"),
         ),
         model_version="equal-30d.1",
     )
 
 
-def _part(method: Any, tier: Any, orders: Decimal, *money: str) -> MethodFigures:
-    return MethodFigures(method, tier, orders, *map(Decimal, money))
+def _part(method: Any, tier: Any, orders: tuple[Decimal, Decimal], *money: str) -> MethodFigures:
+    return MethodFigures(method, tier, *orders, *map(Decimal, money))
+
+
+def test_an_order_without_a_told_value_says_nothing_of_what_an_order_is_worth() -> None:
+    # two orders of 60 and a sign-up without a value: average 120 / 2 = 60; break even 1500 / 60 = 25 orders
+    told = [
+        credit(1, 5, "60.00", "USD"),
+        credit(2, 6, "60.00", "USD"),
+        credit(3, 7, None, None, conversion_type="signup"),
+    ]
+    found = figures(told, [], [])
+    assert (found.credited_orders, found.valued_orders, found.unconverted_count) == (Decimal(3), Decimal(2), 0)
+    assert (found.average_order_value, found.break_even_orders) == (Decimal("60.00"), 25)
+    assert found.cost_per_acquisition == Decimal("500.00")
+
+
+def test_orders_of_which_no_value_is_known_have_no_average() -> None:
+    found = figures([credit(1, 5, "10.000", "KWD")], [], [])
+    assert (found.credited_orders, found.valued_orders, found.unconverted_count) == (Decimal(1), Decimal(0), 1)
+    assert (found.average_order_value, found.break_even_orders) == (None, None)
 
 
 def test_nothing_that_is_divided_by_zero_is_measurable() -> None:

@@ -174,9 +174,12 @@ def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object
 
     gross, net = add("confirmed", slice(0, 1)), add("confirmed", slice(0, None))
     cost, spend, credited = Fraction(facts.campaign.campaign_value), Fraction(facts.spend), count("confirmed")
+    worth = [first.credit for first, _ in paid if first.tier == "confirmed" and first.amount is not None]
+    valued = sum(map(Fraction, worth), Fraction(0))
     digits = DIGITS[home]
     return {
         "credited_orders": credited,
+        "valued_orders": valued,
         "gross_revenue": gross,
         "refunds": net - gross,
         "net_revenue": net,
@@ -184,8 +187,8 @@ def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object
         "roas": half_even(net / spend, 6) if spend else None,
         "cost_per_acquisition": half_even(spend / credited, digits) if credited else None,
         "cost_per_mille": half_even(spend * 1000 / facts.impressions, digits) if facts.impressions else None,
-        "average_order_value": half_even(gross / credited, digits) if credited else None,
-        "break_even_orders": math.ceil(cost / (gross / credited)) if gross else None,
+        "average_order_value": half_even(gross / valued, digits) if valued else None,
+        "break_even_orders": math.ceil(cost / (gross / valued)) if gross else None,
         "modeled_orders": count("modeled"),
         "modeled_net_revenue": add("modeled", slice(0, None)),
         "unconverted_count": len(orders) - len(paid),

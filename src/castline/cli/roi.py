@@ -14,6 +14,7 @@ _ROWS = (
     ("spend to date", "spend", "money"),
     ("impressions", "impressions", "count"),
     ("credited orders", "credited_orders", "count"),
+    ("  of known value", "valued_orders", "count"),
     ("gross revenue", "gross_revenue", "money"),
     ("refunds", "refunds", "money"),
     ("net revenue", "net_revenue", "money"),
@@ -61,6 +62,8 @@ def _show(name: str, figures: RoiFigures) -> None:
             f"{figures.unconverted_count:,} credited orders are left out of revenue: no exchange rate is on record"
             " for their day (`castline rate import`)."
         )
+    if figures.valued_orders != figures.credited_orders:
+        say("The average order and the orders to break even rest on the orders of known value only.")
 
 
 def _cell(content: object) -> object:

@@ -16,11 +16,15 @@ _LARGEST_RATE: Final = Decimal(10**12)  # numeric(24, 12)
 
 @dataclass(frozen=True, slots=True)
 class MethodFigures:
-    """One attribution method's part of a campaign in one tier; `credited_orders` is a sum of credits, so a fraction."""
+    """One attribution method's part of a campaign in one tier; orders are sums of credits, so fractions.
+
+    `valued_orders` are those of the credited orders whose value is known: it was told, and a rate is on record.
+    """
 
     method: AttributionMethod
     tier: AttributionTier
     credited_orders: Decimal
+    valued_orders: Decimal
     gross_revenue: Decimal
     refunds: Decimal
     net_revenue: Decimal
@@ -31,7 +35,8 @@ class RoiFigures:
     """The headline counts the confirmed tier with equal credit (ruling 10d); the modeled tier stands beside it.
 
     `refunds` is zero or below. A rate is None where its denominator is zero: a ROI of zero cost is not infinite, it is
-    not measurable. `unconverted_count` is the number of credited orders left out for want of an exchange rate.
+    not measurable. `unconverted_count` is the number of credited orders left out of the money for want of
+    an exchange rate. `valued_orders` are those whose value is known: the average order is theirs alone.
     """
 
     campaign_id: UUID
@@ -42,6 +47,7 @@ class RoiFigures:
     spend: Decimal
     impressions: int
     credited_orders: Decimal
+    valued_orders: Decimal
     gross_revenue: Decimal
     refunds: Decimal
     net_revenue: Decimal

@@ -200,4 +200,9 @@ def _notes(
         )
     if roi.unconverted_count:
         notes.append(f"{roi.unconverted_count:,} credited orders are left out of revenue: no rate is on record.")
+    if roi.valued_orders != roi.credited_orders:
+        notes.append(
+            f"The average order and the break-even rest on {roi.valued_orders:,f} of {roi.credited_orders:,f} credited"
+            " orders: the value of the others is not known."
+        )
     return tuple(notes)

@@ -47,6 +47,7 @@ _SHARED: Final = (
     "roas",
     "roi_rate",
     "spend",
+    "valued_orders",
 )
 
 

@@ -119,6 +119,7 @@ def _over_delivery(placement: PlacementDelivery, figures: ReportFigures) -> Valu
 def _summary(figures: ReportFigures) -> Section:
     roi, contracted = figures.roi, figures.contracted
     no_orders = "no order was credited"
+    no_values = "no order of known value was credited"
     return Section(
         "summary",
         "At a glance",
@@ -140,8 +141,8 @@ def _summary(figures: ReportFigures) -> Section:
             _figure("roas", "ROAS", _known(roi.roas, "nothing was spent yet"), "ratio"),
             _figure("roi_rate", "ROI", _known(roi.roi_rate, "the campaign cost nothing"), "rate"),
             _figure("cost_per_acquisition", "CPA", _known(roi.cost_per_acquisition, no_orders), "money"),
-            _figure("average_order_value", "Average order", _known(roi.average_order_value, no_orders), "money"),
-            _figure("break_even_orders", "Orders to break even", _known(roi.break_even_orders, no_orders), "count"),
+            _figure("average_order_value", "Average order", _known(roi.average_order_value, no_values), "money"),
+            _figure("break_even_orders", "Orders to break even", _known(roi.break_even_orders, no_values), "count"),
             _figure("visits", "Visits", roi.visit_count, "count"),
         ),
     )
@@ -281,6 +282,7 @@ def _attribution(figures: ReportFigures) -> Section:
             _figure("orders", "Credited here", counts.credited_here, "count", name="here"),
             _figure("orders", "Credited elsewhere", counts.credited_elsewhere, "count", name="elsewhere"),
             _figure("unattributed", "Credited to nobody", counts.unattributed, "count"),
+            _figure("valued_orders", "Of known value", figures.roi.valued_orders, "share"),
             _figure("unconverted", "Without a rate", figures.roi.unconverted_count, "count"),
         ),
         (methods,),

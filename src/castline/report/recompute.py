@@ -53,6 +53,7 @@ def _sums(figures: ReportFigures) -> Iterator[Difference | None]:
     modeled = [item for item in roi.methods if item.tier == "modeled"]
     for name, stated, parts in (
         ("credited_orders", roi.credited_orders, [item.credited_orders for item in confirmed]),
+        ("valued_orders", roi.valued_orders, [item.valued_orders for item in confirmed]),
         ("gross_revenue", roi.gross_revenue, [item.gross_revenue for item in confirmed]),
         ("refunds", roi.refunds, [item.refunds for item in confirmed]),
         ("net_revenue", roi.net_revenue, [roi.gross_revenue, roi.refunds]),
@@ -73,7 +74,7 @@ def _rates(roi: RoiFigures) -> Iterator[Difference | None]:
     yield _differ("roas", roi.roas, _divide(net, spend))
     yield _differ("cost_per_acquisition", roi.cost_per_acquisition, _divide(spend, orders), unit)
     yield _differ("cost_per_mille", roi.cost_per_mille, _divide(spend * 1000, Fraction(roi.impressions)), unit)
-    average = _divide(Fraction(roi.gross_revenue), orders)
+    average = _divide(Fraction(roi.gross_revenue), Fraction(roi.valued_orders))
     yield _differ("average_order_value", roi.average_order_value, average, unit)
     yield _differ("break_even_orders", roi.break_even_orders, _whole_orders(cost, average))
 

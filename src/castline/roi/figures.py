@@ -43,6 +43,7 @@ class RoiFacts:
 @dataclass(slots=True)
 class _Sum:
     orders: Decimal = Decimal(0)
+    valued: Decimal = Decimal(0)
     gross: Decimal = Decimal(0)
     refunds: Decimal = Decimal(0)
 
@@ -74,6 +75,7 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
     confirmed = [item for item in methods if item.tier == "confirmed"]
     modeled = [item for item in methods if item.tier == "modeled"]
     orders = _plain(sum((item.credited_orders for item in confirmed), Decimal(0)))
+    valued = _plain(sum((item.valued_orders for item in confirmed), Decimal(0)))
     gross = sum((item.gross_revenue for item in confirmed), Decimal(0))
     refunds = sum((item.refunds for item in confirmed), Decimal(0))
     cost, unit = facts.campaign.campaign_value, minor_unit(facts.campaign.currency)
@@ -87,6 +89,7 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
         spend=facts.spend,
         impressions=facts.impressions,
         credited_orders=orders,
+        valued_orders=valued,
         gross_revenue=gross.quantize(unit),
         refunds=refunds.quantize(unit),
         net_revenue=net.quantize(unit),
@@ -94,8 +97,8 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
         roas=_divide(net, facts.spend, _RATE),
         cost_per_acquisition=_divide(facts.spend, orders, unit),
         cost_per_mille=_divide(facts.spend * 1000, Decimal(facts.impressions), unit),
-        average_order_value=_divide(gross, orders, unit),
-        break_even_orders=_count_break_even(cost, gross, orders),
+        average_order_value=_divide(gross, valued, unit),
+        break_even_orders=_count_break_even(cost, gross, valued),
         modeled_orders=_plain(sum((item.credited_orders for item in modeled), Decimal(0))),
         modeled_net_revenue=sum((item.net_revenue for item in modeled), Decimal(0)).quantize(unit),
         unconverted_count=totals.unconverted_count,
@@ -118,6 +121,7 @@ def _add_up(facts: RoiFacts) -> _Totals:
         if part.money is None:
             totals.unconverted_count += 1
         else:
+            total.valued += part.mine.credit if part.mine.amount is not None else 0
             total.gross += part.money[0]
             total.refunds += part.money[1]
     return totals
@@ -179,6 +183,7 @@ def _method_figures(part: tuple[AttributionTier, AttributionMethod], total: _Sum
         method=part[1],
         tier=part[0],
         credited_orders=_plain(total.orders),
+        valued_orders=_plain(total.valued),
         gross_revenue=total.gross.quantize(unit),
         refunds=total.refunds.quantize(unit),
         net_revenue=(total.gross + total.refunds).quantize(unit),
