@@ -12,52 +12,29 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
-
-import numpy as np
-import numpy.typing as npt
-import polars as pl
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.config import Settings
-from castline.measure.judge import Judged
 from castline.measure.query import run_query
-from castline.model.account import UNUSABLE_PASSWORD
 from castline.model.query import Filters, Query
-from castline.store.accounts import create_user
 from castline.store.embedded import remove_embedded
 from castline.store.metrics import count_events
 from castline.store.pool import Store, open_store
-from make_listening import agents_of, episodes_of, make_listened, save_judged
+from make_many import DAYS, FIRST, World, indexed_afterwards, make_world
 
-_DAYS = 90
-_FIRST = date(2026, 3, 2)
-_SHOWS, _EPISODES = 3, 60
-_APPS = [(f"App {number}", device) for number in range(40) for device in ("mobile", "desktop")]
-_COUNTRIES = [f"{first}{second}" for first in "ABCDE" for second in "ABCDEFGH"]
 _ROUNDS = 20
 _LIMIT_MS, _CROSS_LIMIT_MS = 50.0, 200.0
-_QUERY = Query(_FIRST, _FIRST + timedelta(days=_DAYS - 1))
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """A measured account of so many downloads."""
-
-    store: Store
-    owner_id: UUID
-    podcast_ids: list[UUID]
+_QUERY = Query(FIRST, FIRST + timedelta(days=DAYS - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Milliseconds of one question. `growth_ratio`: against a tenth of the rows; `raw_rows_ratio`: raw rows against it."""
+    """Milliseconds of one question: how they grew from a tenth of the rows, and how much longer raw rows take."""
 
     counted_from: str
     p50_ms: float
@@ -91,8 +68,8 @@ def main() -> int:
 
 def _run(store: Store, rows: int) -> dict[str, object]:
     started = time.perf_counter()
-    with _indexed_afterwards(store):
-        small, large = (_make_world(store, count) for count in (rows // 10, rows))
+    with indexed_afterwards(store):
+        small, large = (make_world(store, count) for count in (rows // 10, rows))
     with store.owner() as connection:
         connection.execute("analyze")
     making = time.perf_counter() - started
@@ -101,7 +78,7 @@ def _run(store: Store, rows: int) -> dict[str, object]:
         "workload": "query",
         "rows": rows,
         "rows_before": rows // 10,
-        "days": _DAYS,
+        "days": DAYS,
         "making_seconds": round(making, 1),
         "questions": {name: asdict(item) for name, item in questions.items()},
         "load": round(os.getloadavg()[0], 2),
@@ -182,72 +159,6 @@ def _repeat(work: Callable[[], None], rounds: int) -> list[float]:
 
 def _p95(taken: list[float]) -> float:
     return sorted(taken)[min(len(taken) - 1, int(len(taken) * 0.95))]
-
-
-@contextmanager
-def _indexed_afterwards(store: Store) -> Iterator[None]:
-    """Rows that are written meanwhile are indexed at the end, at once: the same indexes, made several times faster."""
-    with store.owner() as connection:
-        found = connection.execute(
-            "select indexname, indexdef from pg_indexes where tablename = 'listener_events' and schemaname = 'public'"
-        ).fetchall()
-        connection.execute("alter table listener_events drop constraint listener_events_pkey")
-        for name, _ in found:
-            connection.execute(f"drop index if exists {name}")
-    yield
-    with store.owner() as connection:
-        connection.execute("set local maintenance_work_mem = '1GB'")
-        connection.execute("alter table listener_events add primary key (event_id, timestamp)")
-        for name, text in found:
-            if name != "listener_events_pkey":
-                connection.execute(text)
-
-
-def _make_world(store: Store, rows: int) -> World:
-    """An account whose shows have the downloads, spread over the days; a week is made at a time."""
-    with store.system() as connection:
-        owner_id = create_user(connection, f"{uuid4().hex}@example.org", "Bench", UNUSABLE_PASSWORD).user_id
-    start = datetime.combine(_FIRST, datetime.min.time(), UTC)
-    shows = [make_listened(store, owner_id, f"Show {number}", [start] * _EPISODES) for number in range(_SHOWS)]
-    episodes = episodes_of([(podcast_id, key) for podcast_id, keys in shows for key in keys])
-    rng = np.random.default_rng(7)
-    listeners = _make_keys(rng, max(rows // 8, 1))
-    for day in range(0, _DAYS, 7):
-        days = min(7, _DAYS - day)
-        frame = _draw(rng, start + timedelta(days=day), days, rows * days // _DAYS, listeners)
-        save_judged(store, owner_id, Judged(pl.DataFrame(), frame, agents_of(_APPS), episodes))
-    return World(store, owner_id, [podcast_id for podcast_id, _ in shows])
-
-
-def _draw(rng: np.random.Generator, first_at: datetime, days: int, rows: int, listeners: pl.Series) -> pl.DataFrame:
-    """Downloads with long tails of episodes, apps and countries."""
-    base = int(first_at.timestamp() * 1_000_000)
-    at = np.sort(base + rng.integers(0, days * 86_400_000_000, rows))
-    who = rng.integers(0, len(listeners), rows)
-    time_column = pl.Series("time", at).cast(pl.Datetime("us", "UTC"))
-    return pl.DataFrame(
-        {
-            "day_on": time_column.dt.date(),
-            "time": time_column,
-            "listener_key": listeners.gather(who),
-            "agent": pl.Series(_tail(rng, len(_APPS), rows), dtype=pl.UInt32),
-            "episode": pl.Series(_tail(rng, _SHOWS * _EPISODES, rows), dtype=pl.Int32),
-            "ip": pl.Series([None] * rows, dtype=pl.String),
-            "country": pl.Series(_COUNTRIES).gather(_tail(rng, len(_COUNTRIES), rows)),
-            "delivery": pl.Series([None] * rows, dtype=pl.String),
-        }
-    )
-
-
-def _make_keys(rng: np.random.Generator, count: int) -> pl.Series:
-    """So many different listeners."""
-    packed = rng.bytes(16 * count)
-    return pl.Series([packed[16 * place : 16 * place + 16] for place in range(count)], dtype=pl.Binary)
-
-
-def _tail(rng: np.random.Generator, size: int, rows: int) -> npt.NDArray[np.int64]:
-    """Numbers below `size`, the small ones far more often."""
-    return (size * rng.random(rows) ** 3).astype(np.int64)
 
 
 if __name__ == "__main__":
