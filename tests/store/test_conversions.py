@@ -19,7 +19,7 @@ from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.roi import ExchangeRate
 from castline.sources.conversion_csv import CsvOptions
 from castline.store.conversions import load_conversions, load_rates
-from castline.store.ledger import load_quarantine, load_runs
+from castline.store.ledger import load_batches, load_quarantine, load_runs
 from castline.store.pool import Store
 
 pytestmark = pytest.mark.store
@@ -44,6 +44,35 @@ def test_the_same_file_twice_changes_nothing(store: Store, account: User, tmp_pa
     assert (counts(again), again.already_imported, again.batch_id) == ((2, 0, 2, 0), True, first.batch_id)
     with store.account(account.user_id) as connection:
         assert len(load_conversions(connection, account.user_id)) == 2
+
+
+def test_the_same_file_with_other_options_stores_no_row_and_no_refusal_again(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    for name in ("Acme", "Other"):
+        add_sponsor(store, account.user_id, name, {})
+    text = HEADER + "1,2026-03-01,10,USD,,,\n2,yesterday,20,USD,,,\n"
+    first = deliver(store, account.user_id, tmp_path / "a.csv", text)
+    again = deliver(store, account.user_id, tmp_path / "a.csv", text, sponsor="Acme", zone_name="Europe/Berlin")
+    other_door = import_conversions(store, account.user_id, tmp_path / "a.csv", CsvOptions(), source="shop")
+    assert [counts(batch) for batch in (first, again, other_door)] == [(2, 1, 0, 1), (2, 0, 1, 1), (2, 0, 1, 1)]
+    assert again.already_imported
+    with store.account(account.user_id) as connection:
+        assert len(load_conversions(connection, account.user_id)) == 1
+        assert [item.line_number for item in load_quarantine(connection, account.user_id)] == [3]
+        assert len(load_batches(connection, account.user_id)) == 1
+
+
+def test_options_that_make_a_refused_row_readable_take_it_once(store: Store, account: User, tmp_path: Path) -> None:
+    text = HEADER + "1,2026-03-01,10,USD,,,\n2,2026-03-02,20,,,,\n3,yesterday,20,,,,\n"
+    first = deliver(store, account.user_id, tmp_path / "a.csv", text)
+    mended = [deliver(store, account.user_id, tmp_path / "a.csv", text, currency="EUR") for _ in range(2)]
+    assert [counts(batch) for batch in (first, *mended)] == [(3, 1, 0, 2), (3, 1, 1, 1), (3, 0, 2, 1)]
+    with store.account(account.user_id) as connection:
+        found = load_conversions(connection, account.user_id)
+        assert sorted((item.order_id, item.currency) for item in found) == [("1", "USD"), ("2", "EUR")]
+        assert [item.line_number for item in load_quarantine(connection, account.user_id)] == [4]
+        assert len(load_batches(connection, account.user_id)) == 1
 
 
 def test_an_overlapping_file_adds_only_what_is_new(store: Store, account: User, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def show_delivery(name: str, outcome: "ConversionBatch", *, as_json: bool) -> No
         show_json({"file": name, "batch": outcome})
         return
     if outcome.already_imported:
-        say(f"{name} was imported before: nothing changed.")
+        _say_again(name, outcome)
         return
     say(
         f"{name}: {outcome.received:,} rows, {outcome.accepted:,} new, {outcome.duplicate:,} known,"
@@ -109,3 +109,15 @@ def show_delivery(name: str, outcome: "ConversionBatch", *, as_json: bool) -> No
         say(f"  .. and {outcome.refused - _SHOWN_DROPS:,} more")
     if outcome.refused:
         say("  `castline quarantine list` shows them, `castline quarantine replay` tries them again.")
+
+
+def _say_again(name: str, outcome: "ConversionBatch") -> None:
+    if outcome.accepted:
+        say(
+            f"{name} was imported before: {outcome.accepted:,} rows that were refused went through now,"
+            f" {outcome.refused:,} are still refused; rows that were taken before stay as they are."
+        )
+    elif outcome.refused:
+        say(f"{name} was imported before: nothing changed; {outcome.refused:,} rows are still refused.")
+    else:
+        say(f"{name} was imported before: nothing changed.")

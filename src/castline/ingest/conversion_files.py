@@ -1,12 +1,14 @@
 """`castline conversion import`: a CSV file of conversions and refunds."""
 
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
 from castline.base.errors import SourceUnreadable
-from castline.ingest.conversions import ConversionBatch, hash_delivery, receive_conversions
+from castline.ingest.conversions import ConversionBatch, receive_conversions
+from castline.ingest.replay import replay_as_read
 from castline.sources.conversion_csv import CsvOptions, parse_conversions
 from castline.store.pool import Store
 
@@ -18,17 +20,18 @@ def import_conversions(
 ) -> ConversionBatch:
     """The file's conversions and refunds are in the store, its bad rows in quarantine.
 
-    Raises SourceUnreadable, and NotConversions if its first line is no header.
+    The file is known by its bytes, whatever the options: again, it changes nothing, except that rows which were
+    refused are taken where other options make them readable. Raises SourceUnreadable, and NotConversions if its first
+    line is no header.
     """
     body = read_file(path)
-    said = asdict(options) | {"zone_name": None if options.zone_name == "UTC" else options.zone_name}
     parsed = parse_conversions(body, source=path.name, options=options)
-    return receive_conversions(
+    outcome = receive_conversions(
         store,
         owner_id,
         parsed.rows,
         source=source,
-        content_hash=hash_delivery(body, said | {"source": None if source == SOURCE else source}),
+        content_hash=sha256(body).digest(),
         name=path.name,
         read_as={
             "format": "csv",
@@ -38,6 +41,9 @@ def import_conversions(
             "ignored_columns": parsed.ignored,
         },
     )
+    if outcome.already_imported and outcome.refused:
+        return replay_as_read(store, owner_id, outcome, parsed.rows, options)
+    return outcome
 
 
 def read_file(path: Path) -> bytes:

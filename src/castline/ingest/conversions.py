@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import NAMESPACE_OID, UUID, uuid4, uuid5
 
 from castline.base.clock import now
@@ -286,9 +286,3 @@ def _make_source_key(value: ConversionInput | RefundInput, sponsor_id: UUID | No
     if isinstance(value, ConversionInput) and value.order_id:
         return f"{value.conversion_type}:{sponsor_id or ''}:{value.order_id}"
     return f"sha256:{body.hex()}"
-
-
-def hash_delivery(body: bytes, options: Mapping[str, Any]) -> bytes:
-    """The identity of a delivery: its bytes, and how they are to be read where that was said."""
-    said = {name: content for name, content in options.items() if content}
-    return hashlib.sha256(body + (encode_json(said) if said else b"")).digest()

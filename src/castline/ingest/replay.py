@@ -1,14 +1,22 @@
 """Refused rows, tried again after the reason is gone: a sponsor was added, a rule was mended."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 import msgspec
 
 from castline.base.errors import InvalidInput
-from castline.ingest.conversions import BATCH_KIND, JOB, Names, Refused, resolve_row
+from castline.ingest.conversions import (
+    BATCH_KIND,
+    JOB,
+    ConversionBatch,
+    Names,
+    Received,
+    Refused,
+    resolve_row,
+)
 from castline.model.lineage import DatasetUse, Drop
 from castline.sources.conversion_csv import CsvOptions, ParsedRow, parse_conversions, reason_of
 from castline.sources.conversion_json import parse_conversion
@@ -56,10 +64,46 @@ def replay_conversions(store: Store, owner_id: UUID, quarantine_ids: Sequence[UU
         return result
 
 
-def _replay(store: Store, run: OpenRun, refusal: Refusal, names: Names) -> str:
+def replay_as_read(
+    store: Store, owner_id: UUID, known: ConversionBatch, rows: Sequence[Received], options: CsvOptions
+) -> ConversionBatch:
+    """Rows of the batch that wait, and that these options make readable, are in the store; no other row is touched.
+
+    `rows` are the same file, read with the options. With those that it was read with before, nothing changes.
+    """
+    with store.account(owner_id) as connection:
+        waiting = [item for item in load_refusals(connection, owner_id, BATCH_KIND) if item.batch_id == known.batch_id]
+    readable = {row.line_number: row for row in rows if isinstance(row, ParsedRow)}
+    again = [
+        item.quarantine_id
+        for item in waiting
+        if item.line_number in readable and msgspec.convert(item.metadata.get("options", {}), CsvOptions) != options
+    ]
+    accepted = _take_readable(store, owner_id, again, readable) if again else 0
+    refused = len(waiting) - accepted
+    return replace(known, accepted=accepted, duplicate=known.received - accepted - refused, refused=refused)
+
+
+def _take_readable(
+    store: Store, owner_id: UUID, quarantine_ids: Sequence[UUID], readable: Mapping[int, ParsedRow]
+) -> int:
+    """How many of the refused rows went through."""
+    with open_run(store, owner_id, JOB, parameters={"replay": True, "options": "others"}) as run:
+        lock_conversions(run.connection, owner_id)
+        names = Names(load_sponsors(run.connection, owner_id), load_campaigns(run.connection, owner_id))
+        refusals = load_refusals(run.connection, owner_id, BATCH_KIND, quarantine_ids)
+        outcomes = [_replay(store, run, item, names, readable[item.line_number]) for item in refusals]
+        accepted = len(outcomes) - outcomes.count("refused")
+        run.counts |= {"received": len(outcomes), "accepted": accepted, "refused": len(outcomes) - accepted}
+        run.uses.append(DatasetUse("input", "quarantine", "replay", len(outcomes)))
+        return accepted
+
+
+def _replay(store: Store, run: OpenRun, refusal: Refusal, names: Names, row: ParsedRow | None = None) -> str:
     source = str(refusal.metadata.get("source", refusal.source))
     try:
-        told = resolve_row(store.settings, run.owner_id, source, _parse_again(refusal).value, names)
+        row = row or _parse_again(refusal)
+        told = resolve_row(store.settings, run.owner_id, source, row.value, names)
         outcome = _save_again(run, refusal, source, told)
     except Refused as refused:
         save_refusal_reason(
