@@ -2,6 +2,7 @@
 
 import secrets
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from castline.accounts.password import check_password, hash_password
@@ -44,9 +45,14 @@ class NewAccount:
     tier: Tier = "free"
 
 
+# Letters and digits without those that look alike: a sign in front would make an option of it where it is pasted.
+_ALPHABET: Final = "abcdefghijkmnopqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_LENGTH: Final = 21  # 57^21 is more than 2^122
+
+
 def generate_password() -> str:
-    """A password of 120 random bits."""
-    return secrets.token_urlsafe(15)
+    """A password of 122 random bits, in letters and digits."""
+    return "".join(secrets.choice(_ALPHABET) for _ in range(_LENGTH))
 
 
 def create_account(store: Store, new: NewAccount) -> User:
