@@ -2,7 +2,8 @@
 
 import asyncio
 import re
-from contextlib import suppress
+from dataclasses import dataclass
+from itertools import pairwise
 from typing import cast
 
 from hypothesis import example, given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 
 from castline.intake.answer import Asked, compute_answer
 from castline.intake.connection import Connection
-from castline.intake.request import BadRequest, parse_head
+from castline.intake.request import parse_head
 from castline.intake.target import try_parse_target
 from castline.intake.wire import encode_redirect_start
 
@@ -77,11 +78,112 @@ def test_whatever_stands_behind_the_prefix_the_answer_has_one_safe_address_or_no
         assert not re.search(rb'[<>"\\^`{|}]', target.url)
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_are_a_request_or_are_refused(content: bytes) -> None:
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What bytes became: the status and the target of each answer, what was recorded, and what still waits for more."""
+
+    answers: list[tuple[int, bytes | None]]
+    records: list[tuple[bytes, bytes]]
+    waiting: bytes
+    is_idle: bool
+    has_ended: bool
+
+
+def _feed(*parts: bytes) -> _Outcome:
+    """One connection is sent the parts, one after the other."""
     desk = _Desk()
     connection = Connection(desk)
     connection._transport = cast(asyncio.Transport, object())
-    connection.data_received(content)
-    with suppress(BadRequest):
-        parse_head(content)
+    for part in parts:
+        connection.data_received(part)
+    answers = [answer for answer, _ in desk.taken]
+    if connection.is_done:
+        assert answers.pop() == b""
+        assert b"\r\nConnection: close\r\n" in answers[-1]
+    assert all(re.match(rb"HTTP/1\.1 [1-5]\d\d [A-Z]", answer) for answer in answers)
+    return _Outcome(
+        [(int(answer[9:12]), _location(answer)) for answer in answers],
+        [_told(record) for _, record in desk.taken if record],
+        bytes(connection._buffer),
+        connection.is_idle,
+        connection.is_done,
+    )
+
+
+def _told(record: bytes) -> tuple[bytes, bytes]:
+    """The request line and the body of a record: the short way keeps more headers than the long one."""
+    length = int.from_bytes(record[10:14], "little")
+    head, _, body = record[-length:].partition(b"\r\n\r\n")
+    return head.partition(b"\r\n")[0], body
+
+
+_HEADED = st.builds(
+    lambda path, fields: b"GET " + path + b" HTTP/1.1\r\n" + b"".join(field + b"\r\n" for field in fields) + b"\r\n",
+    st.lists(_PIECES, max_size=4).map(b"".join),
+    st.lists(_FIELDS, max_size=3),
+)
+_NOISE = st.binary(max_size=40) | st.sampled_from([b"\r\n", b"5\r\nhello\r\n", b"0\r\n\r\n", b"PRI * HTTP/2.0\r\n\r\n"])
+_BYTES = st.lists(_HEADED | _NOISE, max_size=5).map(b"".join)
+
+
+@given(_BYTES, st.lists(st.integers(0, 400), max_size=6))
+@example(b"GET /e/cdn.example.org/one.mp3 HTTP/1.1\r\nHost: a\r\n\r\n", [1])
+@example(b"\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n\0\r\n\r\n", [1, 2, 3])
+def test_any_bytes_are_requests_or_end_in_one_refusal_however_they_are_cut(content: bytes, cuts: list[int]) -> None:
+    places = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    whole = _feed(content)
+    assert _feed(*(content[start:end] for start, end in pairwise(places))) == whole
+    if whole.has_ended:
+        assert (whole.waiting, whole.is_idle) == (b"", True)
+        assert _feed(content, _ASKED[0][0]) == whole
+        return
+    # What was taken are whole requests, with perhaps the head of one whose body is still to come.
+    assert content.endswith(whole.waiting)
+    taken = _feed(content[: len(content) - len(whole.waiting)])
+    assert (taken.answers, taken.records, taken.waiting) == (whole.answers, whole.records, b"")
+    if taken.is_idle:
+        after = _feed(content[: len(content) - len(whole.waiting)] + _ASKED[0][0])
+        assert after.answers == [*whole.answers, (302, b"https://cdn.example.org/one.mp3")]
+
+
+def _post(body: bytes, *, chunks: int = 0) -> bytes:
+    head = b"POST /v1/events HTTP/1.1\r\nHost: a\r\n"
+    if not chunks:
+        return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    parts = [body[start : start + chunks] for start in range(0, len(body), chunks)]
+    coded = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
+    return head + b"Transfer-Encoding: chunked\r\n\r\n" + coded + b"0\r\n\r\n"
+
+
+_EVENTS = (
+    b'{"session": {"id": "s", "started_at": "2026-09-07T00:00:00Z", "episode": {"guid": "GET /e/x HTTP/1.1\\r\\n"}},'
+    b' "events": [{"id": "1", "type": "start", "at": "2026-09-07T00:00:00Z"}]}'
+)
+# A body that reads like a request of its own: whoever loses count of bytes answers it.
+_SMUGGLED = b"GET /e/evil.example.org/x.mp3 HTTP/1.1\r\nHost: a\r\n\r\n"
+_ASKED: list[tuple[bytes, int]] = [
+    (b"GET /e/cdn.example.org/one.mp3 HTTP/1.1\r\nHost: a\r\n\r\n", 302),
+    (b"GET /e/cdn.example.org/two.mp3 HTTP/1.1\r\nHost: a\r\nCookie: b\r\n\r\n", 302),
+    (b"HEAD /e/cdn.example.org/one.mp3 HTTP/1.1\r\nHost: a\r\n\r\n", 302),
+    (b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", 200),
+    (b"DELETE /e/cdn.example.org/one.mp3 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
+    (_post(_EVENTS), 202),
+    (_post(_EVENTS, chunks=7), 202),
+    (_post(_SMUGGLED), 400),
+    (_post(_SMUGGLED, chunks=200), 400),
+]
+
+
+@given(st.lists(st.sampled_from(_ASKED), max_size=8), st.lists(st.integers(0, 2000), max_size=8), st.booleans())
+def test_each_of_many_requests_in_one_stream_gets_its_own_answer(
+    asked: list[tuple[bytes, int]], cuts: list[int], is_broken: bool
+) -> None:
+    content = b"".join(request for request, _ in asked) + (b"\0\r\n\r\n" if is_broken else b"")
+    places = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    outcome = _feed(*(content[start:end] for start, end in pairwise(places)))
+    statuses = [status for _, status in asked] + ([400] if is_broken else [])
+    assert [status for status, _ in outcome.answers] == statuses
+    recorded = [request.partition(b"\r\n")[0] for request, status in asked if status in {202, 302}]
+    assert [line for line, _ in outcome.records] == recorded
+    assert [body for _, body in outcome.records if body] == [_EVENTS] * sum(status == 202 for _, status in asked)
+    assert (outcome.waiting, outcome.is_idle, outcome.has_ended) == (b"", True, is_broken)
