@@ -36,23 +36,23 @@ class Castline:
     data_dir: Path
     environ: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, *words: str, **environ: str) -> Ended:
-        """The command has ended, well or not; no command ever shows a traceback."""
+    def __call__(self, *words: str, given: bytes = b"", **environ: str) -> Ended:
+        """The command has ended, well or not, `given` this to read; no command ever shows a traceback."""
         taken = {"DATABASE_URL", "REDIS_URL", "CASTLINE_ACCOUNT"}
         inherited = {name: text for name, text in os.environ.items() if name not in taken}
         own = {"CASTLINE_DATA_DIR": str(self.data_dir), "PYTHONPATH": _SOURCE}
         done = subprocess.run(
             [sys.executable, "-m", "castline", *words],
+            input=given,
             capture_output=True,
-            text=True,
-            encoding="utf-8",
             timeout=_SECONDS,
             cwd=self.data_dir.parent,
             env=inherited | own | self.environ | environ,
             check=False,
         )
-        assert "Traceback" not in done.stdout + done.stderr, done.stderr
-        return Ended(done.returncode, done.stdout, done.stderr)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert "Traceback" not in out + err, err
+        return Ended(done.returncode, out, err)
 
     def well(self, *words: str) -> Any:
         """What the command says as JSON; it has ended with exit code 0."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from make_logs import Line, write_log
 from run_castline import Castline
 
 FEED = '<rss version="2.0"><channel><title>Night Desk</title></channel></rss>'
@@ -42,3 +43,25 @@ def test_a_database_url_that_is_none_is_a_setting_to_mend_and_its_password_is_no
     for url in ("mysql://ada:s3cret@db/x", "s3cret"):
         ended = castline("feed", "list", DATABASE_URL=url)
         assert (ended.code, "DATABASE_URL" in ended.err, "s3cret" in ended.err) == (2, True, False)
+
+
+def test_a_feed_comes_through_standard_input(castline: Castline) -> None:
+    ended = castline("feed", "parse", "--json", "-", given=FEED.encode())
+    line = json.loads(ended.out)
+    assert (ended.code, line["source"], line["show"]["title"]) == (0, "-", "Night Desk")
+    assert castline("feed", "parse", "-").code == 1
+
+
+def test_a_log_comes_through_standard_input_and_from_a_file_of_any_name(castline: Castline, tmp_path: Path) -> None:
+    castline.well("admin", "create", "--email", "ada@example.org", "--name", "Ada", "--generate")
+    name = os.fsdecode(b"two\nlines of caf\xe9 'x'.log")
+    path = write_log(tmp_path / name, [Line()])
+    (streamed,) = json.loads(castline("log", "import", "-", "--json", given=path.read_bytes()).out)
+    (filed,) = json.loads(castline("log", "import", name, "--json").out)
+    assert (streamed["source"], streamed["is_new"], filed["source"], filed["is_new"]) == (
+        "-",
+        True,
+        "two\\nlines of caf\\xe9 'x'.log",
+        False,
+    )
+    assert castline("log", "import", "-", "--watch").code == 2

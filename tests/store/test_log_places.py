@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ import pytest
 import castline
 from castline.base.errors import CastlineError, InvalidInput, SourceUnavailable
 from castline.ingest.landing import ImportOptions, LogImport, import_log
-from castline.ingest.log_places import LogTask, iter_logs, watch_logs
+from castline.ingest.log_places import LogTask, Stream, iter_logs, watch_logs
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.bucket import BucketRefused, iter_objects
@@ -188,3 +189,35 @@ def test_a_bucket_that_cannot_be_read_says_why(s3: dict[str, str], monkeypatch: 
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(SourceUnavailable, match="s3://logs could not be fetched"):
         list(iter_objects("s3://logs"))
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [
+        (os.fsdecode(b"caf\xe9.log"), "caf\\xe9.log"),
+        ("two\nlines\x1b.log", "two\\nlines\\x1b.log"),
+        ('it\'s "the" log; rm -rf.log', 'it\'s "the" log; rm -rf.log'),
+    ],
+)
+def test_a_log_of_any_name_is_imported_and_kept_under_it(task: LogTask, tmp_path: Path, name: str, kept: str) -> None:
+    write_log(tmp_path / name, [Line()])
+    (log,) = iter_logs(task, [str(tmp_path)])
+    assert task.import_one(log).source == kept
+    with task.store.account(task.owner_id) as connection:
+        assert [batch.source for batch in load_batches(connection, task.owner_id)] == [kept]
+
+
+@pytest.mark.parametrize("suffix", ["log", "log.gz"])
+def test_a_log_through_a_stream_is_the_same_log_as_its_file(task: LogTask, tmp_path: Path, suffix: str) -> None:
+    path = write_log(tmp_path / f"one.{suffix}", [Line(), Line(60), "no access log line"])
+    streamed = task.import_one(Stream(stream=BytesIO(path.read_bytes())))
+    filed = task.import_one(path)
+    assert (streamed.source, streamed.received_count, streamed.landed_count, streamed.refused_count) == ("-", 3, 2, 1)
+    assert (filed.is_new, filed.batch_id) == (False, streamed.batch_id)
+
+
+def test_standard_input_is_one_log_and_cannot_be_watched(task: LogTask) -> None:
+    (log,) = iter_logs(task, ["-", "-"])
+    assert isinstance(log, Stream)
+    with pytest.raises(InvalidInput, match="standard input is read once"):
+        next(watch_logs(task, ["-"], stop=threading.Event()))

@@ -1,5 +1,6 @@
 """Errors say what and how to mend it; settings name their variable; periods are half-open."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from castline.base.config import load_settings
 from castline.base.errors import ConfigurationError, InvalidInput, NotFound, Transient
 from castline.base.period import Period, parse_moment
+from castline.base.text import printable
 
 
 def test_an_error_fills_its_message_and_its_fix_with_facts() -> None:
@@ -59,3 +61,17 @@ def test_a_moment_is_utc_unless_it_says_otherwise(text: str, moment: datetime) -
 def test_a_moment_that_is_none_is_refused_with_its_field() -> None:
     with pytest.raises(InvalidInput, match=r"^start: 'tomorrow' is no ISO 8601"):
         parse_moment("tomorrow", field="start")
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (os.fsdecode(b"caf\xe9.log"), "caf\\xe9.log"),
+        ("two\nlines\x1b[2J.log", "two\\nlines\\x1b[2J.log"),
+        ("half \ud83d of a pair", "half \\ud83d of a pair"),
+        ('it\'s "so" و می‌خواهم.log', 'it\'s "so" و می‌خواهم.log'),
+    ],
+)
+def test_any_name_is_shown_on_one_line(name: str, shown: str) -> None:
+    assert printable(name) == shown
+    assert NotFound(noun="show", key=name).message == f"No show {shown} in this account."

@@ -7,6 +7,8 @@ advice shown below it. Refused data is no error: it is a `Drop` (castline.model.
 import re
 from typing import ClassVar, Final
 
+from castline.base.text import printable
+
 EXIT_OK: Final = 0
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
@@ -32,14 +34,14 @@ class CastlineError(Exception):
 
     @property
     def message(self) -> str:
-        """The docstring's first paragraph with this error's facts filled in."""
+        """The docstring's first paragraph with this error's facts filled in, on one line that any terminal takes."""
         template = " ".join((type(self).__doc__ or "").strip().split("\n\n")[0].split())
-        return template.format_map(_Facts(self.facts))
+        return printable(template.format_map(_Facts(self.facts)))
 
     @property
     def advice(self) -> str:
         """How to mend it, with this error's facts filled in; empty when there is nothing to advise."""
-        return self.fix.format_map(_Facts(self.facts))
+        return printable(self.fix.format_map(_Facts(self.facts)))
 
 
 class _Facts(dict[str, object]):

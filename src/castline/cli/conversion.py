@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from castline.base.text import printable
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
 
@@ -45,7 +46,7 @@ def import_files(
     with open_account() as acting:
         for file in files:
             outcome = import_conversions(acting.store, acting.owner_id, file, options, source=source)
-            show_delivery(str(file), outcome, as_json=as_json)
+            show_delivery(printable(str(file)), outcome, as_json=as_json)
 
 
 @conversion.command("list")

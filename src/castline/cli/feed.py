@@ -1,11 +1,13 @@
 """`castline feed` and `castline episode`: shows from their feeds."""
 
+import sys
 from typing import Any
 
 import click
 
 from castline.base.errors import EXIT_FAILURE, EXIT_SOURCE, CastlineError
-from castline.cli.output import json_option, printable, progress, say, show_json, show_table
+from castline.base.text import printable
+from castline.cli.output import json_option, progress, say, show_json, show_table
 
 
 @click.group()
@@ -33,20 +35,24 @@ def add(source: str, as_json: bool) -> None:
 
 
 @feed.command("parse")
-@click.argument("sources", nargs=-1, required=True, metavar="URL|FILE...")
+@click.argument("sources", nargs=-1, required=True, metavar="URL|FILE|-...")
 @json_option
 @click.pass_context
 def parse(ctx: click.Context, sources: tuple[str, ...], as_json: bool) -> None:
-    """Read feeds without storing them: episodes, and every problem. With --json one line per feed."""
+    """Read feeds without storing them: episodes, and every problem. With --json one line per feed.
+
+    A source of - is the one feed that comes through standard input.
+    """
     from castline.base.config import load_settings
-    from castline.ingest.feeds import read_feed
+    from castline.ingest.feeds import STDIN, read_feed, read_feed_stream
     from castline.sources.feed_line import failure_line, to_line
 
     settings, code = load_settings(), 0
     with progress(sources, "reading feeds") as each:
         for source in each:
             try:
-                line = to_line(read_feed(settings, source))
+                is_stream = source == STDIN
+                line = to_line(read_feed_stream(sys.stdin.buffer) if is_stream else read_feed(settings, source))
             except CastlineError as error:
                 code = max(code, EXIT_SOURCE if error.exit_code == EXIT_SOURCE else EXIT_FAILURE)
                 line = failure_line(source, error)

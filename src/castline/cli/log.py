@@ -50,10 +50,10 @@ def import_(
     every: float,
     as_json: bool,
 ) -> None:
-    """Land the requests of access logs: files, patterns, folders, or s3://BUCKET/PREFIX; plain, gzip or zstd.
+    """Land the requests of access logs: files, patterns, folders, s3://BUCKET/PREFIX, or - for standard input.
 
-    The format is found out. The same content is taken once. A file that is no access log does not stop the others;
-    the exit code tells.
+    Plain, gzip or zstd. The format is found out. The same content is taken once. A file that is no access log does not
+    stop the others; the exit code tells.
     """
     from castline.cli.session import open_account
     from castline.ingest.landing import ImportOptions

@@ -19,11 +19,6 @@ def show_json(value: object) -> None:
     click.echo(_json.encode(value))
 
 
-def printable(name: str) -> str:
-    """The name as text, with bytes that are no UTF-8 written as escapes: file names may hold any."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def show_json_lines(values: Iterable[object]) -> None:
     """A line of JSON per value is on stdout."""
     sys.stdout.flush()

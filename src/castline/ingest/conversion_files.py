@@ -7,6 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from castline.base.errors import SourceUnreadable
+from castline.base.text import printable
 from castline.ingest.conversions import ConversionBatch, receive_conversions
 from castline.ingest.replay import replay_as_read
 from castline.sources.conversion_csv import CsvOptions, parse_conversions
@@ -32,7 +33,7 @@ def import_conversions(
         parsed.rows,
         source=source,
         content_hash=sha256(body).digest(),
-        name=path.name,
+        name=printable(path.name),
         read_as={
             "format": "csv",
             "header": parsed.header_text,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 from urllib.parse import unquote_to_bytes, urlsplit
 from uuid import UUID
 
@@ -15,7 +15,16 @@ from castline.ingest.feed_rows import FeedReading, apply_feed, list_problems
 from castline.ingest.feed_schedule import FAILURES_UNTIL_ERROR, failed, next_poll_after, note_move
 from castline.model.feed import Feed
 from castline.model.show import Podcast
-from castline.sources.fetch import Fetched, FetchPolicy, FetchRequest, Validators, fetch_all, read_file
+from castline.sources.feed_bytes import MAX_BYTES
+from castline.sources.fetch import (
+    Fetched,
+    FetchPolicy,
+    FetchRequest,
+    ResponseTooLarge,
+    Validators,
+    fetch_all,
+    read_file,
+)
 from castline.sources.rss import parse_feed
 from castline.store.ledger import OpenRun, open_run
 from castline.store.payloads import hash_content, save_payload
@@ -31,6 +40,7 @@ from castline.store.shows import (
     set_ingestion_status,
 )
 
+STDIN: Final = "-"
 _NOT_MODIFIED: Final = 304
 _GONE: Final = 410
 _OK: Final = range(200, 300)
@@ -63,6 +73,14 @@ def read_feed(settings: Settings, source: str) -> Feed:
         raise answer
     _check_status(answer)
     return parse_feed(answer.body, source=source, content_type=answer.content_type)
+
+
+def read_feed_stream(stream: BinaryIO) -> Feed:
+    """The one feed that comes through a stream. Raises ResponseTooLarge, NotAFeed or FeedTooHeavy."""
+    body = stream.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        raise ResponseTooLarge(source=STDIN, detail=f"more than {MAX_BYTES:,} bytes")
+    return parse_feed(body, source=STDIN)
 
 
 def add_feed(store: Store, owner_id: UUID, source: str) -> FeedOutcome:

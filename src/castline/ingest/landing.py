@@ -14,6 +14,7 @@ import polars as pl
 from castline.base.clock import now
 from castline.base.config import IpPrivacy
 from castline.base.errors import Conflict, SourceUnreadable
+from castline.base.text import printable
 from castline.ingest.locator import Assumed, Delivery, Locator
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
@@ -119,7 +120,7 @@ class _Reading:
 def _reading_of(store: Store, path: Path, host: str | None, options: ImportOptions) -> _Reading:
     log_format = None if options.log_format is None else find_format(options.log_format)
     return _Reading(
-        source=options.source or path.name,
+        source=options.source or printable(path.name),
         read_as=ReadAs(log_format, options.trust_forwarded, store.settings.trusted_proxies),
         assumed=Assumed(host.lower() if host else None, options.delivery),
         options=options,
@@ -199,7 +200,7 @@ def _batch_of(run: OpenRun, file: LogFile, tally: _Tally, refused: int, landing:
         user_id=run.owner_id,
         run_id=run.run_id,
         kind=LOG_KIND,
-        source=file.path.name,
+        source=printable(file.path.name),
         content_hash=file.content_hash,
         landed_as=landing_place(run.owner_id, LOG_KIND),
         received_count=tally.landed + refused,

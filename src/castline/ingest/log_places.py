@@ -1,12 +1,14 @@
-"""Where logs lie: files, patterns, folders and buckets; each of their logs imported, once or as they come."""
+"""Where logs lie: files, patterns, folders, buckets and standard input; each imported, once or as they come."""
 
 import glob
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import TemporaryDirectory
 from threading import Event
-from typing import Final, TypeAlias
+from typing import BinaryIO, Final, TypeAlias
 from uuid import UUID
 
 from castline.base.errors import CastlineError, InvalidInput
@@ -17,7 +19,21 @@ from castline.store.pool import Store
 
 # What programs call a file that they have not finished writing.
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
-Log: TypeAlias = Path | BucketObject
+STDIN: Final = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A log that comes through standard input, or another stream."""
+
+    name: str = STDIN
+    stream: BinaryIO = field(default_factory=lambda: sys.stdin.buffer, repr=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+Log: TypeAlias = Path | BucketObject | Stream
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +50,10 @@ class LogTask:
         if isinstance(log, Path):
             return import_log(self.store, self.owner_id, log, host=self.host, options=self.options)
         with TemporaryDirectory(prefix="castline-log-") as folder:
+            if isinstance(log, Stream):
+                path = _save_stream(log, Path(folder))
+                options = replace(self.options, source=log.name)
+                return import_log(self.store, self.owner_id, path, host=self.host, options=options)
             path = fetch_object(log, Path(folder))
             facts = {"object": log.url, "object_tag": log.tag}
             options = replace(self.options, source=log.url[-_NAME_LENGTH:], facts=facts)
@@ -41,6 +61,14 @@ class LogTask:
 
 
 _NAME_LENGTH: Final = 255
+
+
+def _save_stream(log: Stream, folder: Path) -> Path:
+    """What the stream gives is in a file: it is hashed before it is read, and can be read once only."""
+    path = folder / "stream"
+    with path.open("wb") as file:
+        copyfileobj(log.stream, file)
+    return path
 
 
 def iter_logs(task: LogTask, places: Sequence[str]) -> Iterator[Log]:
@@ -51,11 +79,16 @@ def iter_logs(task: LogTask, places: Sequence[str]) -> Iterator[Log]:
     """
     seen: set[str] = set()
     for place in places:
-        logs = _iter_new_objects(task, place) if is_bucket_url(place) else _iter_files(place)
-        for log in logs:
+        for log in _iter_place(task, place):
             if str(log) not in seen:
                 seen.add(str(log))
                 yield log
+
+
+def _iter_place(task: LogTask, place: str) -> Iterator[Log]:
+    if place == STDIN:
+        return iter([Stream()])
+    return _iter_new_objects(task, place) if is_bucket_url(place) else _iter_files(place)
 
 
 def watch_logs(
@@ -64,8 +97,10 @@ def watch_logs(
     """Imports every log as it comes, and yields what became of it, until `stop` is set.
 
     A file is taken when it has not changed between two looks. What was imported is known from the ledger, also by the
-    next process; a log that failed is tried again when it changes.
+    next process; a log that failed is tried again when it changes. Raises InvalidInput for standard input.
     """
+    if STDIN in places:
+        raise InvalidInput(field="FILE", detail="standard input is read once, to its end, so it cannot be watched")
     before: dict[str, object] = {}
     done: dict[str, object] = {}
     while not stop.is_set():
@@ -99,6 +134,8 @@ def _mark_of(log: Log) -> object:
     """What changes when the log does; None for a file that is gone."""
     if isinstance(log, BucketObject):
         return log.tag
+    if isinstance(log, Stream):
+        return log.name
     try:
         facts = log.stat()
     except OSError:

@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from castline.base.clock import now
 from castline.base.period import start_of_day
+from castline.base.text import printable
 from castline.ingest.conversion_files import read_file
 from castline.ingest.conversions import ConversionBatch, describe_same
 from castline.model.lineage import Batch, DatasetUse, Drop
@@ -21,14 +22,15 @@ BATCH_KIND: Final = "rates"
 def import_rates(store: Store, owner_id: UUID, path: Path) -> ConversionBatch:
     """The file's rates are in the store, its bad rows in quarantine. Raises SourceUnreadable, NotRates."""
     body = read_file(path)
-    rows = parse_rates(body, source=path.name)
-    with open_run(store, owner_id, "rate.import", role="app", parameters={"name": path.name}) as run:
+    name = printable(path.name)
+    rows = parse_rates(body, source=name)
+    with open_run(store, owner_id, "rate.import", role="app", parameters={"name": name}) as run:
         lock_conversions(run.connection, owner_id)
         content_hash = sha256(body).digest()
         if known := find_batch(run.connection, owner_id, BATCH_KIND, content_hash):
             run.count("already_imported")
             return describe_same(known)
-        return _save(run, path.name, content_hash, rows)
+        return _save(run, name, content_hash, rows)
 
 
 def _save(run: OpenRun, name: str, content_hash: bytes, rows: list[RateRow | Drop]) -> ConversionBatch:
