@@ -5,8 +5,10 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,7 +18,12 @@ import castline
 from castline.base.config import Settings
 from castline.base.errors import InvalidInput
 from castline.cli.serve import check_host
+from castline.measure.run import measure
 from castline.store.embedded import remove_embedded
+from castline.store.ledger import load_runs
+from castline.store.listening import load_dirty_days, lock_dirty_days, mark_dirty_days
+from castline.store.pool import Store, open_store
+from make import make_account
 from web.browser import Browser
 
 SOURCE = str(Path(castline.__file__).parents[1])
@@ -79,6 +86,48 @@ def test_a_worker_stops_when_it_is_asked_to(data_dir: Path) -> None:
         wait_for_line(process, "The worker works")
         process.send_signal(signal.SIGTERM)
         assert process.wait(SECONDS) == 0
+
+
+@pytest.mark.store
+def test_a_job_that_does_not_end_is_rolled_back_when_it_is_stopped_and_done_again(data_dir: Path) -> None:
+    settings, day = Settings(data_dir=data_dir), date(2026, 9, 7)
+    with open_store(settings) as store:
+        owner_id = make_account(store).user_id
+        with store.ingest(owner_id) as connection:
+            mark_dirty_days(connection, owner_id, [day])
+        with running(data_dir, "serve", "--port", "0") as process, store.ingest(owner_id) as connection:
+            assert lock_dirty_days(connection, owner_id, [day]) == [day]
+            wait_for_line(process, "castline answers at")
+            wait_until(lambda: is_worker_waiting(store))
+            process.send_signal(signal.SIGTERM)
+            asked_at = time.monotonic()
+            assert process.wait(SECONDS) == 0
+            assert time.monotonic() - asked_at < 20
+            assert not is_worker_waiting(store)
+            assert process.stderr is not None
+            assert "Traceback" not in process.stderr.read()
+        with store.account(owner_id) as connection:
+            assert [item.day_on for item in load_dirty_days(connection, owner_id)] == [day]
+            assert {run.status for run in load_runs(connection, owner_id)} <= {"failed"}
+        assert measure(store, owner_id).days == (day,)
+
+
+def is_worker_waiting(store: Store) -> bool:
+    """Whether a job waits for a lock that somebody else holds."""
+    query = (
+        "select exists (select from pg_stat_activity"
+        " where application_name like 'castline worker%' and wait_event_type = 'Lock')"
+    )
+    with store.owner() as connection:
+        row = connection.execute(query).fetchone()
+    return row is not None and bool(row[0])
+
+
+def wait_until(reached: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not reached():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 @pytest.mark.store

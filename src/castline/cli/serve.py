@@ -1,10 +1,12 @@
 """castline serve, web, worker: the long-running parts, together or apart."""
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 PORT: Final = 8321
 _LAST_PORT: Final = 65535
 _CONNECTIONS: Final = 10
-_WORKER_SECONDS: Final = 40.0
+_WORKER_SECONDS: Final = 15.0  # the worker itself gives a job eight
 _address_options = (
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
     click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."),
@@ -47,8 +49,10 @@ def serve(host: str, port: int, plain_http: bool, open_page: bool, intake_port: 
     check_host(settings, host, plain_http=plain_http)
     if intake_port is None:
         intake_port = port + 1 if 0 < port < _LAST_PORT else 0
-    with _opened(settings) as store, _working(store), _taking_in(store, host, intake_port):
+    with _opened(settings) as store, _working(store) as work, _taking_in(store, host, intake_port):
         run_web(store, host, port, open_page=open_page)
+        work.stop.set()  # its grace and that of the intake are one
+    work.leave()
 
 
 @click.command()
@@ -64,14 +68,12 @@ def web(host: str, port: int, plain_http: bool) -> None:
 @click.command()
 def worker() -> None:
     """Do the scheduled work alone, until it is stopped."""
-    from castline.jobs.worker import run_worker
-
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    with _opened(load_settings()) as store:
+    with _opened(load_settings()) as store, _working(store) as work:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: work.stop.set())
         say("The worker works; stop it with Ctrl+C.")
-        run_worker(store, stop)
+        work.stop.wait()
+    work.leave()
 
 
 def check_host(settings: Settings, host: str, *, plain_http: bool) -> None:
@@ -163,8 +165,23 @@ def _landing(store: "Store") -> AbstractContextManager[None]:
     return drain_beside(lambda: nullcontext(store))
 
 
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """The scheduled work, in a thread."""
+
+    thread: threading.Thread
+    stop: threading.Event
+
+    def leave(self) -> None:
+        """The process ends even if a job still computes: its transaction was rolled back, so nothing is half done."""
+        if self.thread.is_alive():
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+
 @contextmanager
-def _working(store: "Store") -> Iterator[None]:
+def _working(store: "Store") -> Iterator[_Work]:
     """The scheduled work goes on in a thread beside what the block does."""
     from castline.jobs.worker import run_worker
 
@@ -172,7 +189,7 @@ def _working(store: "Store") -> Iterator[None]:
     thread = threading.Thread(target=run_worker, args=(store, stop), name="worker", daemon=True)
     thread.start()
     try:
-        yield
+        yield _Work(thread, stop)
     finally:
         stop.set()
         thread.join(timeout=_WORKER_SECONDS)

@@ -13,22 +13,24 @@ from castline.store.pool import Store
 from castline.store.queue import QUEUE_SCHEMA, ensure_queue
 
 _log = logging.getLogger(__name__)
-_GRACE_SECONDS: Final = 30.0
+_GRACE_SECONDS: Final = 8.0  # within the ten that a container is given to stop
 _RETRY_SECONDS: Final = 5.0
 _STALLED: Final = "jobs.recover"
 
 
 def run_worker(store: Store, stop: threading.Event, jobs: Iterable[Job] = JOBS) -> None:
-    """Works until `stop` is set; then finishes what it has begun, for half a minute at most.
+    """Works until `stop` is set; then finishes what it has begun, for some seconds at most.
 
-    A database that goes away is waited for: the worker starts again by itself.
+    What has not come to its end by then is rolled back, and done when it is due again: what it works on is only marked
+    done by its own commit. A database that goes away is waited for: the worker starts again by itself.
     """
     jobs = tuple(jobs)
     while not stop.is_set():
         try:
-            ensure_queue(store)
-            make_partitions(store)
-            asyncio.run(_work(store, stop, jobs))
+            with store.beside("worker") as own:
+                ensure_queue(own)
+                make_partitions(own)
+                asyncio.run(_work(own, stop, jobs))
         except Exception as error:  # noqa: BLE001  # whatever the database or the queue died of, try again
             _log.warning("the worker lost its database and starts again: %s", error)
             stop.wait(_RETRY_SECONDS)
@@ -41,7 +43,7 @@ async def _work(store: Store, stop: threading.Event, jobs: tuple[Job, ...]) -> N
             app.run_worker_async(
                 install_signal_handlers=False,
                 concurrency=1,
-                shutdown_graceful_timeout=_GRACE_SECONDS,
+                shutdown_graceful_timeout=2 * _GRACE_SECONDS,  # by then it was ended, see below
                 delete_jobs="successful",
             )
         )
@@ -49,6 +51,13 @@ async def _work(store: Store, stop: threading.Event, jobs: tuple[Job, ...]) -> N
         await asyncio.wait({worker, asked}, return_when=asyncio.FIRST_COMPLETED)
         asked.cancel()
         worker.cancel()
+        if stop.is_set():
+            await asyncio.wait({worker}, timeout=_GRACE_SECONDS)
+            if not worker.done():
+                _log.warning(
+                    "a job has not come to its end in time and is rolled back; it is done again when it is due"
+                )
+                await asyncio.to_thread(store.interrupt)
         await asyncio.gather(worker, asked, return_exceptions=True)
         if not stop.is_set():
             worker.result()

@@ -31,6 +31,7 @@ listen_addresses = ''
 unix_socket_directories = '{socket}'
 unix_socket_permissions = 0700
 max_connections = 60
+client_connection_check_interval = 5s
 shared_buffers = 256MB
 effective_cache_size = 1GB
 work_mem = 32MB

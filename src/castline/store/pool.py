@@ -6,10 +6,10 @@ into the next transaction.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 from urllib.parse import urlsplit
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import psycopg
 from psycopg import Connection as Connection  # noqa: PLC0414  # the rest takes it from here: only the store imports psycopg
@@ -31,6 +31,9 @@ from castline.store.migrate import apply_migrations, find_version, newest_versio
 from castline.store.payload import decode_json, encode_json
 
 _CONNECT_SECONDS: Final = 10.0
+_BESIDE_COUNT: Final = 4
+# How often a server at work looks whether its client is still there: a killed client's transaction ends by then.
+_CLIENT_CHECK: Final = "5s"
 
 
 class DatabaseRefused(Terminal):
@@ -83,6 +86,23 @@ class Store:
         """One transaction as the schema's owner, for migrations and partitions."""
         with self._connection() as connection, connection.transaction():
             yield connection
+
+    @contextmanager
+    def beside(self, name: str) -> Iterator[Self]:
+        """The same database through a pool of its own, whose transactions `interrupt` can end, and no other's."""
+        with _make_pool(self.dsn, _BESIDE_COUNT, f"castline {name[:20]} {uuid4().hex}") as pool:
+            yield replace(self, _pool=pool, _server=None)
+
+    def interrupt(self) -> None:
+        """Every transaction of this pool is rolled back where it stands, and it begins none any more.
+
+        Whoever is in one gets DatabaseUnavailable. Only for a store from `beside`.
+        """
+        self._pool.close(timeout=0)
+        with translated_errors(self.dsn), psycopg.connect(self.dsn, autocommit=True) as connection:
+            connection.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name = %s", (self._pool.name,)
+            )
 
     def close(self) -> None:
         """The pool is closed; an embedded server stops if no other process uses it."""
@@ -141,17 +161,7 @@ def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
         _check_dsn(settings.database_url)
     server = None if settings.database_url else start_embedded(settings.data_dir)
     dsn = settings.database_url or (server.dsn if server else "")
-    pool = ConnectionPool(
-        dsn,
-        min_size=0,
-        max_size=connection_count,
-        timeout=_CONNECT_SECONDS,
-        reconnect_timeout=_CONNECT_SECONDS,
-        configure=_configure,
-        check=ConnectionPool.check_connection,
-        kwargs={"connect_timeout": int(_CONNECT_SECONDS), "application_name": "castline"},
-        open=False,
-    )
+    pool = _make_pool(dsn, connection_count, "castline")
     try:
         with translated_errors(dsn):
             # One plain connection first: its error says why, where the pool could only say that time ran out.
@@ -162,6 +172,22 @@ def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
             server.close()
         raise
     return Store(settings, dsn, pool, server)
+
+
+def _make_pool(dsn: str, connection_count: int, name: str) -> ConnectionPool:
+    """A pool that is not open yet, whose sessions bear its name."""
+    return ConnectionPool(
+        dsn,
+        min_size=0,
+        max_size=connection_count,
+        name=name,
+        timeout=_CONNECT_SECONDS,
+        reconnect_timeout=_CONNECT_SECONDS,
+        configure=_configure,
+        check=ConnectionPool.check_connection,
+        kwargs={"connect_timeout": int(_CONNECT_SECONDS), "application_name": name},
+        open=False,
+    )
 
 
 def _check_dsn(dsn: str) -> None:
@@ -185,6 +211,11 @@ def _configure(connection: Connection) -> None:
     set_json_loads(decode_json, connection)
     connection.execute("set time zone 'UTC'")
     connection.commit()
+    try:
+        connection.execute("select set_config('client_connection_check_interval', %s, false)", (_CLIENT_CHECK,))
+        connection.commit()
+    except (errors.InvalidParameterValue, errors.UndefinedObject, errors.InsufficientPrivilege):
+        connection.rollback()  # its system cannot look
 
 
 def address_of(dsn: str) -> str:
