@@ -14,6 +14,7 @@ from castline.model.query import (
     DIMENSIONS,
     EARLIEST,
     GRAINS,
+    MEASURES,
     Comparison,
     Dimension,
     Filters,
@@ -39,7 +40,7 @@ _zone = click.option("--tz", default="UTC", show_default=True, help="The time zo
 
 
 @click.command("query")
-@click.option("--metric", type=click.Choice(["downloads", "consumers"]), default="downloads", show_default=True)
+@click.option("--metric", type=click.Choice(MEASURES), default="downloads", show_default=True)
 @click.option("--by", "grain", type=click.Choice(GRAINS), default="none", show_default=True, help="How time is split.")
 @click.option("--dimension", "dimensions", multiple=True, type=click.Choice(DIMENSIONS), help="Up to two.")
 @click.option("--compare", "comparison", type=click.Choice(COMPARISONS), default="none", show_default=True)
@@ -292,6 +293,8 @@ def _show_answer(answer: "Answer") -> None:
     else:
         columns = (["time"] if answer.query.grain != "none" else []) + [*answer.query.dimensions, answer.query.measure]
         show_table([_row(answer, row) for row in answer.rows], columns)
+        if answer.not_measurable:
+            say(f"{answer.not_measurable:,} more ads are not measurable: nobody knows whether they were sent")
     fresh = f"{counting.measured_at:%Y-%m-%d %H:%M} UTC" if counting.measured_at else "never"
     say(f"{answer.query.first_on} to {answer.query.last_on}, days of {answer.query.tz}")
     say(f"{counting.metric} from {counting.counted_from}, last counted {fresh}")

@@ -5,7 +5,7 @@ A session's row bears its furthest point; progress and an ad's quartiles stay in
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -21,6 +21,7 @@ from castline.ingest.places import compute_places
 from castline.intake.beacon import Beacon
 from castline.intake.split import PlayerLine
 from castline.measure.agents import open_classifier
+from castline.measure.airing import load_ads, name_heard_ads
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
 from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
@@ -98,6 +99,8 @@ def import_players(store: Store, owner_id: UUID, path: Path) -> int:
         save_batch(run, batch, drops)
         sessions = save_sessions(run.connection, owner_id, run.run_id, list(_sessions(owner_id, good, listeners)))
         events = save_player_events(run.connection, owner_id, run.run_id, list(_events(owner_id, good, listeners)))
+        ad_days = sorted({one.beacon.at.astimezone(UTC).date() for one in good if one.beacon.type.startswith("ad_")})
+        name_heard_ads(run.connection, owner_id, ad_days, load_ads(run.connection, owner_id))
         _record(run, batch, sessions + events)
     return len(good)
 
@@ -208,12 +211,15 @@ def _events(owner_id: UUID, told: Sequence[_Told], listeners: dict[Place, Listen
         listener = _listener_of(one, listeners)
         yield PlayerEventRow(
             event_id, beacon.at, one.line.podcast_id, one.line.episode_id, session.id, seconds, event_type,
-            beacon.campaign_id, _encode_metadata(listener, beacon.ad_id), listener,
+            beacon.campaign_id, _encode_metadata(listener, beacon), listener,
         )  # fmt: skip
 
 
-def _encode_metadata(listener: Listener, ad_id: str | None) -> str:
-    told = {"app": listener.app, "ad_id": ad_id}
+def _encode_metadata(listener: Listener, beacon: Beacon | None) -> str:
+    """The app, and of an ad what its beacon calls it: the campaign is looked up again when placements change."""
+    told = {"app": listener.app, "ad_id": beacon and beacon.ad_id}
+    if beacon and beacon.campaign_id:
+        told["campaign"] = str(beacon.campaign_id)
     return msgspec.json.encode({name: text for name, text in told.items() if text is not None}).decode()
 
 

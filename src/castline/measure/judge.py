@@ -4,13 +4,14 @@ One vectorised pass for logs, the intake and files of requests alike: filter, wi
 one download per window. Method: docs/method/downloads.md
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from castline.measure.ads import DELIVERIES_SCHEMA, judge_ads
 from castline.measure.agent_table import describe_agents
 from castline.measure.matching import EpisodeIndex
 from castline.measure.rules import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
@@ -64,18 +65,22 @@ class Judged:
     `requests`: one row per request in order of time, batch and line, with `outcome`, a number in OUTCOMES.
     `downloads`: one row per window that counted, by time, with the time and place of the window's first request that
     passed the filter. `agents` and `episodes`: one row each, by the numbers `agent` and `episode` in both.
+    `deliveries`: one row per download and ad on the air then, by its place in `downloads`.
     """
 
     requests: pl.DataFrame
     downloads: pl.DataFrame
     agents: pl.DataFrame
     episodes: pl.DataFrame
+    deliveries: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DELIVERIES_SCHEMA))
 
 
-def judge(requests: pl.DataFrame, index: EpisodeIndex, book: Rulebook | None = None) -> Judged:
+def judge(
+    requests: pl.DataFrame, index: EpisodeIndex, book: Rulebook | None = None, ads: pl.DataFrame | None = None
+) -> Judged:
     """The verdict on each request of LANDED_SCHEMA with its `batch`; windows must be whole, the rows in any order.
 
-    Without a book by the default settings and the product's own tables.
+    Without a book by the default settings and the product's own tables; `ads` are rows of ADS_SCHEMA.
     """
     book = book or own_rulebook(MeasureSettings())
     agents, flags = describe_agents(requests["user_agent"], book.classifier)
@@ -89,7 +94,20 @@ def judge(requests: pl.DataFrame, index: EpisodeIndex, book: Rulebook | None = N
     ends = judge_passed(passed, book)
     judged = known.with_columns(outcome=outcome_of(known, ends))
     columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country", "delivery"]
-    return Judged(judged, known.select(columns)[first_rows(ends)], agents, episodes)
+    first = first_rows(ends)
+    told = Judged(judged, known.select(columns)[first], agents, episodes)
+    if ads is None or ads.is_empty():
+        return told
+    return replace(told, deliveries=judge_ads(_counted_spans(ends, first), ads))
+
+
+def _counted_spans(ends: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
+    """What was sent in the windows that count, with the place and the time of the download of each."""
+    heads = pl.DataFrame({"row": first, "download": np.arange(len(first), dtype=np.uint32)})
+    windows = ends.unique("row").join(heads, on="row").select("window", "download", "time")
+    stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
+    told = stayed.select("window", "episode", "delivery", "span_start", "span_bytes")
+    return told.join(windows, on="window")
 
 
 def judge_passed(passed: pl.DataFrame, book: Rulebook) -> pl.DataFrame:

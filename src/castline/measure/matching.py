@@ -33,6 +33,8 @@ class KnownEpisode:
     file_bytes: int | None
     needed_bytes: int | None
     needs_whole: bool
+    duration_seconds: int | None = None
+    header_bytes: int | None = None
 
 
 class EpisodeIndex:
@@ -125,7 +127,7 @@ def _known(item: AudioKey) -> KnownEpisode:
     least = _LEAST_BYTES_PER_SECOND * (item.duration_seconds or 0)
     size = item.audio_bytes if item.audio_bytes and item.audio_bytes >= least else None
     needed, whole = compute_needed_bytes(size, item.duration_seconds)
-    return KnownEpisode(item.podcast_id, item.episode_id, size, needed, whole)
+    return KnownEpisode(item.podcast_id, item.episode_id, size, needed, whole, item.duration_seconds)
 
 
 def _enter(index: dict[str, int], key: str, number: int) -> None:

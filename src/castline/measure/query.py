@@ -5,7 +5,7 @@ dimensions and every count of consumers. Method: docs/method/metrics.md
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
 from uuid import UUID
@@ -18,6 +18,7 @@ from castline.model.query import (
     CountedFrom,
     Counting,
     Dimension,
+    Measure,
     Query,
     Withheld,
     WithheldReason,
@@ -38,6 +39,8 @@ from castline.store.pool import Connection
 _FINAL_AFTER: Final = timedelta(hours=2)
 # Written since these dimensions were added to the rollups: days that were measured before have none of them.
 _LATER: Final[frozenset[Dimension]] = frozenset({"campaign", "source"})
+# Written since the same day as the dimension `campaign`.
+_ADS: Final[frozenset[Measure]] = frozenset({"ads_delivered", "ads_not_measurable"})
 _HOUR: Final = timedelta(hours=1)
 Key = tuple[datetime | None, tuple[str, ...]]
 Source = Literal["daily_metrics", "hourly_metrics", "listener_events"]
@@ -75,9 +78,21 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
         loss = _find_loss(asked, source)
         lost = lost or loss
         if loss is None:
-            rows = _fill(asked, _read(asked, source))
-            return Answer(query, rows, _counting(days, query, source, at or now()), None, compared)
+            counting = _counting(days, query, source, at or now())
+            return _answer(asked, source, Answer(query, (), counting, None, compared))
     return Answer(query, (), _counting(days, query, "nothing", at or now()), lost, compared)
+
+
+def _answer(asked: _Asked, source: Source, empty: Answer) -> Answer:
+    """With the rows of the source; ads of which nobody knows whether they were sent stand apart, and are no zero."""
+    rows = _fill(asked, _read(asked, source))
+    if asked.query.measure != "ads_delivered":
+        return replace(empty, rows=rows)
+    unknown = sum(_read(replace(asked, query=replace(asked.query, measure="ads_not_measurable")), source).values())
+    if unknown and not any(row.value for row in rows):
+        detail = f"not measurable: of none of {unknown:,} ads is known whether it was sent"
+        return replace(empty, withheld=Withheld("bytes_not_told", detail), not_measurable=unknown)
+    return replace(empty, rows=rows, not_measurable=unknown)
 
 
 def _iter_sources(query: Query) -> Iterator[Source]:
@@ -85,6 +100,8 @@ def _iter_sources(query: Query) -> Iterator[Source]:
     if query.measure == "consumers":
         if _is_stored_consumers(query):
             yield "daily_metrics"
+    elif query.measure == "downloads" and query.filters.campaign_ids:
+        pass  # a download that carried several campaigns is no member of any of them
     elif len(_used_dimensions(query)) <= 1:
         if query.is_utc and query.grain != "hour":
             yield "daily_metrics"
@@ -117,11 +134,11 @@ def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
         if lost:
             reason, detail = _LOST[source]
             return Withheld(reason, detail.format(day=lost[0].day_on))
-    if source == "listener_events":
-        return None
-    missing = [
-        name for name in _used_dimensions(asked.query) if name in _LATER and not _is_covered(asked, source, name)
-    ]
+    later = set() if source == "listener_events" else _used_dimensions(asked.query) & _LATER
+    if asked.query.measure in _ADS:
+        later |= {"campaign"}
+    rollup: Rollup = "hourly_metrics" if source == "hourly_metrics" else "daily_metrics"
+    missing = [name for name in sorted(later) if not _is_covered(asked, rollup, name)]
     if missing:
         return Withheld(
             "not_measured", f"some of these days were measured before `{missing[0]}` was; measure them again"

@@ -13,6 +13,8 @@ import polars as pl
 from castline.base.clock import now
 from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
+from castline.measure.ads import locate_ads
+from castline.measure.airing import load_ads, name_heard_ads
 from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.matching import EpisodeIndex, find_unmatched
 from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_rows
@@ -180,11 +182,14 @@ def _measure_days(store: Store, owner_id: UUID, days: list[date]) -> tuple[UUID,
         batches = load_log_batches(run.connection, owner_id, Period.of_days(min(days), max(days)))
         requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, days)
         book = open_rulebook(store.settings, MeasureSettings())
-        judged = judge(requests, EpisodeIndex(load_audio_keys(run.connection, owner_id)), book)
+        index = EpisodeIndex(load_audio_keys(run.connection, owner_id))
+        ads = load_ads(run.connection, owner_id)
+        judged = judge(requests, index, book, locate_ads(ads, index))
         run.rule_versions = dict(book.versions)
         rollup = compute_rollup(judged, owner_id, run.run_id)
         delete_measured(run.connection, owner_id, days)
         _copy(run, rollup)
+        name_heard_ads(run.connection, owner_id, days, ads)
         counted = _save_verdicts(run, judged, batches)
         clear_dirty_days(run.connection, owner_id, days)
         _record(store, run, (requests, judged, rollup), batches)
@@ -245,4 +250,5 @@ def _record(store: Store, run: OpenRun, made: tuple[pl.DataFrame, Judged, Rollup
     run.rule_versions |= {f"geo_{kind}": str(fact.built_on or fact.version) for kind, fact in facts.items()}
     run.count("requests", requests.height)
     run.count("downloads", judged.downloads.height)
+    run.count("ads", judged.deliveries.height)
     run.watermark_at = requests["time"].max()

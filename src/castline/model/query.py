@@ -10,13 +10,14 @@ from zoneinfo import ZoneInfo
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
 
-Measure = Literal["downloads", "consumers"]
+Measure = Literal["downloads", "consumers", "ads_delivered", "ads_not_measurable"]
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays"]
 CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "nothing"]
-WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured"]
+WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured", "bytes_not_told"]
 
+MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
 COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
@@ -173,13 +174,17 @@ class Withheld:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The figures of a query, by time and then the most first; none of them where they are `withheld`."""
+    """The figures of a query, by time and then the most first; none of them where they are `withheld`.
+
+    `not_measurable` of ads delivered: how many more were on the air of which nobody knows whether they were sent.
+    """
 
     query: Query
     rows: tuple[AnswerRow, ...]
     counting: Counting
     withheld: Withheld | None = None
     compared: "Answer | None" = None
+    not_measurable: int = 0
 
     @property
     def total(self) -> int | None:

@@ -15,6 +15,7 @@ from castline.base.money import check_currency, minor_unit
 from castline.model.campaign import AttributionConfig, Campaign, Placement, Sponsor
 from castline.model.check import check_aware, check_choice, check_flight, check_length, check_text, check_url, to_json
 from castline.model.vocab import STATUS_TRANSITIONS, CampaignStatus, PlacementKind, PlacementPosition
+from castline.store.ads import mark_ad_days
 from castline.store.rows import find_one, load_all, load_scalars
 from castline.store.sql import load_sql
 
@@ -217,11 +218,15 @@ def limit_campaign(connection: Connection, owner_id: UUID, campaign_id: UUID) ->
 
 
 def create_placement(connection: Connection, owner_id: UUID, placement: NewPlacement) -> Placement:
-    """The placement is there. Raises InvalidInput if the episode is of another show, Conflict if it is there."""
+    """The placement is there, and the days on which its ad could be heard wait to be measured.
+
+    Raises InvalidInput if the episode is of another show, Conflict if it is there.
+    """
     facts = {item.name: getattr(placement, item.name) for item in fields(placement)} | {"tenant": owner_id}
     made = find_one(connection, Placement, _SQL["create_placement"], facts)
     if made is None:
         raise InvalidInput(field="episode", detail="is not an episode of the campaign's show")
+    mark_ad_days(connection, owner_id, made.episode_id, [made.campaign_id])
     return made
 
 

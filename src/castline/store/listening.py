@@ -16,7 +16,7 @@ from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
-MEASURED: Final = ("downloads", "consumers")
+MEASURED: Final = ("downloads", "consumers", "ads_delivered", "ads_not_measurable")
 Dimension = Literal["total", "episode", "app", "country", "device"]
 CopyForm = Literal["csv", "text"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]

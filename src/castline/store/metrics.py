@@ -107,6 +107,7 @@ def count_events(connection: Connection, owner_id: UUID, query: Query) -> list[E
         "country_codes": list(filters.countries) or None,
         "device_types": list(filters.devices) or None,
         "campaign_ids": list(filters.campaign_ids) or None,
+        "ads": _AD_LISTS.get(query.measure),
     }
     return load_all(connection, EventCount, _SQL[_COUNTS[query.measure]], facts)
 
@@ -137,4 +138,11 @@ def _scope(owner_id: UUID, query: Query) -> dict[str, object]:
 
 
 _SUMS: Final[dict[Rollup, str]] = {"daily_metrics": "sum_daily_metrics", "hourly_metrics": "sum_hourly_metrics"}
-_COUNTS: Final[dict[Measure, str]] = {"downloads": "count_event_downloads", "consumers": "count_event_consumers"}
+_COUNTS: Final[dict[Measure, str]] = {
+    "downloads": "count_event_downloads",
+    "consumers": "count_event_consumers",
+    "ads_delivered": "count_event_ads",
+    "ads_not_measurable": "count_event_ads",
+}
+# A download's metadata lists the campaigns of its ads, one entry for each, by what became of them.
+_AD_LISTS: Final[dict[Measure, str]] = {"ads_delivered": "ads_delivered", "ads_not_measurable": "ads_unknown"}

@@ -68,7 +68,11 @@ with chosen as (
                 when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
                 when 'country' then country_code
                 when 'device' then device_type
-                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'campaign' then case
+                    when campaign_id is not null then campaign_id::text
+                    when metadata ? 'ads_delivered' then 'several'
+                    else 'none'
+                end
                 when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
@@ -81,7 +85,11 @@ with chosen as (
                 when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
                 when 'country' then country_code
                 when 'device' then device_type
-                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'campaign' then case
+                    when campaign_id is not null then campaign_id::text
+                    when metadata ? 'ads_delivered' then 'several'
+                    else 'none'
+                end
                 when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
@@ -94,7 +102,58 @@ with chosen as (
         and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
         and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
         and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
-        and (:campaign_ids::uuid[] is null or campaign_id = any(:campaign_ids))
+        and (
+            :campaign_ids::uuid[] is null
+            or campaign_id = any(:campaign_ids)
+            or metadata -> 'ads_delivered' ?| :campaign_ids::uuid[]::text[]
+        )
+        and :tenant::uuid = castline_tenant()
+)
+select start_at, first_member, second_member, count(*) as value
+from chosen
+group by start_at, first_member, second_member
+
+-- name: count_event_ads
+-- one row per hour, day, week or month of a time zone and member of up to two dimensions: ads of raw downloads
+with chosen as (
+    select
+        case when :grain::text <> 'none' then date_trunc(:grain::text, timestamp, :tz::text) end as start_at,
+        coalesce(
+            case :first_by::text
+                when '' then ''
+                when 'show' then podcast_id::text
+                when 'episode' then episode_id::text
+                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
+                when 'country' then country_code
+                when 'device' then device_type
+                when 'campaign' then ads.campaign_id
+                when 'source' then coalesce(metadata ->> 'source', 'file')
+            end,
+            'unknown'
+        ) as first_member,
+        coalesce(
+            case :second_by::text
+                when '' then ''
+                when 'show' then podcast_id::text
+                when 'episode' then episode_id::text
+                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
+                when 'country' then country_code
+                when 'device' then device_type
+                when 'campaign' then ads.campaign_id
+                when 'source' then coalesce(metadata ->> 'source', 'file')
+            end,
+            'unknown'
+        ) as second_member
+    from my_listener_events
+    cross join lateral jsonb_array_elements_text(metadata -> :ads::text) as ads (campaign_id)
+    where timestamp >= :start_at and timestamp < :end_at
+        and event_type = 'download'
+        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
+        and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
+        and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
+        and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
+        and (:campaign_ids::uuid[] is null or ads.campaign_id = any(:campaign_ids::uuid[]::text[]))
         and :tenant::uuid = castline_tenant()
 )
 select start_at, first_member, second_member, count(*) as value
@@ -114,7 +173,11 @@ with listeners as (
                 when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
                 when 'country' then country_code
                 when 'device' then device_type
-                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'campaign' then case
+                    when campaign_id is not null then campaign_id::text
+                    when metadata ? 'ads_delivered' then 'several'
+                    else 'none'
+                end
                 when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
@@ -127,7 +190,11 @@ with listeners as (
                 when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
                 when 'country' then country_code
                 when 'device' then device_type
-                when 'campaign' then coalesce(campaign_id::text, 'none')
+                when 'campaign' then case
+                    when campaign_id is not null then campaign_id::text
+                    when metadata ? 'ads_delivered' then 'several'
+                    else 'none'
+                end
                 when 'source' then coalesce(metadata ->> 'source', 'file')
             end,
             'unknown'
@@ -142,7 +209,11 @@ with listeners as (
         and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
         and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
         and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
-        and (:campaign_ids::uuid[] is null or campaign_id = any(:campaign_ids))
+        and (
+            :campaign_ids::uuid[] is null
+            or campaign_id = any(:campaign_ids)
+            or metadata -> 'ads_delivered' ?| :campaign_ids::uuid[]::text[]
+        )
         and :tenant::uuid = castline_tenant()
 )
 select start_at, first_member, second_member, count(*) as value

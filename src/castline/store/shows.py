@@ -13,6 +13,7 @@ from castline.base.errors import Ambiguous, NotFound
 from castline.model.check import to_json
 from castline.model.show import AdSlot, AudioKey, Episode, Podcast
 from castline.model.vocab import IngestionStatus
+from castline.store.ads import find_ad_slots, mark_ad_days
 from castline.store.rows import find_one, load_all, load_scalars, save
 from castline.store.sql import load_sql
 
@@ -157,10 +158,13 @@ def load_audio_keys(connection: Connection, owner_id: UUID) -> list[AudioKey]:
 
 
 def save_ad_slots(connection: Connection, owner_id: UUID, episode_id: UUID, slots: Iterable[AdSlot]) -> None:
-    """The episode has exactly these slots, by time."""
+    """The episode has exactly these slots, by time; the days that a change has a bearing on wait to be measured."""
     ordered = sorted(slots, key=lambda slot: (slot.start_time_seconds, slot.end_time_seconds))
+    changed = set(find_ad_slots(connection, owner_id, episode_id)) ^ set(ordered)
     facts = {"tenant": owner_id, "episode_id": episode_id, "ad_slots": Jsonb([to_json(slot) for slot in ordered])}
     save(connection, _SQL["save_ad_slots"], facts)
+    campaigns = {slot.campaign_id for slot in changed if slot.campaign_id is not None}
+    mark_ad_days(connection, owner_id, episode_id, campaigns)
 
 
 def mark_unmatched_days(connection: Connection, owner_id: UUID, first_on: date) -> int:
