@@ -9,9 +9,10 @@ from castline.base.errors import InvalidInput
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.lineage import Drop
 from castline.sources.conversion_csv import CsvOptions, NotConversions, ParsedRow, UnknownColumn, parse_conversions
-from castline.sources.conversion_fields import hash_email, parse_money, parse_time
+from castline.sources.conversion_fields import Reading, hash_email, parse_money, parse_time
 from castline.sources.table_file import NoRows, detect_encoding
 
+TYPED = Reading(localised=True)
 HEADER = "order_id,occurred_at,value,currency,code\n"
 
 
@@ -170,19 +171,80 @@ def test_a_file_without_a_header_says_what_it_needs() -> None:
     ],
 )
 def test_amounts_as_people_write_them(text: str, amount: str) -> None:
-    assert parse_money(text, "value", "USD", localised=True) == Decimal(amount)
+    assert parse_money(text, "USD", TYPED, field="value") == (Decimal(amount), "USD")
 
 
 @pytest.mark.parametrize(
-    "text", ["1,234", "1.234", "1.234.5", "1,23,456", "$9", "9 USD", "1e3", "NaN", "--1", "12,345.6,7"]
+    "text", ["1,234", "1.234", "1.234.5", "1,23,456", "$1,234", "9 x", "9 EUR", "1e3", "NaN", "--1", "12,345.6,7"]
 )
 def test_amounts_that_could_be_two_numbers_or_none_are_refused(text: str) -> None:
     with pytest.raises(InvalidInput, match="value: "):
-        parse_money(text, "value", "USD", localised=True)
+        parse_money(text, "USD", TYPED, field="value")
 
 
 def test_three_decimals_are_plain_in_a_currency_that_has_them() -> None:
-    assert parse_money("1.234", "value", "KWD", localised=True) == Decimal("1.234")
+    assert parse_money("1.234", "KWD", TYPED, field="value") == (Decimal("1.234"), "KWD")
+
+
+def test_a_currency_that_is_none_is_no_matter_of_the_rows() -> None:
+    with pytest.raises(InvalidInput, match="--currency: 'DOLLAR' is no ISO 4217"):
+        read(HEADER, currency="DOLLAR")
+
+
+@pytest.mark.parametrize(
+    ("cells", "kept"),
+    [
+        ('"$1,234.50",USD', ("1234.50", "USD")),
+        ('"$1,234.50",CAD', ("1234.50", "CAD")),
+        ('"1.234,50 €",', ("1234.50", "EUR")),
+        ("EUR 12,", ("12", "EUR")),
+        ('"£1,000.00",', ("1000.00", "GBP")),
+        ("$12.50 USD,", ("12.50", "USD")),
+    ],
+)
+def test_an_amount_may_tell_its_currency(cells: str, kept: tuple[str, str]) -> None:
+    (row,) = values(f"order_id,date,value,currency\n1,2026-03-01,{cells}\n")
+    assert isinstance(row, ConversionInput)
+    assert (row.conversion_value, row.currency) == (Decimal(kept[0]), kept[1])
+
+
+@pytest.mark.parametrize(
+    ("cells", "drop"),
+    [
+        (
+            '"$1,234.50",',
+            (
+                "missing_field",
+                "currency: is missing: '$' is written for AUD, CAD, USD, ARS; add a column `currency`, or give --currency",
+            ),
+        ),
+        (
+            "5 €,USD",
+            (
+                "invalid_field",
+                "conversion_value: '5 €' contradicts the currency USD of the row; correct the one that is wrong",
+            ),
+        ),
+        (
+            '"$1,234",USD',
+            (
+                "invalid_field",
+                "conversion_value: '$1,234' could be one thousand or a fraction; write it plainly, such as 1234.00",
+            ),
+        ),
+    ],
+)
+def test_an_amount_of_no_certain_currency_waits_and_says_how_to_mend_it(cells: str, drop: tuple[str, str]) -> None:
+    (row,) = values(f"order_id,date,value,currency\n1,2026-03-01,{cells}\n")
+    assert isinstance(row, Drop)
+    assert (row.reason, row.detail) == drop
+
+
+def test_a_sign_of_several_currencies_is_of_the_default_that_writes_it() -> None:
+    text = "order_id,date,value\n1,2026-03-01,$5\n2,2026-03-01,€5\n3,2026-03-01,5\n4,2026-03-01,₩500\n"
+    rows = values(text, currency="cad")
+    assert [item.currency for item in rows if isinstance(item, ConversionInput)] == ["CAD", "EUR", "CAD"]
+    assert [item.reason for item in rows if isinstance(item, Drop)] == ["invalid_field"]
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from castline.base.errors import EXIT_FAILURE, EXIT_USAGE, InvalidInput, SourceUnreadable
+from castline.base.money import check_currency
 from castline.model.lineage import Drop
 from castline.sources.conversion_fields import (
     FIELD_OF,
@@ -78,7 +79,8 @@ def parse_conversions(data: bytes, *, source: str, options: CsvOptions) -> Conve
             raise UnknownColumn(field="--map", detail=f"{target!r} is none of {', '.join(SYNONYMS)}")
     table = parse_table(data, source=source, known=lambda name: is_known(name) or normalise_name(name) in columns)
     fields = _match_header(table, columns, source)
-    reading = Reading(parse_zone(options.zone_name), options.sponsor, options.currency, localised=True)
+    currency = check_currency(options.currency, field="--currency") if options.currency else None
+    reading = Reading(parse_zone(options.zone_name), options.sponsor, currency, localised=True)
     return ConversionFile(
         rows=tuple(_parse_row(row, fields, reading) for row in table.rows),
         header_text=table.header_text,

@@ -10,9 +10,10 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 from castline.base.errors import InvalidInput
-from castline.base.money import check_currency, minor_unit, parse_amount
+from castline.base.money import check_currency, parse_amount
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.vocab import ConversionType, RefundReason
+from castline.sources.money_text import choose_currency, parse_digits, parse_money_text
 
 # Field -> the names it goes by in exports and payloads, first choice first; names are compared by `normalise_name`.
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
@@ -146,17 +147,13 @@ _MILLISECOND_DIGITS: Final = 13
 _SPACED_OFFSET: Final = re.compile(r"^(.*\d)\s+(?:UTC|GMT|Z|([+-]\d\d:?\d\d))$")
 _YEAR_FIRST: Final = re.compile(r"^(\d{4})/(\d{1,2})/(\d{1,2})(.*)$", re.DOTALL)
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
-_PLAIN: Final = re.compile(r"[+-]?\d+(\.\d+)?")
-_GROUPED: Final = re.compile(r"([+-]?\d{1,3})((?:([.,' \u00a0\u202f\u2019])\d{3})(?:\3\d{3})*)(?:([.,])(\d+))?")
-_COMMA: Final = re.compile(r"([+-]?\d+),(\d+)")
-_THREE: Final = 3
 Parsed = ConversionInput | RefundInput
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How texts are meant: the zone of naive times, sponsor and currency of rows that name none, and whether numbers
-    are typed by people (`localised`), so that 1,234 may be two numbers.
+    are typed by people (`localised`), so that 1,234 may be two numbers and $5 an amount.
     """
 
     zone: tzinfo = UTC
@@ -191,8 +188,8 @@ def _make_conversion(
     fixed: tuple[datetime, ConversionType],
     reading: Reading,
 ) -> ConversionInput:
-    currency = _parse_currency(facts.get("currency") or reading.currency)
-    value = parse_money(facts.get("conversion_value"), "conversion_value", currency, localised=reading.localised)
+    named = _parse_currency(facts.get("currency"))
+    value, currency = parse_money(facts.get("conversion_value"), named, reading, field="conversion_value")
     metadata = facts.get("metadata") or {}
     if not isinstance(metadata, Mapping):
         raise InvalidInput(field="metadata", detail="must be an object")
@@ -216,8 +213,8 @@ def _make_refund(
     order_id = texts["order_id"]
     if order_id is None:
         raise InvalidInput(field="order_id", detail="is missing: a refund needs the order it belongs to")
-    currency = _parse_currency(facts.get("currency") or reading.currency)
-    amount = parse_money(facts.get("conversion_value"), "amount", currency, localised=reading.localised)
+    named = _parse_currency(facts.get("currency"))
+    amount, currency = parse_money(facts.get("conversion_value"), named, reading, field="amount")
     if amount is None or currency is None:
         raise InvalidInput(field="amount" if amount is None else "currency", detail="is missing")
     if not amount:
@@ -325,41 +322,29 @@ def _parse_iso(text: str, zone: tzinfo) -> datetime:
         ) from None
 
 
-def parse_money(content: object, field: str, currency: str | None, *, localised: bool) -> Decimal | None:
-    """The amount, None for nothing, to four decimals. Raises InvalidInput for what could be two numbers."""
+def parse_money(
+    content: object, named: str | None, reading: Reading, *, field: str
+) -> tuple[Decimal | None, str | None]:
+    """The amount, None for nothing, to four decimals, and its currency: `named`, told by its sign, or the default.
+
+    Raises InvalidInput for what could be two amounts.
+    """
     if content is None or content == "":
-        return None
+        return None, named or reading.currency
     if isinstance(content, bool) or not isinstance(content, str | int | float | Decimal):
         raise InvalidInput(field=field, detail="must be a number")
     text = str(content).strip()
     if not text:
-        return None
-    amount = _parse_localised(text, field, currency) if localised else parse_amount(text, field=field)
+        return None, named or reading.currency
+    if reading.localised:
+        money = parse_money_text(text, field=field)
+        currency = choose_currency(money, named, reading.currency, field=field)
+        amount = parse_digits(money, currency, field=field)
+    else:
+        amount, currency = parse_amount(text, field=field), named or reading.currency
     if abs(amount) >= _LARGEST:
         raise InvalidInput(field=field, detail=f"{text[:40]} is too large")
-    return amount.quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN)
-
-
-def _parse_localised(text: str, field: str, currency: str | None) -> Decimal:
-    """The amount from digits with a decimal point or comma and groups of thousands.
-
-    One separator before exactly three digits is both in the world: 1,234 is refused, and so is 1.234 unless the
-    currency has three decimals.
-    """
-    grouped = _GROUPED.fullmatch(text)
-    if grouped and grouped[3] != grouped[4]:
-        is_single = len(grouped[2]) == _THREE + 1 and grouped[4] is None and grouped[3] in ".,"
-        if not is_single:
-            digits = re.sub(r"\D", "", grouped[2])
-            return Decimal(f"{grouped[1]}{digits}.{grouped[5] or '0'}")
-        has_three = currency is not None and minor_unit(currency) == Decimal("0.001")
-        if grouped[1].strip("+-") != "0" and not (has_three and grouped[3] == "."):
-            raise InvalidInput(field=field, detail=f"{text!r} could be one thousand or a fraction; write it plainly")
-    if _PLAIN.fullmatch(text):
-        return Decimal(text)
-    if comma := _COMMA.fullmatch(text):
-        return Decimal(f"{comma[1]}.{comma[2]}")
-    raise InvalidInput(field=field, detail=f"{text[:40]!r} is no amount, such as 99.95")
+    return amount.quantize(_FOUR_DECIMALS, ROUND_HALF_EVEN), currency
 
 
 def is_known(name: str) -> bool:
