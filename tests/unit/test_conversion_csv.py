@@ -215,7 +215,10 @@ def test_an_amount_may_tell_its_currency(cells: str, kept: tuple[str, str]) -> N
             '"$1,234.50",',
             (
                 "missing_field",
-                "currency: is missing: '$' is written for AUD, CAD, USD, ARS; add a column `currency`, or give --currency",
+                (
+                    "currency: is missing: '$' is written for AUD, CAD, USD, ARS; add a column `currency`, or give"
+                    " --currency"
+                ),
             ),
         ),
         (
