@@ -83,6 +83,25 @@ def test_words_are_escaped() -> None:
     assert [text.text for text in root.iter(f"{SVG}text")] == ["<b>", '<script>"&']
 
 
+def test_unknown_days_are_a_gap_with_words_and_not_zero() -> None:
+    days = [(day, None if day.day <= 10 or day.day == 31 else value) for day, value in DAYS]
+    root = etree.fromstring(render_daily_chart(days).encode())
+    # 720 px less 46 and 6 beside are 668 for 31 days: 21.548 each, so ten are 215.48 px and one has no room for words.
+    gaps = [(gap.get("x"), gap.get("width")) for gap in root.iter(f"{SVG}rect") if gap.get("class") == "chart-gap"]
+    assert gaps == [("46", "215.48"), ("692.45", "21.55")]
+    assert [text.text for text in root.iter(f"{SVG}text")].count("not measured") == 1
+    # The days of 11 to 30 March: 10 x (10 + ... + 29) = 3,900, a bar each.
+    assert len([bar for bar in bars(render_daily_chart(days)) if bar[0] == "chart-bar"]) == 20
+    assert root.findtext(f"{SVG}desc") == (
+        "31 days from 2026-03-01 to 2026-03-31, 11 of them not measured, 3,900 in all, most on 2026-03-30 with 290."
+    )
+
+
+def test_a_chart_of_days_that_nobody_measured_says_so() -> None:
+    root = etree.fromstring(render_daily_chart([(day, None) for day, _ in DAYS]).encode())
+    assert root.findtext(f"{SVG}desc") == "31 days from 2026-03-01 to 2026-03-31, none of them measured."
+
+
 def test_a_chart_of_nothing_is_a_chart() -> None:
     assert bars(render_daily_chart([])) == []
     assert bars(render_waterfall_chart([])) == []

@@ -40,11 +40,22 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
+class MeasuredDays:
+    """The UTC days from the first whose requests were measured to the last; None if there is none."""
+
+    first_on: date | None = None
+    last_on: date | None = None
+
+    def __contains__(self, day: date) -> bool:
+        return self.first_on is not None and self.last_on is not None and self.first_on <= day <= self.last_on
+
+
+@dataclass(frozen=True, slots=True)
 class DayDownloads:
-    """Downloads of the campaign's episodes on one UTC day."""
+    """Downloads of the campaign's episodes on one UTC day, None if nobody measured it."""
 
     day_on: date
-    downloads: int
+    downloads: int | None
 
 
 @dataclass(frozen=True, slots=True)

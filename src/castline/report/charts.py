@@ -4,10 +4,11 @@ No script, no style attribute and no identifier: colours are presentation attrib
 lets them pass and a page's style sheet overrides them by class. Equal values give equal bytes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from itertools import groupby
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
@@ -24,6 +25,7 @@ class ChartStyle:
     loss: str = "#c2571a"
     total: str = "#1b2a3a"
     grid: str = "#dfe5ea"
+    gap: str = "#eef1f4"
     text: str = "#5b6875"
     family: str = "Noto Sans"
     font_size: int = 11
@@ -41,19 +43,23 @@ class ChartStep:
 
 _PLAIN: Final = ChartStyle()
 _LABEL_WIDTH: Final = 64
+_UNMEASURED: Final = "not measured"
+_LETTER: Final = 0.6  # of the font's size: a letter with room beside it
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 8, 22
 
 
 def render_daily_chart(
-    series: Sequence[tuple[date, int]], style: ChartStyle = _PLAIN, *, title: str = "Downloads by day"
+    series: Sequence[tuple[date, int | None]], style: ChartStyle = _PLAIN, *, title: str = "Downloads by day"
 ) -> str:
-    """An SVG with one bar per day, its scale on the left and its dates below."""
-    top = find_ceiling(max((value for _, value in series), default=0))
+    """An SVG with one bar per day, its scale on the left and its dates below; unknown days are a gap that says so."""
+    top = find_ceiling(max((value for _, value in series if value is not None), default=0))
     width, height = style.width - _LEFT - _RIGHT, style.height - _TOP - _BOTTOM
-    parts = [_grid(top, style)]
     slot = width / max(len(series), 1)
+    parts = [*_gaps(series, slot, style), _grid(top, style)]
     gap = min(slot * 0.22, 6)
     for index, (day, value) in enumerate(series):
+        if value is None:
+            continue
         bar = height * value / top
         x, y = _LEFT + index * slot + gap / 2, _TOP + height - bar
         parts.append(
@@ -124,6 +130,23 @@ def _spans(steps: Sequence[ChartStep]) -> list[tuple[Decimal, Decimal]]:
     return spans
 
 
+def _gaps(series: Sequence[tuple[date, int | None]], slot: float, style: ChartStyle) -> Iterator[str]:
+    """A pale field over each run of days that nobody measured, with words where they fit."""
+    height = style.height - _TOP - _BOTTOM
+    for known, run in groupby(enumerate(series), key=lambda item: item[1][1] is not None):
+        if known:
+            continue
+        days = list(run)
+        x, wide = _LEFT + days[0][0] * slot, len(days) * slot
+        first, last = days[0][1][0], days[-1][1][0]
+        yield (
+            f'<rect class="chart-gap" x="{_px(x)}" y="{_TOP}" width="{_px(wide)}" height="{_px(height)}"'
+            f' fill="{style.gap}"><title>{first:%Y-%m-%d} to {last:%Y-%m-%d}: {_UNMEASURED}</title></rect>'
+        )
+        if wide >= len(_UNMEASURED) * style.font_size * _LETTER:
+            yield _text(x + wide / 2, _TOP + height * 0.4, _UNMEASURED, style)  # between two lines of the grid
+
+
 def _grid(top: int, style: ChartStyle) -> str:
     height = style.height - _TOP - _BOTTOM
     parts = []
@@ -157,15 +180,17 @@ def _short_day(day: date) -> str:
     return f"{day.day} {day:%b}"
 
 
-def _describe_days(series: Sequence[tuple[date, int]]) -> str:
+def _describe_days(series: Sequence[tuple[date, int | None]]) -> str:
     if not series:
         return "No days."
-    peak_on, peak = max(series, key=lambda item: (item[1], -item[0].toordinal()))
-    total = sum(value for _, value in series)
-    return (
-        f"{len(series)} days from {series[0][0]:%Y-%m-%d} to {series[-1][0]:%Y-%m-%d}, {total:,} in all,"
-        f" most on {peak_on:%Y-%m-%d} with {peak:,}."
-    )
+    span = f"{len(series)} days from {series[0][0]:%Y-%m-%d} to {series[-1][0]:%Y-%m-%d}"
+    known = [(day, value) for day, value in series if value is not None]
+    if not known:
+        return f"{span}, none of them measured."
+    unknown = f", {len(series) - len(known)} of them not measured" if len(known) < len(series) else ""
+    peak_on, peak = max(known, key=lambda item: (item[1], -item[0].toordinal()))
+    total = sum(value for _, value in known)
+    return f"{span}{unknown}, {total:,} in all, most on {peak_on:%Y-%m-%d} with {peak:,}."
 
 
 def _text(  # noqa: PLR0913  # a label is a place, words and their look

@@ -33,7 +33,7 @@ from castline.store.reports import (
     Scope,
     count_raw_conversions,
     count_sponsor_conversions,
-    find_first_measured,
+    find_measured_days,
     load_audience,
 )
 from castline.store.shows import find_podcast, load_episodes
@@ -114,7 +114,7 @@ def _load_listening(connection: Connection, world: _World, flight: Period, as_of
         episode_days=group_by_episode(rows),
         flight=flight,
         as_of=as_of,
-        measured_from=find_first_measured(connection, owner_id),
+        measured=find_measured_days(connection, owner_id),
     )
 
 

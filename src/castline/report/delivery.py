@@ -9,7 +9,7 @@ from uuid import UUID
 
 from castline.base.period import Period
 from castline.model.campaign import Placement
-from castline.model.figures import DayDownloads, PlacementDelivery
+from castline.model.figures import DayDownloads, MeasuredDays, PlacementDelivery
 from castline.model.listening import DailyMetric
 from castline.model.show import Episode
 
@@ -19,13 +19,13 @@ LONGEST_DAYS = 60
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Downloads by episode and UTC day, of which those of the flight count; nothing is known before `measured_from`."""
+    """Downloads by episode and UTC day, of which those of the flight count; only `measured` are known."""
 
     show: str
     episode_days: EpisodeDays
     flight: Period
     as_of: datetime
-    measured_from: date | None
+    measured: MeasuredDays
 
 
 def group_by_episode(metrics: Iterable[DailyMetric]) -> EpisodeDays:
@@ -37,9 +37,13 @@ def group_by_episode(metrics: Iterable[DailyMetric]) -> EpisodeDays:
 
 
 def compute_daily(listening: Listening, episode_ids: Sequence[UUID]) -> tuple[DayDownloads, ...]:
-    """One row per UTC day of the flight so far, with the downloads of the episodes, zero where there were none."""
-    days = [listening.episode_days.get(episode_id, {}) for episode_id in episode_ids]
-    return tuple(DayDownloads(day, sum(counts.get(day, 0) for counts in days)) for day in listening.flight.iter_days())
+    """One row per UTC day of the flight so far with the episodes' downloads: zero for none, None for unknown."""
+    parts = [listening.episode_days.get(episode_id, {}) for episode_id in episode_ids]
+
+    def count(day: date) -> int | None:
+        return sum(counts.get(day, 0) for counts in parts) if day in listening.measured else None
+
+    return tuple(DayDownloads(day, count(day)) for day in listening.flight.iter_days())
 
 
 def deliver_placement(
@@ -72,7 +76,7 @@ def _in_flight(listening: Listening, counts: Mapping[date, int], placement: Plac
 
 
 def _first_days(listening: Listening, counts: Mapping[date, int], air_on: date, days: int) -> int | None:
-    measured_from = listening.measured_from
+    measured_from = listening.measured.first_on
     if air_on + timedelta(days=days) > listening.as_of.date() or measured_from is None or measured_from > air_on:
         return None
     return sum(counts.get(air_on + timedelta(days=day), 0) for day in range(days))

@@ -1,14 +1,16 @@
 """Figures laid out as sections and tables: every format shows this and nothing else."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
+from itertools import groupby
 from typing import Final
 
 from castline.base.money import Money
 from castline.model.figures import (
     AudienceDimension,
     Column,
+    DayDownloads,
     Document,
     Figure,
     Missing,
@@ -36,6 +38,7 @@ METHODS: Final = {
 }
 _NO_CONTRACT: Final = Missing("no number of downloads was contracted")
 _NOT_MEASURED: Final = Missing("no request of this flight was measured")
+_DAY_UNKNOWN: Final = Missing("this day was not measured")
 _NOT_SHARED: Final = Missing("the fee is not split by placement")
 
 
@@ -174,9 +177,21 @@ def _delivery(figures: ReportFigures) -> Section:
         "daily",
         "By day",
         (Column("day_on", "Day", "date"), _column("downloads", "Downloads", "count")),
-        tuple((day.day_on, day.downloads) for day in figures.daily),
+        tuple((day.day_on, _DAY_UNKNOWN if day.downloads is None else day.downloads) for day in figures.daily),
+        describe_unmeasured(figures.daily),
     )
     return Section("delivery", "Delivery", tables=(placements, daily))
+
+
+def describe_unmeasured(days: Sequence[DayDownloads]) -> str:
+    """Which days nobody measured, in words; empty if all were measured."""
+    runs = [
+        [day.day_on for day in run]
+        for known, run in groupby(days, key=lambda day: day.downloads is not None)
+        if not known
+    ]
+    spans = [f"{run[0]:%Y-%m-%d}" + (f" to {run[-1]:%Y-%m-%d}" if len(run) > 1 else "") for run in runs]
+    return f"Not measured: {', '.join(spans)}. These days are unknown and not zero." if spans else ""
 
 
 def _placement(placement: PlacementDelivery, figures: ReportFigures) -> tuple[Value, ...]:

@@ -1,7 +1,7 @@
 """The report as PDF/UA-1, set by typst from one template. The same document gives the same bytes."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 from importlib.resources import files
@@ -153,11 +153,11 @@ def _progress(summary: Section) -> float | None:
 
 def _draw_days(delivery: Section) -> dict[str, str]:
     table = next(table for table in delivery.tables if table.name == "daily")
-    series = [cast(tuple[Any, Any], row) for row in table.rows]
-    total = sum(int(value) for _, value in series)
+    series = [(cast(date, day), count if isinstance(count, int) else None) for day, count in table.rows]
+    total = sum(count or 0 for _, count in series)
     first, last = (f"{series[0][0]:%Y-%m-%d}", f"{series[-1][0]:%Y-%m-%d}") if series else ("", "")
-    svg = render_daily_chart(series, ChartStyle(height=260))
-    return {"svg": svg, "alt": f"Downloads by day, {first} to {last}: {total:,} in all." if series else "No days yet."}
+    alt = f"Downloads by day, {first} to {last}: {total:,} in all. {table.note}".strip() if series else "No days yet."
+    return {"svg": render_daily_chart(series, ChartStyle(height=260)), "alt": alt, "note": table.note}
 
 
 def _draw_return(document: Document) -> dict[str, str]:

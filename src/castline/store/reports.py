@@ -10,11 +10,11 @@ from psycopg.types.json import Jsonb
 
 from castline.base.period import Period
 from castline.model.campaign import Campaign
-from castline.model.figures import AudienceShare, ConversionCounts, RawConversions, TableUse
+from castline.model.figures import AudienceShare, ConversionCounts, MeasuredDays, RawConversions, TableUse
 from castline.model.lineage import Batch, Run
 from castline.model.report import Report
 from castline.store.ledger import OpenRun
-from castline.store.rows import find_one, load_all, load_scalars, save
+from castline.store.rows import find_one, load_all, save
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("reports")
@@ -100,7 +100,7 @@ def load_runs_used(connection: Connection, scope: Scope, batch_ids: list[UUID]) 
     return load_all(connection, Run, _SQL["load_runs_used"], scope.facts | {"batch_ids": batch_ids})
 
 
-def find_first_measured(connection: Connection, owner_id: UUID) -> date | None:
-    """The first UTC day of which requests were measured, None if none were."""
-    (day,) = load_scalars(connection, _SQL["find_first_measured"], {"tenant": owner_id})
-    return day if isinstance(day, date) else None
+def find_measured_days(connection: Connection, owner_id: UUID) -> MeasuredDays:
+    """The UTC days of which requests were measured."""
+    found = find_one(connection, MeasuredDays, _SQL["find_measured_days"], {"tenant": owner_id})
+    return found or MeasuredDays()

@@ -17,6 +17,7 @@ from castline.model.figures import Document
 from castline.model.report import Report
 from castline.report.build import build_report, prepare_report
 from castline.report.charts import render_daily_chart
+from castline.report.layout import describe_unmeasured
 from castline.report.renderers import RENDERERS, parse_formats
 from castline.store.campaigns import find_campaign, find_sponsor
 from castline.store.reports import load_reports
@@ -52,6 +53,7 @@ def show_campaign(request: Request, visitor: Visitor, campaign_id: UUID) -> Resp
         "chart": render_daily_chart([(day.day_on, day.downloads) for day in document.figures.daily], CHART)
         if document
         else "",
+        "unmeasured": describe_unmeasured(document.figures.daily) if document else "",
         "files": files,
         "suffixes": {name: renderer.suffix for name, renderer in RENDERERS.items()},
         "pixel_url": f"{context.settings.public_url}/p/{campaign_id}.gif",

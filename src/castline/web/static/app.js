@@ -40,7 +40,7 @@
   function readDays(box) {
     var days = (box.dataset.days || "").trim().split(/\s+/).filter(Boolean).map(function (item) {
       var parts = item.split(":");
-      return [Date.parse(parts[0] + "T00:00:00Z") / 1000, Number(parts[1])];
+      return [Date.parse(parts[0] + "T00:00:00Z") / 1000, parts[1] ? Number(parts[1]) : null];
     });
     var before = (box.dataset.before || "").trim().split(/\s+/).filter(Boolean).map(Number);
     return { days: days, before: before };
