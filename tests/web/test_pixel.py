@@ -19,6 +19,7 @@ from castline.model.campaign import Campaign
 from castline.store.campaigns import NewCampaign, NewSponsor, create_campaign, create_sponsor
 from castline.store.ledger import load_quarantine
 from castline.store.pool import Store
+from castline.web import hit_limit
 from castline.web.pixel import GIF
 from make import make_account
 from make_money import make_show
@@ -190,6 +191,38 @@ def test_a_drain_that_was_killed_after_its_commit_counts_nothing_twice(
     waiting.write_bytes(content)
     drain_intake(opened)
     assert len(conversions(store, account.user_id)) == 1
+
+
+def test_an_address_that_floods_is_refused_and_counted_and_nobody_else_is(
+    store: Store, account: User, campaign: Campaign, away: tuple[Store, Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hit_limit, "HITS_PER_WINDOW", 3)
+    opened, settings = away
+    trusting = replace(
+        settings, trusted_proxies=load_settings({"CASTLINE_TRUSTED_PROXIES": "127.0.0.0/8"}).trusted_proxies
+    )
+    path = f"/p/{campaign.campaign_id}.gif?order_id="
+    asked = [
+        *(("2a00:1450:4001:800::200e", f"six-{number}") for number in range(3)),
+        *(("8.8.8.8", f"flood-{number}") for number in range(5)),
+        ("2a00:1450:4001:800::beef", "six-more"),
+        ("8.8.4.4", "other"),
+        *(("192.168.1.5", f"proxy-{number}") for number in range(5)),
+    ]
+    with run_server(opened, trusting) as port:
+        answers = [
+            Browser(port).ask("GET", path + order, headers={"X-Forwarded-For": address}) for address, order in asked
+        ]
+    refused = [order for (_, order), answer in zip(asked, answers, strict=True) if answer.status == 429]
+    assert refused == ["flood-3", "flood-4", "six-more"]
+    assert {answer.body for answer in answers} == {GIF}
+    assert drain_intake(opened).hit_count == len(asked) - 3
+    assert [row[1] for row in conversions(store, account.user_id)] == [
+        order for _, order in asked if order not in refused
+    ]
+    assert load_unclaimed(settings.data_dir) == [
+        UnclaimedAddress("pixel, too many", str(campaign.campaign_id), 3, now().date())
+    ]
 
 
 def test_a_hit_that_no_campaign_claims_is_counted(away: tuple[Store, Settings]) -> None:

@@ -59,7 +59,7 @@ def drain(as_json: bool) -> None:
         return
     say(
         f"{drained.segment_count} segments: {drained.request_count} requests, {drained.event_count} player events and"
-        f" {drained.hit_count} pixel hits landed, {drained.unclaimed_count} belong to no account,"
+        f" {drained.hit_count} pixel hits landed, {drained.unclaimed_count} belong to no account or were too many,"
         f" {drained.failed_count} files failed."
     )
 
@@ -67,7 +67,7 @@ def drain(as_json: bool) -> None:
 @intake.command()
 @json_option
 def unclaimed(as_json: bool) -> None:
-    """List what came in that no account has an episode for, in the last 90 days."""
+    """List what came in the last 90 days that no account has an episode or campaign for, or that was too much."""
     from castline.intake.drain import load_unclaimed
 
     rows = load_unclaimed(load_settings().data_dir)

@@ -15,9 +15,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 LOG_FOLDER: Final = Path("intake") / "log"  # below the data folder
 NEW: Final = ".new"
@@ -36,16 +37,26 @@ OnSynced = Callable[[int, OSError | None], object]
 REQUEST: Final = 1
 EVENTS: Final = 2
 PIXEL: Final = 3
+REFUSED: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One thing that came: a request's head; for EVENTS with a blank line and the body; for PIXEL the hit as JSON."""
+    """One thing that came: a request's head; for EVENTS with a blank line and the body; PIXEL and REFUSED are JSON."""
 
     kind: int
     at_us: int
     address: str
     text: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedHits:
+    """The text of a REFUSED record: how many hits of a pixel were not taken, because they were too many."""
+
+    campaign_id: UUID
+    at: datetime
+    count: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ _KEPT: Final = timedelta(days=90)
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain brought in: segments, requests, player events, pixel hits, and what no account claims."""
+    """What one drain brought in: segments, requests, player events, pixel hits, and what was only counted."""
 
     segment_count: int = 0
     request_count: int = 0
@@ -45,7 +45,7 @@ class Drained:
 
 @dataclass(frozen=True, slots=True)
 class UnclaimedAddress:
-    """An address, a player's episode or a pixel's campaign that no account claims, and how often it came."""
+    """What no account claims (an address, a player's episode, a pixel's campaign) or was too much, and how often."""
 
     kind: str
     name: str

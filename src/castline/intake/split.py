@@ -19,7 +19,7 @@ from uuid import UUID
 import msgspec
 
 from castline.ingest.pixel_hits import HitLine
-from castline.ingest.segment_log import EVENTS, PIXEL, REQUEST, Record, parse_segment
+from castline.ingest.segment_log import EVENTS, PIXEL, REFUSED, REQUEST, Record, RefusedHits, parse_segment
 from castline.intake.beacon import Delivery, parse_deliveries
 from castline.intake.claims import find_episodes, find_target_owners, target_key
 from castline.intake.target import Target, try_parse_target
@@ -41,6 +41,7 @@ _KEPT: Final = re.compile(
 )
 _encoder: Final = msgspec.json.Encoder()
 _hit_decoder: Final = msgspec.json.Decoder(PixelHit)
+_refused_decoder: Final = msgspec.json.Decoder(RefusedHits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ class PlayerLine:
 
 @dataclass(frozen=True, slots=True)
 class Unclaimed:
-    """A line of `unclaimed`: how often something was asked for, or told of, that no account has."""
+    """A line of `unclaimed`: how often something came that no account has, or that was too much."""
 
     segment: str
     day: str
@@ -158,6 +159,8 @@ def _split_pixels(store: Store, records: Iterable[Record], piles: Piles) -> None
     lines, unclaimed = piles
     # The web process encoded them, with the checksum of the frame around.
     hits = [_hit_decoder.decode(record.text) for record in records if record.kind == PIXEL]
+    for one in (_refused_decoder.decode(record.text) for record in records if record.kind == REFUSED):
+        unclaimed[f"{one.at:%Y-%m-%d}", "pixel, too many", str(one.campaign_id)] += one.count
     if not hits:
         return
     with store.system() as connection:

@@ -22,7 +22,7 @@ from castline.web.openapi import describe_app
 from castline.web.problems import add_error_answers
 
 _log = logging.getLogger(__name__)
-_SWEEP_SECONDS: Final = 600.0
+_SWEEP_SECONDS: Final = 60.0
 
 
 class _Application(FastAPI):
@@ -63,14 +63,23 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
     yield
     stop.set()
     sweep.join(timeout=30)
+    _tell_refused(context)
     context.intake.close()
 
 
 def _sweep(context: Context, stop: threading.Event) -> None:
     """Sessions and cache entries that nobody can use any more take no room, looked at every so often."""
     while not stop.wait(_SWEEP_SECONDS):
+        _tell_refused(context)
         try:
             context.sessions.delete_ended(now(), IDLE)
             context.cache.delete_expired()
         except CastlineError as error:
             _log.info("what has expired is deleted later: %s", error.message)
+
+
+def _tell_refused(context: Context) -> None:
+    try:
+        context.hit_limit.flush()
+    except OSError as error:
+        _log.error("how many pixel hits were too many is told later: %s", error)

@@ -12,6 +12,7 @@ from castline.sources.proxies import find_client
 from castline.store.cache import Cache, open_cache
 from castline.store.pool import Store
 from castline.store.sessions import SessionStore, open_sessions
+from castline.web.hit_limit import HitLimit
 from castline.web.origin import Origins
 
 
@@ -26,11 +27,13 @@ class Context:
     limits: Limits
     origins: Origins
     intake: LogWriter
+    hit_limit: HitLimit
 
 
 def open_context(store: Store, settings: Settings) -> Context:
     """Everything that requests share, over this store."""
     cache = open_cache(store)
+    intake = LogWriter(settings.data_dir / LOG_FOLDER, is_strict=True)
     return Context(
         store=store,
         settings=settings,
@@ -38,7 +41,8 @@ def open_context(store: Store, settings: Settings) -> Context:
         cache=cache,
         limits=Limits(cache),
         origins=Origins(settings.public_url),
-        intake=LogWriter(settings.data_dir / LOG_FOLDER, is_strict=True),
+        intake=intake,
+        hit_limit=HitLimit(intake),
     )
 
 

@@ -14,6 +14,7 @@ from castline.base.clock import now
 from castline.ingest.segment_log import PIXEL, LogWriter, encode_record
 from castline.sources.pixel_hit import PixelHit
 from castline.web.context import client_address, context_of
+from castline.web.hit_limit import WINDOW_SECONDS
 
 _log = logging.getLogger(__name__)
 router: Final = APIRouter(tags=["pixel"])
@@ -37,10 +38,13 @@ def show_pixel(campaign_id: str, request: Request) -> Response:
 
     Parameters: `order_id`, `value`, `currency`, `code`, `utm_source`, `utm_medium`, `utm_campaign`, `dl` (the page's
     address), `dr` (its referrer). With an order id or a value it is an order, without one a visit. `Sec-GPC: 1` and
-    `DNT: 1` are honoured: address and user agent are not kept, so that nobody can be matched by household.
+    `DNT: 1` are honoured: address and user agent are not kept, so that nobody can be matched by household. An address
+    that brings more than 1,200 hits a minute is answered 429, and its further hits are counted only.
     """
     hit = _read_hit(campaign_id, request)
     status = 200
+    if hit is not None and not context_of(request).hit_limit.admits(client_address(request), hit.campaign_id):
+        return Response(GIF, 429, media_type="image/gif", headers=_HEADERS | {"retry-after": str(int(WINDOW_SECONDS))})
     if hit is not None:
         try:
             _keep(context_of(request).intake, hit)
