@@ -18,7 +18,16 @@ from castline.base.errors import NotFound
 Personal = Literal["none", "possible", "pseudonymous", "identifying", "secret"]
 Cut = Literal["week", "year"]
 
-_NOUNS: Final = ("accounts", "shows", "campaigns", "ledger", "listening", "conversions", "reports")
+_NOUNS: Final = (
+    "accounts",
+    "shows",
+    "campaigns",
+    "ledger",
+    "listening",
+    "measurement",
+    "conversions",
+    "reports",
+)
 
 
 class UnknownTable(NotFound):

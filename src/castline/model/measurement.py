@@ -1,17 +1,22 @@
 """The settings of counting: every parameter that the guidelines leave open, as one value with a version."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date, datetime
 from hashlib import blake2b
-from typing import Final, Literal, get_args
+from typing import Any, Final, Literal, get_args
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from castline.base.errors import ConfigurationError
+from castline.model.vocab import RestatementCause
 
 Window = Literal["calendar", "first_touch", "last_touch"]
 Delivery = Literal["file", "hls", "prefix"]
 ProbePolicy = Literal["provisional", "drop"]
 WINDOWS: Final[tuple[Window, ...]] = get_args(Window)
+PROBE_POLICIES: Final[tuple[ProbePolicy, ...]] = get_args(ProbePolicy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,7 @@ class MeasureSettings:
     def __post_init__(self) -> None:
         if self.window not in WINDOWS:
             raise ConfigurationError(setting="window", detail=f"{self.window!r} is none of {', '.join(WINDOWS)}")
-        if self.two_byte_probe not in get_args(ProbePolicy):
+        if self.two_byte_probe not in PROBE_POLICIES:
             raise ConfigurationError(setting="two_byte_probe", detail=f"{self.two_byte_probe!r} is no such policy")
         if self.max_downloads_per_ip_window is not None and self.max_downloads_per_ip_window < 1:
             raise ConfigurationError(setting="max_downloads_per_ip_window", detail="at least one download must count")
@@ -52,3 +57,49 @@ class MeasureSettings:
     def is_utc_day(self) -> bool:
         """True if a window is a whole UTC day, so that days can be judged one by one."""
         return self.window == "calendar" and self.tz in {"UTC", "Etc/UTC"}
+
+
+def parse_settings(stored: Mapping[str, Any]) -> MeasureSettings:
+    """The settings that were stored; a parameter that they do not know has its default. Raises ConfigurationError."""
+    known = {field.name for field in fields(MeasureSettings)}
+    return MeasureSettings(**{name: value for name, value in stored.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """Settings that an account adopted: from `adopted_at` on it counts by them, until it adopts others."""
+
+    version: str
+    settings: MeasureSettings
+    adopted_at: datetime
+    adopted_by: UUID | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RestatedDay:
+    """The downloads of a show on a UTC day that was final, before and after it was measured again."""
+
+    day_on: date
+    podcast_id: UUID
+    before_count: int
+    after_count: int
+    cause: RestatementCause
+    settings_before: str
+    settings_after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restatement:
+    """One row of the log of restatements."""
+
+    restated_at: datetime
+    day_on: date
+    podcast_id: UUID
+    show: str
+    before_count: int
+    after_count: int
+    cause: RestatementCause
+    settings_before: str
+    settings_after: str
+    run_id: UUID

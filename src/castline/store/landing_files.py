@@ -132,15 +132,36 @@ def load_requests(
     wanted = set(days)
     root = _folder(landing_dir, owner_id, source)
     frames = [pl.DataFrame(schema={"batch": pl.UInt32(), **LANDED_SCHEMA})]
+    for number, path in _iter_paths(root, batches, wanted):
+        frame = _with_every_column(pl.read_parquet(path, hive_partitioning=False))
+        frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
+    return pl.concat(frames)
+
+
+def load_listeners_requests(
+    folder: tuple[Path, UUID, str], batches: Sequence[Batch], day: date, listeners: pl.Series
+) -> pl.DataFrame:
+    """The requests of a day that some listeners made, as `load_requests` gives them; the rest never is in memory.
+
+    `folder` is the landing folder, the account and the source.
+    """
+    frames = [pl.DataFrame(schema={"batch": pl.UInt32(), **LANDED_SCHEMA})]
+    asked = pl.col("listener_key").is_in(listeners.unique().implode())
+    for number, path in _iter_paths(_folder(*folder), batches, {day}):
+        frame = _with_every_column(pl.scan_parquet(path, hive_partitioning=False).filter(asked).collect())
+        frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
+    return pl.concat(frames)
+
+
+def _iter_paths(root: Path, batches: Sequence[Batch], days: set[date]) -> Iterator[tuple[int, Path]]:
+    """The number of the batch and the file of each part of the days. Raises LandingFileMissing."""
     for number, batch in enumerate(batches):
         for part in decode_parts(batch):
-            if part.day_on in wanted:
+            if part.day_on in days:
                 path = root / part.name(batch.batch_id)
                 if not path.is_file():
                     raise LandingFileMissing(path=path, batch_id=batch.batch_id)
-                frame = _with_every_column(pl.read_parquet(path, hive_partitioning=False))
-                frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
-    return pl.concat(frames)
+                yield number, path
 
 
 def find_incomplete_days(

@@ -1,0 +1,27 @@
+-- name: load_adoptions
+-- one row per adoption of settings, the newest first: the settings in use
+select version, settings, adopted_at, adopted_by, reason
+from measure_settings
+where user_id = :tenant
+order by adopted_at desc
+limit :row_limit
+
+-- name: save_adoption
+-- one row: the settings by which the account counts from now on
+insert into measure_settings (user_id, version, settings, adopted_at, adopted_by, reason)
+values (:tenant, :version, :settings, clock_timestamp(), :adopted_by, :reason)
+
+-- name: load_day_versions
+-- one row per measured UTC day: the run that judged its requests, and by which rules, tables and settings
+select day_on, runs.run_id, runs.rule_versions, runs.started_at
+from (
+    select distinct day_on, run_id
+    from request_verdicts
+    where user_id = :tenant
+        and (:days::date[] is null or day_on = any(:days))
+        and (:first_on::date is null or day_on >= :first_on)
+        and (:last_on::date is null or day_on <= :last_on)
+) as measured
+join runs using (run_id)
+where runs.user_id = :tenant
+order by day_on
