@@ -15,6 +15,7 @@ from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import DatabaseUnavailable
 from castline.cli.checks import CHECKS, Finding, Patient, examine
+from castline.ingest.geo_tables import save_geo_table
 from castline.store.health import ServerFacts
 from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
@@ -76,7 +77,7 @@ def test_everything_but_ok_and_skipped_names_its_fix(own_store: Store, tmp_path:
         ("schema", {"schema_version": 0}, "ok", ""),
         ("roles", {"missing_roles": ("castline_app",)}, "problem", "grant castline_app"),
         ("clock", {"clock_at": now() - timedelta(minutes=5)}, "problem", "one time server"),
-        ("partitions", {"partitions_until": date(2020, 1, 1)}, "warning", "castline worker"),
+        ("partitions", {"partitions_until": date(2020, 1, 1)}, "ok", ""),
     ],
 )
 def test_a_server_that_is_not_well_is_told_apart(
@@ -136,3 +137,24 @@ def test_a_look_at_an_empty_database_makes_no_tables(settings: Settings, empty_d
     assert CHECKS["schema"](patient) == Finding("ok", "empty; the first command makes the tables")
     with psycopg.connect(empty_dsn) as connection:
         assert connection.execute("select to_regclass('users')").fetchone() == (None,)
+
+
+def test_only_tables_that_are_old_are_due_and_the_fix_is_the_command(tmp_path: Path) -> None:
+    patient = _patient(tmp_path)
+    for name, row in (
+        ("dbip-country.csv", "192.0.2.0,192.0.2.255,DE\n"),
+        ("asn.csv", "192.0.2.0,192.0.2.255,64500,A\n"),
+    ):
+        (tmp_path / name).write_text(row)
+    today = now().date()
+    save_geo_table(patient.settings, [tmp_path / "asn.csv"], built_on=today - timedelta(days=90))
+    save_geo_table(patient.settings, [tmp_path / "dbip-country.csv"], built_on=today - timedelta(days=91))
+    finding = CHECKS["address tables"](patient)
+    assert finding.state == "warning"
+    assert finding.detail.endswith("(asn.csv): country older than 90 days, or of no date")
+    assert finding.fix == (
+        f"Run `castline geo update dbip-country-lite-{today:%Y-%m}.mmdb.gz`, the file from"
+        " https://db-ip.com/db/download/ip-to-country-lite (MMDB; any MaxMind DB or CSV file of the kind does)."
+    )
+    save_geo_table(patient.settings, [tmp_path / "dbip-country.csv"], built_on=today)
+    assert CHECKS["address tables"](patient).state == "ok"

