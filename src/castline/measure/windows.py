@@ -30,19 +30,31 @@ def order_by_window(passed: pl.DataFrame, settings: MeasureSettings) -> pl.DataF
     if settings.window == "calendar":
         keyed = keyed.with_columns(window_on=passed.select(local_day(settings)).to_series())
         names = ["window_on", *names]
-    groups = (
-        keyed.with_row_index("place")
-        .group_by(names, maintain_order=True)
-        .agg("place")
-        .select("place")
-        .with_row_index("window")
-        .explode("place")
-    )
+    groups = _group(keyed, names)
     ordered = passed[groups["place"]]
     window = groups["window"].cast(pl.Int64).to_numpy()
     if settings.window != "calendar" and len(window):
         window = _split(window, ordered["time"].dt.epoch("us").to_numpy(), settings)
     return ordered.with_columns(window=pl.Series(window, dtype=pl.Int64))
+
+
+def _group(keyed: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """`place`s by key and `window`, the number of the key.
+
+    Most consumers ask once: what no other row may share a key with needs no grouping, and stands behind the rest.
+    """
+    places = keyed.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("place"), twin=_mixed(names)).with_columns(
+        pl.col("twin").is_duplicated()
+    )
+    twins = keyed.filter(places["twin"]).hstack(places.filter("twin").select("place"))
+    groups = twins.group_by(names, maintain_order=True).agg("place").select("place").with_row_index("window")
+    single = places.filter(~pl.col("twin")).select("place").with_row_index("window", groups.height)
+    return pl.concat([groups.explode("place").select("window", "place"), single])
+
+
+def _mixed(names: list[str]) -> pl.Expr:
+    """A hash of the key; two keys may share one, which only makes them be looked at."""
+    return pl.struct(names).hash()
 
 
 def local_day(settings: MeasureSettings) -> pl.Expr:
