@@ -1,5 +1,6 @@
 """`castline conversion`: orders, sign-ups, visits and refunds."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,7 +68,7 @@ def list_conversions(limit: int, as_json: bool) -> None:
             "occurred_at": f"{item.occurred_at:%Y-%m-%d %H:%M}",
             "type": item.conversion_type,
             "order": item.order_id,
-            "value": None if item.conversion_value is None else f"{item.conversion_value.normalize():,f}",
+            "value": write_amount(item.conversion_value, item.currency),
             "currency": item.currency,
             "sponsor": item.sponsor,
             "code": item.promo_code,
@@ -77,6 +78,16 @@ def list_conversions(limit: int, as_json: bool) -> None:
         for item in found
     ]
     show_table(rows, columns)
+
+
+def write_amount(amount: Decimal | None, currency: str | None) -> str | None:
+    """The amount with the decimals of its currency, more only where it has more."""
+    from castline.base.money import minor_unit
+
+    if amount is None:
+        return None
+    rounded = amount if currency is None else amount.quantize(minor_unit(currency))
+    return f"{rounded if currency and rounded == amount else amount.normalize():,f}"
 
 
 def parse_columns(pairs: tuple[str, ...]) -> dict[str, str]:
