@@ -61,8 +61,8 @@ def make_figures(
             AudienceShare("app", "Apple Podcasts", 900),
             AudienceShare("app", "Overcast", 300),
             AudienceShare("country", "DE", 1200),
-            AudienceShare("device", "phone", 1000),
-            AudienceShare("device", "computer", 200),
+            AudienceShare("device", "mobile", 1000),
+            AudienceShare("device", "desktop", 200),
         ),
         audience_base=1200,
         raw_conversions=(
@@ -75,9 +75,9 @@ def make_figures(
         ),
         roi=make_roi(placement_count, currency),
         counting=(
-            VerdictCount("counted", "download", 1500 * placement_count),
+            VerdictCount("counted", "one_minute", 1500 * placement_count),
             VerdictCount("duplicate", "same_window", 210),
-            VerdictCount("partial", "under_a_minute", 33),
+            VerdictCount("partial", "under_one_minute", 33),
             VerdictCount("dropped", "bot", 120),
         ),
         provenance=_provenance(),

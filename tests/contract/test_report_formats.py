@@ -14,7 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet  # type: ignore[import-untype
 from pypdf import PdfReader
 
 from castline.base.errors import InvalidInput
-from castline.model.figures import Document, Missing, Value
+from castline.model.figures import Document, Missing, Term, Value
 from castline.model.vocab import ReportFormat
 from castline.report.cells import iter_cells
 from castline.report.csv import guard_formula, render_csv
@@ -91,6 +91,8 @@ def told(value: Value) -> object:
     """The value as JSON tells it."""
     if isinstance(value, Missing):
         return value.reason
+    if isinstance(value, Term):
+        return value.code
     if isinstance(value, datetime):
         return value.isoformat().replace("+00:00", "Z")
     return value.isoformat() if isinstance(value, date) else value
@@ -111,6 +113,8 @@ def written(value: Value) -> str:
         return value.reason
     if isinstance(value, Decimal):
         return format(value, "f")
+    if isinstance(value, Term):
+        return value.code
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
@@ -151,6 +155,8 @@ def in_cell(value: Value) -> object:
         return value.astimezone(UTC).replace(tzinfo=None)
     if isinstance(value, date):
         return datetime(value.year, value.month, value.day)  # noqa: DTZ001  # workbooks know no zones
+    if isinstance(value, Term):
+        return value.word
     if isinstance(value, str):
         return value or None
     return round(float(value), 9)
@@ -164,8 +170,8 @@ def test_the_pdf_shows_every_table_row_and_every_key_figure(document: Document) 
             units = [column.unit for column in table.columns]
             line = "".join(format_value(cell, unit, "USD") for cell, unit in zip(row, units, strict=True))
             assert squeezed(line) in text
-    assert "Number1TheLongTide1Mar2026host-readpre1,0001,5005003501,500—500.00333.33" in text
-    assert "Number2TheLongTide2Mar2026host-readmid2,0001,500−500350——500.00333.33" in text
+    assert "Number1TheLongTide1Mar2026Host-readPre-roll1,0001,5005003501,500—500.00333.33" in text
+    assert "Number2TheLongTide2Mar2026Host-readMid-roll2,0001,500−500350——500.00333.33" in text
     for words in (
         "Delivereddownloads3,000of3,000contracted,100.0%",
         "AttributedrevenueUSD2,300.00",

@@ -26,7 +26,7 @@ from castline.ingest.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig, Campaign
-from castline.model.figures import Missing, Value
+from castline.model.figures import Missing, Term, Value
 from castline.report.build import build_report, prepare_report
 from castline.report.cells import iter_cells
 from castline.report.files import OutputUnavailable
@@ -157,7 +157,11 @@ def _line(  # noqa: PLR0913  # the parts of a log line
 
 def figures_of(world: World) -> dict[tuple[str, str, int, str], Value]:
     document = prepare_report(world.store, world.owner_id, world.campaign, AS_OF)
-    return {(cell.section, cell.table, cell.row, cell.figure.name): cell.figure.value for cell in iter_cells(document)}
+    cells = ((cell, cell.figure.value) for cell in iter_cells(document))
+    return {
+        (cell.section, cell.table, cell.row, cell.figure.name): value.code if isinstance(value, Term) else value
+        for cell, value in cells
+    }
 
 
 def part(
@@ -243,8 +247,8 @@ def test_orders_are_counted_once_and_told_apart(world: World) -> None:
         "unconverted": 0,
     }
     assert part(figures, "attribution", "methods", 1) == {
-        "tier": "Confirmed",
-        "method": "Promo code",
+        "tier": "confirmed",
+        "method": "promo_code",
         "raw_conversions": 3,
         "credited_orders": Decimal(2),
         "gross_revenue": Decimal(100),

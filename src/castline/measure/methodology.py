@@ -1,11 +1,13 @@
 """The description of methodology, written from the settings and tables in use: what a count means, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from castline.measure.judge import OUTCOMES
+from castline.measure.reasons import REASONS
 from castline.measure.networks import INCLUDED_DAYS
 from castline.measure.rules import Rulebook
+from castline.model.measurement import MeasureSettings, Stretch
 
 _WINDOWS: Final = {
     "calendar": "a calendar day of the time zone {tz}; days on which clocks change have 23 or 25 hours",
@@ -13,37 +15,18 @@ _WINDOWS: Final = {
     "last_touch": "from the first request that passed the filter until 24 hours have passed without another",
 }
 _PROBES: Final = {"provisional": "counts provisionally, a deviation from the guidelines", "drop": "is dropped"}
-_REASONS: Final = {
-    "same_request": "a request that its source delivered before, by the id that the source gives it",
-    "no_episode": "an address that is no episode's",
-    "ambiguous_url": "an address that is several episodes'",
-    "method": "everything but GET",
-    "status": "everything but 200 and 206 (Akamai's 000 is an aborted 206); through a prefix its redirects pass",
-    "hls_playlist": "the table of contents of a stream",
-    "two_byte_probe": "a request for bytes 0-1 alone",
-    "empty_agent": "no user agent",
-    "false_agent": "a user agent that no client sends of itself",
-    "bot": "a user agent by which nobody listens",
-    "watch_duplicate": "an Apple Watch that asks again for what the phone loaded",
-    "bad_address": "no address, or what is none",
-    "data_centre": "an address of a data centre or VPN that is neither a relay of people's nor vouched for",
-    "preload_page": "a Referer that proves that nobody listens: validators, editors, preload pages",
-    "address_ceiling": "downloads of one address on one day beyond the ceiling",
-    "under_one_minute": "the union of the bytes sent so far is less than header and one minute",
-    "under_whole_file": "the file is short or of unknown length, and not all of it was sent so far",
-    "size_unknown": "the file's size is not known: a 200 counts by its status, a 206 never",
-    "bytes_unknown": "what was sent is not known: a 200 counts by its status, a 206 never",
-    "one_minute": "header and one minute are complete",
-    "whole_file": "the whole file is complete",
-    "prefix": "a redirect by a prefix, which knows no bytes",
-    "provisional_probe": "a lone probe through a prefix, until a larger request replaces it",
-    "same_window": "the window has counted already",
-}
+# What the guidelines leave to the data that there are; it holds under all settings.
+_LIMITS: Final = (
+    "A log without a Range field does not tell the place of a 206: the largest alone must hold the minute.",
+    "In logs sizes and lengths are the feed's; where dynamic insertion makes copies differ, they stand for all.",
+    "A redirect prefix knows no bytes: its downloads are counted by request and labelled so.",
+    "The first days whose requests are still there know nothing of windows that began before them.",
+)
 
 
-def render_method(book: Rulebook) -> str:
-    """The description in Markdown."""
-    return "\n".join(_iter_lines(book)) + "\n"
+def render_method(book: Rulebook, stretches: Sequence[Stretch] = ()) -> str:
+    """The description in Markdown; with the measured days and the settings that they stand under."""
+    return "\n".join((*_iter_lines(book), *_iter_deviations(book.settings), *_iter_days(book, stretches))) + "\n"
 
 
 def _iter_lines(book: Rulebook) -> Iterator[str]:
@@ -63,10 +46,32 @@ def _iter_lines(book: Rulebook) -> Iterator[str]:
     yield f"- Ceiling of one address on one day: {f'{ceiling} downloads' if ceiling else 'none'}.\n"
     yield "| a request ends as | reason | which |\n|---|---|---|"
     for verdict, reason in OUTCOMES:
-        yield f"| {verdict} | `{reason}` | {_REASONS[reason]} |"
+        yield f"| {verdict} | `{reason}` | {REASONS[reason]} |"
     yield "\n| rules and tables | version |\n|---|---|"
     for name, version in book.versions.items():
         yield f"| {name} | `{version}` |"
+
+
+def _iter_deviations(settings: MeasureSettings) -> Iterator[str]:
+    """Where these settings depart from the guidelines, and what the data cannot tell."""
+    yield "\n## Deviations and limits\n"
+    if settings.two_byte_probe == "provisional":
+        yield "- Deviation: a lone two-byte probe through a prefix counts until a larger request replaces it."
+    for name, words in _COUNTED.items():
+        if not getattr(settings, name):
+            yield f"- Deviation: {words} count; the guidelines drop them."
+    for limit in _LIMITS:
+        yield f"- {limit}"
+
+
+def _iter_days(book: Rulebook, stretches: Sequence[Stretch]) -> Iterator[str]:
+    if not stretches:
+        return
+    yield "\n## Measured days\n"
+    yield "| from | to | days | settings | in use |\n|---|---|---|---|---|"
+    for row in stretches:
+        is_live = "yes" if row.version == book.settings.version else "no"
+        yield f"| {row.first_on} | {row.last_on} | {row.day_count} | `{row.version}` | {is_live} |"
 
 
 def _switched(is_on: bool) -> str:

@@ -203,7 +203,15 @@ class Missing:
     reason: str
 
 
-Value = int | Decimal | str | date | datetime | Missing
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A code of a vocabulary, which files for machines keep, and the word that people read for it."""
+
+    code: str
+    word: str
+
+
+Value = int | Decimal | str | date | datetime | Term | Missing
 
 
 @dataclass(frozen=True, slots=True)

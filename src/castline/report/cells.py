@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from castline.model.figures import Column, Document, Figure, Missing, Section, Value
+from castline.model.figures import Column, Document, Figure, Missing, Section, Term, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,8 @@ def write_plain(value: Value) -> str:
     """The value for machines: plain digits, ISO 8601, empty where there is none."""
     if isinstance(value, Missing):
         return ""
+    if isinstance(value, Term):
+        return value.code
     if isinstance(value, Decimal):
         return f"{value:f}"
     return value.isoformat() if isinstance(value, date | datetime) else str(value)

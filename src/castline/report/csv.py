@@ -4,7 +4,7 @@ import csv
 from io import StringIO
 from typing import Final
 
-from castline.model.figures import Document, Missing, Value
+from castline.model.figures import Document, Missing, Term, Value
 from castline.report.cells import Cell, iter_cells, write_plain
 
 COLUMNS: Final = ("section", "table", "row", "name", "label", "value", "unit", "metric", "window", "missing")
@@ -53,4 +53,4 @@ def _row(cell: Cell) -> tuple[str, ...]:
 
 
 def _write(value: Value) -> str:
-    return guard_formula(value) if isinstance(value, str) else write_plain(value)
+    return guard_formula(write_plain(value)) if isinstance(value, str | Term) else write_plain(value)

@@ -10,7 +10,7 @@ from xlsxwriter.format import Format  # type: ignore[import-untyped]
 from xlsxwriter.worksheet import Worksheet  # type: ignore[import-untyped]
 
 from castline.base.money import minor_unit
-from castline.model.figures import Document, Figure, Missing, Section, Table, Unit, Value
+from castline.model.figures import Document, Figure, Missing, Section, Table, Term, Unit, Value
 from castline.report.numbers import NO_VALUE
 
 _HEAD: Final = ("Figure", "Value", "Unit", "Counted by", "Window", "Remark")
@@ -76,8 +76,8 @@ class _Sheet:
         if isinstance(value, Missing):
             self.sheet.write_string(self.row, column, NO_VALUE, self.book.muted)
             self.sheet.write_comment(self.row, column, value.reason)
-        elif isinstance(value, str):
-            self.sheet.write_string(self.row, column, value, wanted)
+        elif isinstance(value, str | Term):
+            self.sheet.write_string(self.row, column, _words(value), wanted)
         elif isinstance(value, date | datetime):
             self.sheet.write_datetime(self.row, column, _naive(value), wanted)
         else:
@@ -163,7 +163,7 @@ def _write_table(sheet: _Sheet, table: Table, *, titled: bool) -> None:
     if table.rows and table.name == "daily":
         _add_chart(sheet, "Downloads by day", (first, 0), (first, 1), len(table.rows))
     if table.rows and table.name == "verdicts":
-        _add_chart(sheet, "Requests by verdict and reason", (first, 1), (first, 2), len(table.rows))
+        _add_chart(sheet, "Requests by verdict and reason", (first, 1), (first, 3), len(table.rows))
     if table.note:
         sheet.sheet.write_string(sheet.row, 0, table.note, sheet.book.formats["text"])
         sheet.row += 1
@@ -203,6 +203,10 @@ def _write_definitions(sheet: _Sheet) -> None:
     sheet.sheet.set_column(1, 1, 120)
 
 
+def _words(value: str | Term) -> str:
+    return value.word if isinstance(value, Term) else value
+
+
 def _number(value: int | Decimal) -> float:
     return float(value)
 
@@ -213,6 +217,6 @@ def _naive(value: date | datetime) -> date | datetime:
 
 
 def _width(value: Value, unit: Unit) -> int:
-    if isinstance(value, str):
-        return len(value) + 2
+    if isinstance(value, str | Term):
+        return len(_words(value)) + 2
     return {"date": 12, "moment": 18}.get(unit, 14)

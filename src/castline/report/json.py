@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
-from castline.model.figures import Document, Missing
+from castline.model.figures import Document, Figure, Missing, Term
 from castline.report.cells import Cell, iter_cells
 from castline.report.frozen import freeze_figures
 from castline.store.payload import encode_json
@@ -37,9 +37,12 @@ def _figure(cell: Cell) -> dict[str, Any]:
     figure = cell.figure
     place = {"section": cell.section} | ({"table": cell.table, "row": cell.row} if cell.row else {})
     counted = {"metric": figure.metric, "window": figure.window} if figure.metric else {}
-    value = (
-        {"value": None, "missing": figure.value.reason}
-        if isinstance(figure.value, Missing)
-        else {"value": figure.value}
-    )
-    return place | {"name": figure.name, "label": figure.label, "unit": figure.unit} | value | counted
+    return place | {"name": figure.name, "label": figure.label, "unit": figure.unit} | _value(figure) | counted
+
+
+def _value(figure: Figure) -> dict[str, Any]:
+    if isinstance(figure.value, Missing):
+        return {"value": None, "missing": figure.value.reason}
+    if isinstance(figure.value, Term):
+        return {"value": figure.value.code, "word": figure.value.word}
+    return {"value": figure.value}

@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from castline.base.money import Money
+from castline.measure.reasons import REASONS
 from castline.model.figures import (
     AudienceDimension,
     Column,
@@ -24,21 +25,19 @@ from castline.model.figures import (
 from castline.report.definitions import load_definitions, name_metric
 from castline.report.frozen import compute_hash, freeze_figures, name_report
 from castline.report.sources import lay_out_provenance
+from castline.report.words import find_word, name_term
 
 FLIGHT: Final = "flight"
 DUE: Final = "due on "
-DIMENSIONS: Final[Mapping[AudienceDimension, str]] = {"app": "Apps", "country": "Countries", "device": "Devices"}
-TIERS: Final = {"confirmed": "Confirmed", "modeled": "Modeled"}
-METHODS: Final = {
-    "promo_code": "Promo code",
-    "pixel": "Pixel, household",
-    "utm": "UTM or vanity link",
-    "direct": "Named by the advertiser",
-    "custom": "Custom id",
+DIMENSIONS: Final[Mapping[AudienceDimension, tuple[str, str]]] = {
+    "app": ("Apps", "App"),
+    "country": ("Countries", "Country"),
+    "device": ("Devices", "Device"),
 }
 _NO_CONTRACT: Final = Missing("no number of downloads was contracted")
 _NOT_MEASURED: Final = Missing("no request of this flight was measured")
 _DAY_UNKNOWN: Final = Missing("this day was not measured")
+_NO_PLACEMENT: Final = Missing("no placement was entered")
 _NOT_SHARED: Final = Missing("the fee is not split by placement")
 
 
@@ -76,7 +75,7 @@ def _subject(figures: ReportFigures) -> Section:
         ("flight_last_on", "Flight to", last_on, "date"),
         ("as_of", "As of", figures.as_of, "moment"),
         ("currency", "Currency", subject.currency, "text"),
-        ("methods", "Measured by", ", ".join(METHODS[method] for method in subject.methods), "text"),
+        ("methods", "Measured by", ", ".join(find_word("method", method) for method in subject.methods), "text"),
     )
     return Section("subject", "Campaign", tuple(Figure(*fact) for fact in facts))
 
@@ -200,8 +199,8 @@ def _placement(placement: PlacementDelivery, figures: ReportFigures) -> tuple[Va
         placement.show,
         placement.episode,
         placement.air_on,
-        placement.kind or Missing("no placement was entered"),
-        placement.position or Missing("no placement was entered"),
+        name_term("kind", placement.kind) if placement.kind else _NO_PLACEMENT,
+        name_term("position", placement.position) if placement.position else _NO_PLACEMENT,
         _NO_CONTRACT if contracted is None else contracted,
         _measured(placement.delivered, figures),
         _over_delivery(placement, figures),
@@ -243,18 +242,18 @@ def _audience(figures: ReportFigures) -> Section:
                 dimension,
                 title,
                 (
-                    Column("member", title, "text"),
+                    Column("member", singular, "text"),
                     _column("downloads", "Downloads", "count"),
                     _column("share", "Share", "rate"),
                 ),
                 tuple(
-                    (item.member, item.downloads, _share(item.downloads, figures.audience_base))
+                    (name_term(dimension, item.member), item.downloads, _share(item.downloads, figures.audience_base))
                     for item in figures.audience
                     if item.dimension == dimension
                 ),
                 note,
             )
-            for dimension, title in DIMENSIONS.items()
+            for dimension, (title, singular) in DIMENSIONS.items()
         ),
     )
 
@@ -275,8 +274,8 @@ def _attribution(figures: ReportFigures) -> Section:
         ),
         tuple(
             (
-                TIERS[item.tier],
-                METHODS[item.method],
+                name_term("tier", item.tier),
+                name_term("method", item.method),
                 raw.get((item.method, item.tier), 0),
                 item.credited_orders,
                 item.gross_revenue,
@@ -320,6 +319,10 @@ def _return(figures: ReportFigures) -> Section:
     )
 
 
+def _explain(reason: str) -> Value:
+    return REASONS[reason] if reason in REASONS else Missing("this version has no explanation of the reason")
+
+
 def _counting(figures: ReportFigures) -> Section:
     steps = figures.counting
     table = Table(
@@ -328,9 +331,18 @@ def _counting(figures: ReportFigures) -> Section:
         (
             Column("verdict", "Verdict", "text"),
             Column("reason", "Reason", "text"),
+            Column("meaning", "Which requests", "text"),
             _column("requests", "Requests", "count"),
         ),
-        tuple((step.verdict, step.reason, step.request_count) for step in steps),
+        tuple(
+            (
+                name_term("verdict", step.verdict),
+                name_term("reason", step.reason),
+                _explain(step.reason),
+                step.request_count,
+            )
+            for step in steps
+        ),
         "" if steps else "No request of this flight was measured.",
     )
     received = sum(step.request_count for step in steps)

@@ -6,7 +6,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
 from castline.base.money import Money
-from castline.model.figures import Missing, Unit, Value
+from castline.model.figures import Missing, Term, Unit, Value
 
 NO_VALUE: Final = "\N{EM DASH}"
 MINUS: Final = "\N{MINUS SIGN}"
@@ -38,6 +38,8 @@ def format_value(value: Value, unit: Unit, currency: str) -> str:
         return _day(value)
     if isinstance(value, str):
         return value
+    if isinstance(value, Term):
+        return value.word
     return _number(Decimal(value), unit, currency).replace("-", MINUS)
 
 

@@ -12,7 +12,7 @@ import typst
 
 from castline.base.assets import asset_path
 from castline.base.errors import Terminal
-from castline.model.figures import Document, Figure, Missing, Section, Table, Value
+from castline.model.figures import Document, Figure, Missing, Section, Table, Term, Value
 from castline.report.charts import ChartStep, ChartStyle, render_daily_chart, render_waterfall_chart
 from castline.report.glyphs import FAMILIES, find_uncovered, is_right_to_left, replace_uncovered
 from castline.report.layout import DUE
@@ -189,4 +189,5 @@ def _all_text(document: Document) -> str:
     figures = (figure.value for section in document.sections for figure in section.figures)
     tables = (table for section in document.sections for table in section.tables)
     cells = (cell for table in tables for row in _shown_rows(table) for cell in row)
-    return "".join(value for value in (*figures, *cells) if isinstance(value, str))
+    texts = (value.word if isinstance(value, Term) else value for value in (*figures, *cells))
+    return "".join(value for value in texts if isinstance(value, str))

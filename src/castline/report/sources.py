@@ -2,6 +2,7 @@
 
 from castline.model.figures import Column, Figure, Missing, Provenance, ReportFigures, Section, Table, Value
 from castline.report.definitions import name_metric
+from castline.report.words import name_term
 
 
 def lay_out_provenance(figures: ReportFigures) -> Section:
@@ -28,7 +29,7 @@ def _facts(figures: ReportFigures) -> tuple[Figure, ...]:
     return (
         Figure("code_version", "castline", provenance.code_version, "text"),
         Figure("model_version", "Attribution model", figures.roi.model_version, "text"),
-        Figure("ip_privacy", "Addresses are kept", provenance.ip_privacy, "text"),
+        Figure("ip_privacy", "Addresses are kept", name_term("ip", provenance.ip_privacy), "text"),
         Figure("listening_until", "Listening until", provenance.listening_until or unmeasured, "moment"),
         Figure(
             "conversions_until",
@@ -89,7 +90,7 @@ def _batches(provenance: Provenance) -> Table:
         ),
         tuple(
             (
-                batch.kind,
+                name_term("batch", batch.kind),
                 batch.source,
                 batch.content_hash,
                 batch.received_count,

@@ -19,8 +19,10 @@ from castline.base.assets import asset_path
 from castline.base.money import Money
 from castline.model.figures import Missing
 from castline.report.numbers import NO_VALUE, format_value
+from castline.report.words import Vocabulary, find_word
 
 _HASH_LENGTH: Final = 12
+_CODED: Final[frozenset[Vocabulary]] = frozenset({"app", "country", "device"})
 _ASSET: Final = re.compile(rb"asset\(([^)]+)\)")
 Ours = Literal["static", "assets"]
 
@@ -81,6 +83,7 @@ def _environment() -> Environment:
         "moment": show_moment,
         "value": format_value,
         "why": show_reason,
+        "word": show_word,
         "svg": Markup,  # only our own chart writer's output, which escapes what it is given
     }
     return environment
@@ -113,6 +116,11 @@ def show_day(value: date | datetime | None) -> str:
 def show_last_day(end_at: datetime) -> str:
     """The last day before an end that is not included."""
     return show_day(end_at - timedelta(microseconds=1))
+
+
+def show_word(code: str, dimension: str) -> str:
+    """What people read for a member of a dimension; titles of episodes are words already."""
+    return find_word(dimension, code) if dimension in _CODED else code
 
 
 def show_reason(value: object) -> str:

@@ -5,6 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from castline.model.vocab import Verdict
+from castline.report.words import find_word
 from castline.store.listening import load_waterfall
 from castline.store.pool import Connection
 from castline.web.query import MetricQuery
@@ -48,7 +49,7 @@ def load_steps(connection: Connection, owner_id: UUID, query: MetricQuery) -> Wa
     for row in rows:
         end = left
         left -= row.request_count
-        title, reason = _VERDICTS[row.verdict], row.reason.replace("_", " ")
+        title, reason = _VERDICTS[row.verdict], find_word("reason", row.reason)
         steps.append(Step(row.verdict, title, reason, row.request_count, left / received, end / received))
     counted = sum(row.request_count for row in rows if row.verdict == "counted")
     return Waterfall(received, counted, tuple(steps))

@@ -78,20 +78,8 @@
     chart.root.setAttribute("aria-hidden", "true");
   }
 
-  function nameCountries() {
-    var names;
-    try { names = new Intl.DisplayNames(["en"], { type: "region" }); } catch (error) { return; }
-    Array.prototype.forEach.call(document.querySelectorAll("[data-country]"), function (item) {
-      var code = item.dataset.country;
-      if (/^[A-Z]{2}$/.test(code)) {
-        try { item.textContent = names.of(code); } catch (error) { item.textContent = code; }
-      }
-    });
-  }
-
   function ready() {
     nameTheme();
-    nameCountries();
     drawChart();
     if (typeof htmx === "undefined") return;
     Array.prototype.forEach.call(document.querySelectorAll("[data-swap]"), function (link) {
