@@ -211,16 +211,6 @@ def load_agent_sources(settings: Settings) -> list[AgentSource]:
     return found
 
 
-def agent_rule_versions() -> dict[str, str]:
-    """The versions of everything that decides what a user agent is, without a published list."""
-    return own_classifier().versions
-
-
-def classify_agents(user_agents: Iterable[str]) -> list[Agent]:
-    """One agent per text, in order, without a published list."""
-    return own_classifier().classify_all(user_agents)
-
-
 def classify_agent(user_agent: str) -> Agent:
     """What the text says it is, without a published list."""
     return own_classifier().classify(user_agent)

@@ -14,7 +14,6 @@ _COMMON: Final = (
     r"(?:[.,](?P<fraction>[0-9]{1,9}))?(?: (?P<zone>[+-][0-9]{2}:?[0-9]{2}))?\]?$"
 )
 _ZONE_LIMIT: Final = 15 * 60
-_MICRO: Final = 1_000_000
 _UTC: Final = pl.Datetime("us", "UTC")
 # Seconds until the year 5138; what is larger counts thousandths, millionths or billionths.
 _SCALES: Final = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0))
