@@ -112,6 +112,7 @@ select 'daily_metrics', count(*)
 from my_daily_metrics
 where podcast_id = :podcast_id
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    and metric = 'downloads'
     and dimension = 'episode'
     and member = any(:members)
     and day_on >= :first_on and day_on <= :last_on
