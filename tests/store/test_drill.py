@@ -29,8 +29,8 @@ from castline.demo.plan import CampaignPlan
 from castline.demo.tables import write_conversions, write_rates
 from castline.demo.world import World, make_world
 from castline.ingest.feeds import add_feed
-from castline.model.campaign import AttributionConfig
-from castline.store.campaigns import NewCampaign, NewSponsor, create_campaign, create_sponsor
+from castline.model.campaign import AttributionConfig, NewSponsor
+from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor
 from castline.store.embedded import find_embedded, remove_embedded
 from castline.store.pool import Store, open_store
 from castline.store.shows import load_podcasts

@@ -15,8 +15,8 @@ from castline.ingest.places import listener_key
 from castline.ingest.segment_log import LOG_FOLDER
 from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
 from castline.model.account import User
-from castline.model.campaign import Campaign
-from castline.store.campaigns import NewCampaign, NewSponsor, create_campaign, create_sponsor
+from castline.model.campaign import Campaign, NewSponsor
+from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor
 from castline.store.ledger import load_quarantine
 from castline.store.pool import Store
 from castline.web import hit_limit

@@ -53,7 +53,8 @@ def list_sponsors(as_json: bool) -> None:
 
 def add_sponsor(store: Store, owner_id: UUID, name: str, details: dict[str, str | None]) -> Sponsor:
     """The sponsor is in the account."""
-    from castline.store.campaigns import NewSponsor, create_sponsor
+    from castline.model.campaign import NewSponsor
+    from castline.store.campaigns import create_sponsor
 
     with store.account(owner_id) as connection:
         return create_sponsor(connection, owner_id, NewSponsor(name, **details))

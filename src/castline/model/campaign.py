@@ -53,22 +53,17 @@ class AttributionConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class Sponsor:
-    """One row of `sponsors`."""
+class NewSponsor:
+    """A sponsor to add."""
 
-    sponsor_id: UUID
-    user_id: UUID
     name: str
-    company: str | None
-    email: str | None
-    contact_name: str | None
-    phone: str | None
-    website: str | None
-    logo_url: str | None
-    industry: str | None
-    created_at: datetime
-    updated_at: datetime
-    metadata: dict[str, Any]
+    company: str | None = None
+    email: str | None = None
+    contact_name: str | None = None
+    phone: str | None = None
+    website: str | None = None
+    logo_url: str | None = None
+    industry: str | None = None
 
     def __post_init__(self) -> None:
         check_text(self.name, 255, field="name")
@@ -76,6 +71,17 @@ class Sponsor:
             check_length(getattr(self, name), limit, field=name)
         check_url(self.website, field="website")
         check_url(self.logo_url, field="logo_url")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sponsor(NewSponsor):
+    """One row of `sponsors`."""
+
+    sponsor_id: UUID
+    user_id: UUID
+    created_at: datetime
+    updated_at: datetime
+    metadata: dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)

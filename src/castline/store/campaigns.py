@@ -12,8 +12,8 @@ from psycopg.types.json import Jsonb
 
 from castline.base.errors import EXIT_USAGE, Ambiguous, Conflict, InvalidInput, NotFound, Terminal
 from castline.base.money import check_currency, minor_unit
-from castline.model.campaign import AttributionConfig, Campaign, Placement, Sponsor
-from castline.model.check import check_aware, check_choice, check_flight, check_length, check_text, check_url, to_json
+from castline.model.campaign import AttributionConfig, Campaign, NewSponsor, Placement, Sponsor
+from castline.model.check import check_aware, check_choice, check_flight, check_text, to_json
 from castline.model.vocab import STATUS_TRANSITIONS, CampaignStatus, PlacementKind, PlacementPosition
 from castline.store.ads import mark_ad_days
 from castline.store.rows import find_one, load_all, load_scalars
@@ -41,27 +41,6 @@ class PromoCodeTaken(Conflict):
 
     fix = "Choose another code, or dates that do not overlap."
     exit_code = EXIT_USAGE
-
-
-@dataclass(frozen=True, slots=True)
-class NewSponsor:
-    """A sponsor to add."""
-
-    name: str
-    company: str | None = None
-    email: str | None = None
-    contact_name: str | None = None
-    phone: str | None = None
-    website: str | None = None
-    logo_url: str | None = None
-    industry: str | None = None
-
-    def __post_init__(self) -> None:
-        check_text(self.name, 255, field="name")
-        for name, limit in (("company", 255), ("email", 255), ("contact_name", 255), ("phone", 50), ("industry", 100)):
-            check_length(getattr(self, name), limit, field=name)
-        check_url(self.website, field="website")
-        check_url(self.logo_url, field="logo_url")
 
 
 @dataclass(frozen=True, slots=True)
