@@ -63,72 +63,74 @@ def figures(told: Iterable[OrderCredit], refunds: Iterable[OrderRefund], rates: 
     )
 
 
-def test_the_sheet() -> None:
-    # order  what                                    credit        gross USD  why
-    # 1      99.95 USD, code                         1             99.95
-    # 2      100.00 USD, household, three campaigns  0.3333333334  33.34      3333.333.. cents each; the odd cent
-    #                                                                         goes to the remainder .333334
-    # 3      200.00 EUR, code, 10 March              1             217.10     200 x 1.0855
-    # 4      12,345 JPY, code, Sunday 15 March       1             82.65      12345 / 149.37 = 82.647.., Friday's rate
-    # 5      10.000 KWD, code                        1             -          no rate: left out of the money
-    # 6      80.00 USD, household of five agents     1 (modeled)   80.00      stands beside
-    # visit                                          1             -          no order
-    # confirmed: 4.3333333334 orders; gross 99.95 + 33.34 + 217.10 + 82.65 = 433.04
+# order  what                                    credit        gross USD  why
+# 1      99.95 USD, code                         1             99.95
+# 2      100.00 USD, household, three campaigns  0.3333333334  33.34      3333.333.. cents each; the odd cent
+#                                                                         goes to the remainder .333334
+# 3      200.00 EUR, code, 10 March              1             217.10     200 x 1.0855
+# 4      12,345 JPY, code, Sunday 15 March       1             82.65      12345 / 149.37 = 82.647.., Friday's rate
+# 5      10.000 KWD, code                        1             -          no rate: left out of the money
+# 6      80.00 USD, household of five agents     1 (modeled)   80.00      stands beside
+# visit                                          1             -          no order
+SHARE = {"method": "pixel", "order_id": "2"}
+TOLD = (
+    credit(1, 5, "99.95", "USD"),
+    credit(2, 6, "100.00", "USD", credit=THIRD + Decimal("1e-10"), **SHARE),
+    credit(2, 6, "100.00", "USD", credit=THIRD, campaign_id=SUMMER, **SHARE),
+    credit(2, 6, "100.00", "USD", credit=THIRD, campaign_id=AUTUMN, **SHARE),
+    credit(3, 10, "200.00", "EUR"),
+    credit(4, 15, "12345", "JPY"),
+    credit(5, 16, "10.000", "KWD"),
+    credit(6, 17, "80.00", "USD", method="pixel", tier="modeled"),
+    credit(7, 18, None, None, method="utm", conversion_type="visit", order_id=None),
+)
+GIVEN_BACK = (
+    refund(1, 8, "-99.95", "USD", "chargeback"),
+    refund(1, 9, "99.95", "USD", "reversal"),
+    refund(3, 20, "-50.00", "EUR"),
+)
+RATES = (rate("EURUSD", 10, "1.0855"), rate("EURUSD", 20, "1.20"), rate("USDJPY", 13, "149.37"))
+SHEET = figures(TOLD, GIVEN_BACK, RATES)
+
+
+def test_the_sheet_is_of_the_campaign_its_flight_and_its_moment() -> None:
+    assert (SHEET.campaign_id, SHEET.period, SHEET.as_of) == (SPRING, make_campaign().flight, AFTER)
+    assert (SHEET.currency, SHEET.cost, SHEET.spend) == ("USD", Decimal("1500.00"), Decimal("1500.00"))
+    assert (SHEET.impressions, SHEET.model_version) == (12_000, "equal-30d.1")
+
+
+def test_the_sheet_s_orders_are_counted() -> None:
+    # confirmed: 1 + 0.3333333334 + 1 + 1 + 1; of known value: all but order 5
+    assert (SHEET.credited_orders, SHEET.valued_orders) == (Decimal("4.3333333334"), Decimal("3.3333333334"))
+    assert (SHEET.modeled_orders, SHEET.unconverted_count, SHEET.visit_count) == (Decimal(1), 1, 1)
+
+
+def test_the_sheet_s_money_adds_up() -> None:
+    # gross 99.95 + 33.34 + 217.10 + 82.65 = 433.04
     # refunds: 50.00 EUR of order 3 on 20 March, at the rate of 10 March: 54.275, half to even 54.28;
     #          order 1 charged back and reversed: -99.95 + 99.95
     # net 433.04 - 54.28 = 378.76
+    assert SHEET.gross_revenue == Decimal("433.04")
+    assert SHEET.refunds == Decimal("-54.28")
+    assert SHEET.net_revenue == Decimal("378.76")
+    assert SHEET.modeled_net_revenue == Decimal("80.00")
+
+
+def test_the_sheet_s_rates_are_those_of_its_sums() -> None:
     # ROI (378.76 - 1500) / 1500 = -0.747493..; ROAS 378.76 / 1500 = 0.252507
     # CPA 1500 / 4.3333333334 = 346.15; CPM 1500 x 1000 / 12000 = 125.00
-    # of known value: all but order 5, 3.3333333334; AOV 433.04 / 3.3333333334 = 129.91
-    # break even: 1500 / 129.911.. = 11.54.., so 12 orders
-    share = {"method": "pixel", "order_id": "2"}
-    told = [
-        credit(1, 5, "99.95", "USD"),
-        credit(2, 6, "100.00", "USD", credit=THIRD + Decimal("1e-10"), **share),
-        credit(2, 6, "100.00", "USD", credit=THIRD, campaign_id=SUMMER, **share),
-        credit(2, 6, "100.00", "USD", credit=THIRD, campaign_id=AUTUMN, **share),
-        credit(3, 10, "200.00", "EUR"),
-        credit(4, 15, "12345", "JPY"),
-        credit(5, 16, "10.000", "KWD"),
-        credit(6, 17, "80.00", "USD", method="pixel", tier="modeled"),
-        credit(7, 18, None, None, method="utm", conversion_type="visit", order_id=None),
-    ]
-    given_back = [
-        refund(1, 8, "-99.95", "USD", "chargeback"),
-        refund(1, 9, "99.95", "USD", "reversal"),
-        refund(3, 20, "-50.00", "EUR"),
-    ]
-    rates = [rate("EURUSD", 10, "1.0855"), rate("EURUSD", 20, "1.20"), rate("USDJPY", 13, "149.37")]
+    # AOV 433.04 / 3.3333333334 = 129.91; break even: 1500 / 129.911.. = 11.54.., so 12 orders
+    assert (SHEET.roi_rate, SHEET.roas) == (Decimal("-0.747493"), Decimal("0.252507"))
+    assert (SHEET.cost_per_acquisition, SHEET.cost_per_mille) == (Decimal("346.15"), Decimal("125.00"))
+    assert (SHEET.average_order_value, SHEET.break_even_orders) == (Decimal("129.91"), 12)
+
+
+def test_the_sheet_s_methods_are_its_parts() -> None:
     pixel = Decimal("0.3333333334")
-    assert figures(told, given_back, rates) == RoiFigures(
-        campaign_id=SPRING,
-        period=make_campaign().flight,
-        as_of=AFTER,
-        currency="USD",
-        cost=Decimal("1500.00"),
-        spend=Decimal("1500.00"),
-        impressions=12_000,
-        credited_orders=Decimal("4.3333333334"),
-        valued_orders=Decimal("3.3333333334"),
-        gross_revenue=Decimal("433.04"),
-        refunds=Decimal("-54.28"),
-        net_revenue=Decimal("378.76"),
-        roi_rate=Decimal("-0.747493"),
-        roas=Decimal("0.252507"),
-        cost_per_acquisition=Decimal("346.15"),
-        cost_per_mille=Decimal("125.00"),
-        average_order_value=Decimal("129.91"),
-        break_even_orders=12,
-        modeled_orders=Decimal(1),
-        modeled_net_revenue=Decimal("80.00"),
-        unconverted_count=1,
-        visit_count=1,
-        methods=(
-            _part("promo_code", "confirmed", (Decimal(4), Decimal(3)), "399.70", "-54.28", "345.42"),
-            _part("pixel", "confirmed", (pixel, pixel), "33.34", "0.00", "33.34"),
-            _part("pixel", "modeled", (Decimal(1), Decimal(1)), "80.00", "0.00", "80.00"),
-        ),
-        model_version="equal-30d.1",
+    assert SHEET.methods == (
+        _part("promo_code", "confirmed", (Decimal(4), Decimal(3)), "399.70", "-54.28", "345.42"),
+        _part("pixel", "confirmed", (pixel, pixel), "33.34", "0.00", "33.34"),
+        _part("pixel", "modeled", (Decimal(1), Decimal(1)), "80.00", "0.00", "80.00"),
     )
 
 
