@@ -10,9 +10,10 @@ from typing import BinaryIO, Final
 
 import click
 
-from castline.base.errors import InvalidInput, SourceUnreadable
+from castline.base.errors import SourceUnreadable
 from castline.base.period import Period
 from castline.cli.measure_figures import FIGURES
+from castline.cli.measure_settings import COUNTING
 from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
@@ -28,8 +29,8 @@ def measure() -> None:
     """Requests to downloads, by the rules."""
 
 
-for _figure in FIGURES:
-    measure.add_command(_figure)
+for _command in (*FIGURES, *COUNTING):
+    measure.add_command(_command)
 
 
 @measure.command("run")
@@ -124,56 +125,6 @@ def count(source: str, window: Window, tz: str, mode: Delivery, as_json: bool) -
         return
     ends = Counter((item.verdict, item.reason) for item in found.verdicts)
     _show_steps([], [VerdictCount(verdict, reason, number) for (verdict, reason), number in sorted(ends.items())])
-
-
-@measure.command("recount")
-@click.option("--window", type=click.Choice(WINDOWS), default="calendar", show_default=True, help="What counts once.")
-@click.option("--tz", default="UTC", show_default=True, help="The time zone of calendar days.")
-@_FROM
-@_TO
-@json_option
-def recount(window: Window, tz: str, first: datetime | None, last: datetime | None, as_json: bool) -> None:
-    """Count a period again under another rule and show what would change; nothing is written."""
-    from castline.cli.session import open_account
-    from castline.measure.recount import compute_recount
-    from castline.model.measurement import MeasureSettings
-
-    if first is None or last is None:
-        raise InvalidInput(field="--from, --to", detail="say which days to count again")
-    settings = MeasureSettings(window=window, tz=tz)
-    with open_account() as acting:
-        found = compute_recount(acting.store, acting.owner_id, Period.of_days(first.date(), last.date()), settings)
-    if as_json:
-        show_json(found)
-        return
-    for day in found.missing_days:
-        say(f"{day} is left out: part of its requests has passed its retention")
-    rows = [
-        {"verdict": row.verdict, "reason": row.reason, "before": row.before_count, "after": row.after_count}
-        | {"change": row.after_count - row.before_count}
-        for row in found.differences
-    ]
-    before, after = found.download_counts
-    say(f"{before:,} downloads under {found.before}, {after:,} under {found.after}")
-    show_table(rows, ["verdict", "reason", "before", "after", "change"])
-
-
-@measure.command("method")
-@click.option("--window", type=click.Choice(WINDOWS), default="calendar", show_default=True, help="What counts once.")
-@click.option("--tz", default="UTC", show_default=True, help="The time zone of calendar days.")
-@json_option
-def method(window: Window, tz: str, as_json: bool) -> None:
-    """How downloads are counted here, written from the settings and tables in use."""
-    from castline.base.config import load_settings
-    from castline.measure.methodology import render_method
-    from castline.measure.rules import open_rulebook
-    from castline.model.measurement import MeasureSettings
-
-    book = open_rulebook(load_settings(), MeasureSettings(window=window, tz=tz))
-    if as_json:
-        show_json({"settings": book.settings, "versions": book.versions})
-        return
-    click.echo(render_method(book), nl=False)
 
 
 @contextmanager

@@ -1,12 +1,13 @@
 """The description of methodology, written from the settings and tables in use: what a count means, in words."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from castline.measure.judge import OUTCOMES
 from castline.measure.networks import INCLUDED_DAYS
 from castline.measure.reasons import REASONS
 from castline.measure.rules import Rulebook
+from castline.model.measurement import MeasureSettings, Stretch
 
 _WINDOWS: Final = {
     "calendar": "a calendar day of the time zone {tz}; days on which clocks change have 23 or 25 hours",
@@ -14,11 +15,23 @@ _WINDOWS: Final = {
     "last_touch": "from the first request that passed the filter until 24 hours have passed without another",
 }
 _PROBES: Final = {"provisional": "counts provisionally, a deviation from the guidelines", "drop": "is dropped"}
+_COUNTED: Final = {
+    "drop_watch_duplicates": "Apple Watch duplicates",
+    "drop_data_centres": "requests from data centres and VPNs",
+    "drop_preload_pages": "requests of preload pages",
+}
+# What the guidelines leave to the data that there are; it holds under all settings.
+_LIMITS: Final = (
+    "A log without a Range field does not tell the place of a 206: the largest alone must hold the minute.",
+    "In logs sizes and lengths are the feed's; where dynamic insertion makes copies differ, they stand for all.",
+    "A redirect prefix knows no bytes: its downloads are counted by request and labelled so.",
+    "The first days whose requests are still there know nothing of windows that began before them.",
+)
 
 
-def render_method(book: Rulebook) -> str:
-    """The description in Markdown."""
-    return "\n".join(_iter_lines(book)) + "\n"
+def render_method(book: Rulebook, stretches: Sequence[Stretch] = ()) -> str:
+    """The description in Markdown; with the measured days and the settings that they stand under."""
+    return "\n".join((*_iter_lines(book), *_iter_deviations(book.settings), *_iter_days(book, stretches))) + "\n"
 
 
 def _iter_lines(book: Rulebook) -> Iterator[str]:
@@ -42,6 +55,28 @@ def _iter_lines(book: Rulebook) -> Iterator[str]:
     yield "\n| rules and tables | version |\n|---|---|"
     for name, version in book.versions.items():
         yield f"| {name} | `{version}` |"
+
+
+def _iter_deviations(settings: MeasureSettings) -> Iterator[str]:
+    """Where these settings depart from the guidelines, and what the data cannot tell."""
+    yield "\n## Deviations and limits\n"
+    if settings.two_byte_probe == "provisional":
+        yield "- Deviation: a lone two-byte probe through a prefix counts until a larger request replaces it."
+    for name, words in _COUNTED.items():
+        if not getattr(settings, name):
+            yield f"- Deviation: {words} count; the guidelines drop them."
+    for limit in _LIMITS:
+        yield f"- {limit}"
+
+
+def _iter_days(book: Rulebook, stretches: Sequence[Stretch]) -> Iterator[str]:
+    if not stretches:
+        return
+    yield "\n## Measured days\n"
+    yield "| from | to | days | settings | in use |\n|---|---|---|---|---|"
+    for row in stretches:
+        is_live = "yes" if row.version == book.settings.version else "no"
+        yield f"| {row.first_on} | {row.last_on} | {row.day_count} | `{row.version}` | {is_live} |"
 
 
 def _switched(is_on: bool) -> str:

@@ -1,10 +1,9 @@
 """Days of landed requests become downloads, rollups and verdicts: whole days, replaced in one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
-from itertools import groupby
+from datetime import date, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -13,30 +12,30 @@ import polars as pl
 from castline.base.clock import now
 from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
-from castline.measure.ads import locate_ads
+from castline.measure.ads import Ad, locate_ads
 from castline.measure.airing import load_ads, name_heard_ads
+from castline.measure.context import find_affected_days, keep_days, load_context
 from castline.measure.judge import OUTCOMES, Judged, judge
+from castline.measure.landed import LandedDays, iter_stretches
 from castline.measure.matching import EpisodeIndex, find_unmatched
+from castline.measure.restate import compute_restatements, load_standing
 from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_rows
-from castline.measure.rules import open_rulebook
+from castline.measure.rules import Rulebook, open_rulebook
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
-from castline.model.measurement import MeasureSettings
-from castline.store.landing_files import decode_parts, find_incomplete_days, load_requests
 from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
-    LOG_KIND,
     VerdictRow,
     clear_dirty_days,
     copy_rows,
     delete_measured,
     load_dirty_days,
-    load_log_batches,
     mark_dirty_days,
     save_verdicts,
 )
+from castline.store.measure_settings import load_day_versions, load_live_settings
 from castline.store.pool import Store
-from castline.store.retention import LANDING_KEPT
+from castline.store.restatements import save_restatements
 from castline.store.shows import load_audio_keys
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions
@@ -113,15 +112,15 @@ def load_unmatched(
 ) -> list[UnmatchedUrl]:
     """The addresses of the period's requests (or of all) that are no episode's, the most asked first."""
     period = period or Period.of_days(_FIRST_DAY, now().date() + timedelta(days=1))
-    with store.account(owner_id) as connection:
-        batches = load_log_batches(connection, owner_id, period)
-        index = EpisodeIndex(load_audio_keys(connection, owner_id))
-    days = set(period.iter_days())
-    sizes = _sizes(batches, days - _find_gone(store, owner_id, batches, days))
     counts: Counter[tuple[str | None, str]] = Counter()
-    for portion in _in_portions(sizes):
-        requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, portion)
-        counts.update({(host, path): count for host, path, count in find_unmatched(index, requests)})
+    with store.account(owner_id) as connection:
+        index = EpisodeIndex(load_audio_keys(connection, owner_id))
+        landed = LandedDays(store, connection, owner_id)
+        sizes = landed.count_requests(period.iter_days())
+        gone = landed.find_gone(sizes)
+        for portion in _in_portions({day: size for day, size in sizes.items() if day not in gone}):
+            found = find_unmatched(index, landed.load(portion))
+            counts.update({(host, path): count for host, path, count in found})
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1]))
     return [UnmatchedUrl(host, path, count) for (host, path), count in ranked[:limit]]
 
@@ -129,33 +128,15 @@ def load_unmatched(
 def _find_days(store: Store, owner_id: UUID, period: Period | None) -> tuple[dict[date, int], set[date]]:
     """The days to measure, in order, with their number of requests; and those that cannot be measured any more."""
     with store.ingest(owner_id) as connection:
+        landed = LandedDays(store, connection, owner_id)
         if period is None:
-            days = {dirty.day_on for dirty in load_dirty_days(connection, owner_id)}
-            if not days:
-                return {}, set()
-            batches = load_log_batches(connection, owner_id, Period.of_days(min(days), max(days)))
+            dirty = [item.day_on for item in load_dirty_days(connection, owner_id)]
+            sizes = dict.fromkeys(dirty, 0) | landed.count_requests(dirty)
         else:
-            days = set(period.iter_days())
-            batches = load_log_batches(connection, owner_id, period)
-            days &= {part.day_on for batch in batches for part in decode_parts(batch)}
-        skipped = _find_gone(store, owner_id, batches, days)
+            sizes = landed.count_requests(period.iter_days())
+        skipped = landed.find_gone(sizes)
         clear_dirty_days(connection, owner_id, sorted(skipped))
-    return _sizes(batches, days - skipped), skipped
-
-
-def _find_gone(store: Store, owner_id: UUID, batches: Sequence[Batch], days: set[date]) -> set[date]:
-    """Old days whose landed requests retention has begun to delete: judged anew, they would lose what was counted."""
-    kept_on = (now() - LANDING_KEPT).date()
-    old = {day for day in days if day <= kept_on}
-    return find_incomplete_days(store.settings.landing_dir, owner_id, LOG_KIND, batches, old)
-
-
-def _sizes(batches: Iterable[Batch], days: set[date]) -> dict[date, int]:
-    landed = Counter[date]()
-    for batch in batches:
-        for part in decode_parts(batch):
-            landed[part.day_on] += part.row_count
-    return {day: landed[day] for day in sorted(days)}
+    return {day: size for day, size in sorted(sizes.items()) if day not in skipped}, skipped
 
 
 def _in_portions(sizes: dict[date, int]) -> Iterator[list[date]]:
@@ -173,36 +154,101 @@ def _in_portions(sizes: dict[date, int]) -> Iterator[list[date]]:
 
 def _measure_days(store: Store, owner_id: UUID, days: list[date]) -> tuple[UUID, list[tuple[str, str, int]]]:
     with store.owner() as connection:
-        for first, last in _spans(days):
+        for first, last in iter_stretches(days):
             ensure_partitions(connection, first, last)
     parameters = {"days": [str(day) for day in days]}
     with open_run(store, owner_id, "measure.run", parameters=parameters) as run:
         # The rows of these days are ours until we commit: an import that comes meanwhile waits and marks them again.
         mark_dirty_days(run.connection, owner_id, days)
-        batches = load_log_batches(run.connection, owner_id, Period.of_days(min(days), max(days)))
-        requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, days)
-        book = open_rulebook(store.settings, MeasureSettings())
-        index = EpisodeIndex(load_audio_keys(run.connection, owner_id))
-        ads = load_ads(run.connection, owner_id)
-        judged = judge(requests, index, book, locate_ads(ads, index))
-        run.rule_versions = dict(book.versions)
-        rollup = compute_rollup(judged, owner_id, run.run_id)
-        delete_measured(run.connection, owner_id, days)
-        _copy(run, rollup)
-        name_heard_ads(run.connection, owner_id, days, ads)
-        counted = _save_verdicts(run, judged, batches)
+        work = _open_work(store, run)
+        run.rule_versions = _versions(store, work.book)
+        judged, batches = _judge_days(work, days)
+        affected = find_affected_days(judged, days, work.book.settings)
+        counted = _replace(work, keep_days(judged, days), batches, days, is_beside=False)
+        del judged
+        _replace_affected(work, affected)
         clear_dirty_days(run.connection, owner_id, days)
-        _record(store, run, (requests, judged, rollup), batches)
         for verdict, reason, count in counted:
             run.count(f"{verdict}_{reason}", count)
     return run.run_id, counted
 
 
-def _spans(days: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """The first and last day of each stretch of days without a gap: a stray day of 1970 makes no 3,000 partitions."""
-    for _, stretch in groupby(enumerate(sorted(days)), key=lambda item: item[1].toordinal() - item[0]):
-        members = [day for _, day in stretch]
-        yield members[0], members[-1]
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What one run measures with."""
+
+    run: OpenRun
+    book: Rulebook
+    index: EpisodeIndex
+    ads: list[Ad]
+    landed: LandedDays
+
+
+def _open_work(store: Store, run: OpenRun) -> _Work:
+    connection, owner_id = run.connection, run.owner_id
+    return _Work(
+        run,
+        open_rulebook(store.settings, load_live_settings(connection, owner_id)),
+        EpisodeIndex(load_audio_keys(connection, owner_id)),
+        load_ads(connection, owner_id),
+        LandedDays(store, connection, owner_id),
+    )
+
+
+def _versions(store: Store, book: Rulebook) -> dict[str, str]:
+    facts = {kind: load_geo_table(store.settings, kind).facts for kind in GEO_KINDS}
+    return book.versions | {f"geo_{kind}": str(fact.built_on or fact.version) for kind, fact in facts.items()}
+
+
+def _judge_days(work: _Work, days: Sequence[date]) -> tuple[Judged, list[Batch]]:
+    """The days' requests, judged together with those of other days that share a window with them."""
+    own = work.landed.load(days)
+    beside = load_context(own, days, work.landed.load_listeners, work.index, [work.book])
+    requests, batches = work.landed.in_order(pl.concat([own, beside]))
+    return judge(requests, work.index, work.book, locate_ads(work.ads, work.index)), batches
+
+
+def _replace_affected(work: _Work, affected: set[date]) -> None:
+    """Days beside the measured ones, whose windows changed with theirs, are replaced too.
+
+    Not those that wait to be measured anyway, those whose requests are going, and those that stand under settings of
+    before: these stay as they were counted then.
+    """
+    connection, owner_id = work.run.connection, work.run.owner_id
+    waiting = {item.day_on for item in load_dirty_days(connection, owner_id)}
+    stands = load_day_versions(connection, owner_id, days=sorted(affected - waiting - work.landed.find_gone(affected)))
+    days = [item.day_on for item in stands if item.settings_version == work.book.settings.version]
+    if not days:
+        return
+    mark_dirty_days(connection, owner_id, days)
+    # What landed on them before they were ours is not among the requests that were read: they wait for another run.
+    newer = work.landed.find_newer(days)
+    for portion in _in_portions(work.landed.count_requests(days)):
+        judged, batches = _judge_days(work, portion)
+        _replace(work, keep_days(judged, portion), batches, portion, is_beside=True)
+    clear_dirty_days(connection, owner_id, sorted(set(days) - newer))
+    work.run.count("days_beside", len(days))
+
+
+def _replace(
+    work: _Work, judged: Judged, batches: Sequence[Batch], days: Sequence[date], *, is_beside: bool
+) -> list[tuple[str, str, int]]:
+    """What is stored of the days is what was judged; returns (verdict, reason, requests)."""
+    run = work.run
+    before = load_standing(run.connection, run.owner_id, days, is_beside=is_beside)
+    rollup = compute_rollup(judged, run.owner_id, run.run_id)
+    delete_measured(run.connection, run.owner_id, days)
+    _copy(run, rollup)
+    name_heard_ads(run.connection, run.owner_id, days, work.ads)
+    counted = _save_verdicts(run, judged, batches)
+    now_from = {
+        day: {batches[number].batch_id for number in numbers}
+        for day, numbers in judged.requests.group_by("day_on").agg(pl.col("batch").unique()).iter_rows()
+    }
+    restated = compute_restatements(before, rollup.daily, now_from, run.rule_versions)
+    run.count("restatements", save_restatements(run.connection, run.owner_id, run.run_id, restated))
+    _record(run, judged, rollup, batches)
+    return counted
 
 
 def _copy(run: OpenRun, rollup: Rollup) -> None:
@@ -232,23 +278,20 @@ def _verdict_rows(rows: pl.DataFrame, batches: Sequence[Batch]) -> Iterator[Verd
         yield VerdictRow(day_on, batches[batch].batch_id, podcast, episode, verdict, reason, count)
 
 
-def _record(store: Store, run: OpenRun, made: tuple[pl.DataFrame, Judged, Rollup], batches: Iterable[Batch]) -> None:
-    requests, judged, rollup = made
-    sizes = dict(requests.group_by("batch").len().iter_rows())
-    run.uses = [
-        DatasetUse("input", "landing_requests", str(batch.batch_id), sizes[number], batch.content_hash)
-        for number, batch in enumerate(batches)
-        if number in sizes
+def _record(run: OpenRun, judged: Judged, rollup: Rollup, batches: Sequence[Batch]) -> None:
+    requests = judged.requests
+    run.uses += [
+        DatasetUse("input", "landing_requests", str(batches[number].batch_id), size, batches[number].content_hash)
+        for number, size in sorted(requests.group_by("batch").len().iter_rows())
     ]
     for dataset, row_count in (
-        ("listener_events", rollup.event_count),
+        ("listener_events", judged.downloads.height),
         ("hourly_metrics", rollup.hourly.height),
         ("daily_metrics", rollup.daily.height),
     ):
         run.uses.append(DatasetUse("output", dataset, "downloads", row_count))
-    facts = {kind: load_geo_table(store.settings, kind).facts for kind in GEO_KINDS}
-    run.rule_versions |= {f"geo_{kind}": str(fact.built_on or fact.version) for kind, fact in facts.items()}
     run.count("requests", requests.height)
     run.count("downloads", judged.downloads.height)
     run.count("ads", judged.deliveries.height)
-    run.watermark_at = requests["time"].max()
+    newest = requests["time"].max()
+    run.watermark_at = max((at for at in (run.watermark_at, newest) if isinstance(at, datetime)), default=None)

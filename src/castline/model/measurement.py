@@ -77,6 +77,16 @@ class Adoption:
 
 
 @dataclass(frozen=True, slots=True)
+class Stretch:
+    """Measured UTC days from `first_on` to `last_on` that stand under the same settings; `day_count` of them."""
+
+    version: str
+    first_on: date
+    last_on: date
+    day_count: int
+
+
+@dataclass(frozen=True, slots=True)
 class RestatedDay:
     """The downloads of a show on a UTC day that was final, before and after it was measured again."""
 

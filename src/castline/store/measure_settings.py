@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from psycopg import Connection
 from psycopg.types.json import Jsonb
 
 from castline.base.period import Period
-from castline.model.measurement import Adoption, MeasureSettings, parse_settings
+from castline.model.measurement import Adoption, MeasureSettings, Stretch, parse_settings
 from castline.store.rows import load_all, save
 from castline.store.sql import load_sql
 
@@ -81,3 +82,13 @@ def load_day_versions(
         "last_on": None if period is None else (period.end_at.astimezone(UTC) - timedelta(microseconds=1)).date(),
     }
     return load_all(connection, DayVersion, _SQL["load_day_versions"], facts)
+
+
+def load_stretches(connection: Connection, owner_id: UUID) -> list[Stretch]:
+    """The measured days, in order, put together where they stand under the same settings."""
+    found = []
+    days = load_day_versions(connection, owner_id)
+    for version, members in groupby(days, key=lambda day: day.settings_version):
+        stretch = [day.day_on for day in members]
+        found.append(Stretch(version, stretch[0], stretch[-1], len(stretch)))
+    return found
