@@ -14,9 +14,11 @@ from castline.roi.rates import STALE_DAYS, Rates
 from castline.store.attribution import (
     OrderCredit,
     OrderRefund,
+    OrderSum,
     count_order_sponsors,
     load_order_credits,
     load_order_refunds,
+    sum_order_credits,
 )
 from castline.store.campaigns import load_placements
 from castline.store.conversions import load_rates
@@ -32,10 +34,14 @@ Item = TypeVar("Item")
 class Books:
     """Credits, refunds, placements and downloads of some campaigns until `as_of`.
 
-    `credits` are by campaign and hold every part of each order that it has a part in, `refunds` are by order number.
+    `moments` are those that figures can be asked of, in order, the last of them `as_of`. `sums` are by campaign and
+    hold the orders without a refund, added up by the spans between the moments. `credits` are by campaign and hold
+    every part of each other order that it has a part in, `refunds` are by order number.
     """
 
     as_of: datetime
+    moments: Sequence[datetime]
+    sums: Mapping[UUID, Sequence[OrderSum]]
     credits: Mapping[UUID, Sequence[OrderCredit]]
     refunds: Mapping[str, Sequence[OrderRefund]]
     order_sponsors: Mapping[str, int]
@@ -45,17 +51,29 @@ class Books:
     published: Mapping[UUID, datetime]
 
 
-def load_books(connection: Connection, owner_id: UUID, campaigns: Sequence[Campaign], *, as_of: datetime) -> Books:
-    """The books of the campaigns: a handful of queries, however many they are."""
+def load_books(
+    connection: Connection,
+    owner_id: UUID,
+    campaigns: Sequence[Campaign],
+    *,
+    as_of: datetime,
+    earlier: Sequence[datetime] = (),
+) -> Books:
+    """The books of the campaigns, to be asked of `as_of` and of the earlier moments: a handful of queries."""
     campaign_ids = [campaign.campaign_id for campaign in campaigns]
-    credited = load_order_credits(connection, owner_id, campaign_ids, as_of)
-    refunds = load_order_refunds(connection, owner_id, campaign_ids, as_of)
+    moments = sorted({as_of, *(moment for moment in earlier if moment < as_of)})
+    refunds = load_order_refunds(connection, owner_id, as_of)
+    order_ids = sorted({refund.order_id for refund in refunds})
+    credited = load_order_credits(connection, owner_id, campaign_ids, order_ids, as_of) if order_ids else []
+    sums = sum_order_credits(connection, owner_id, campaign_ids, moments, STALE_DAYS)
     podcast_ids = sorted({campaign.podcast_id for campaign in campaigns})
     return Books(
         as_of=as_of,
+        moments=moments,
+        sums=_group((item.campaign_id, item) for item in sums),
         credits=_by_campaign(credited, set(campaign_ids)),
         refunds=_group((refund.order_id, refund) for refund in refunds),
-        order_sponsors=count_order_sponsors(connection, owner_id, sorted({item.order_id for item in refunds})),
+        order_sponsors=count_order_sponsors(connection, owner_id, order_ids),
         rates=_load_rates(connection, owner_id, credited),
         placements=_load_placements(connection, owner_id, campaign_ids),
         downloads=_load_downloads(connection, owner_id, campaigns, as_of),

@@ -13,7 +13,7 @@ from castline.model.roi import RoiFigures
 from castline.roi.books import Books, load_books
 from castline.roi.figures import RoiFacts, compute_figures
 from castline.roi.spend import Delivery, compute_spend
-from castline.store.attribution import OrderRefund
+from castline.store.attribution import OrderRefund, OrderSum
 from castline.store.pool import Connection
 
 
@@ -23,7 +23,7 @@ def compute_roi(connection: Connection, owner_id: UUID, campaign: Campaign, *, a
 
 
 def compute_from_books(books: Books, campaign: Campaign, *, as_of: datetime | None = None) -> RoiFigures:
-    """The campaign's figures as of the books' own moment, or of an earlier one."""
+    """The campaign's figures as of the books' own moment, or of an earlier one that they were loaded for."""
     return compute_figures(_find_facts(books, campaign, as_of or books.as_of))
 
 
@@ -31,6 +31,8 @@ def _find_facts(books: Books, campaign: Campaign, as_of: datetime) -> RoiFacts:
     placements = books.placements.get(campaign.campaign_id, ())
     downloads = count_downloads(compute_spans(campaign, placements), _downloads_of(books, campaign, as_of))
     credited = [item for item in books.credits.get(campaign.campaign_id, ()) if item.occurred_at < as_of]
+    sums = _sums_before(books, campaign, as_of)
+    versions = {item.model_version for item in credited} | {item.model_version for item in sums}
     order_ids = {item.order_id for item in credited if item.order_id is not None} & books.refunds.keys()
     refunds = [item for key in order_ids for item in books.refunds[key] if item.occurred_at < as_of]
     return RoiFacts(
@@ -38,12 +40,19 @@ def _find_facts(books: Books, campaign: Campaign, as_of: datetime) -> RoiFacts:
         as_of=as_of,
         spend=compute_spend(campaign, placements, Delivery(books.published, downloads), as_of),
         impressions=sum(downloads.values()),
+        sums=sums,
         credits=credited,
         refunds=sorted(refunds, key=_in_time),
         order_sponsors=books.order_sponsors,
         rates=books.rates,
-        model_version=", ".join(sorted({item.model_version for item in credited})) or MODEL_VERSION,
+        model_version=", ".join(sorted(versions)) or MODEL_VERSION,
     )
+
+
+def _sums_before(books: Books, campaign: Campaign, as_of: datetime) -> list[OrderSum]:
+    """The sums of the spans that end at `as_of` or before. Raises ValueError for a moment that no span ends at."""
+    place = books.moments.index(as_of)
+    return [item for item in books.sums.get(campaign.campaign_id, ()) if item.span <= place]
 
 
 def _in_time(refund: OrderRefund) -> tuple[datetime, UUID]:

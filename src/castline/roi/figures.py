@@ -13,7 +13,7 @@ from castline.model.campaign import Campaign
 from castline.model.roi import MethodFigures, RoiFigures
 from castline.model.vocab import AttributionMethod, AttributionTier
 from castline.roi.rates import Rates
-from castline.store.attribution import OrderCredit, OrderRefund
+from castline.store.attribution import OrderCredit, OrderRefund, OrderSum
 
 _RATE: Final = Decimal("0.000001")
 _DIGITS: Final = 60
@@ -24,7 +24,8 @@ _METHODS: Final = get_args(AttributionMethod)
 class RoiFacts:
     """What a campaign's figures are computed from.
 
-    `credits` hold every part of each order that the campaign has a part in, so that amounts are split as a whole;
+    `sums` are of orders that need no more looking at. `credits` hold every part of each other order that the campaign
+    has a part in, so that amounts are split as a whole;
     `order_sponsors` how many sponsors have an order of each number, which decides whether a refund that names no
     sponsor can be told to belong.
     """
@@ -38,6 +39,7 @@ class RoiFacts:
     order_sponsors: Mapping[str, int]
     rates: Rates
     model_version: str
+    sums: Sequence[OrderSum] = ()
 
 
 @dataclass(slots=True)
@@ -110,6 +112,8 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
 
 def _add_up(facts: RoiFacts) -> _Totals:
     totals = _Totals()
+    for item in facts.sums:
+        _add_sum(totals, item, minor_unit(facts.campaign.currency))
     refunds = _refunds_by_order(facts)
     for conversion_id, parts in groupby(facts.credits, key=lambda item: item.conversion_id):
         part = _take_part(facts, list(parts), refunds.get(conversion_id, ()))
@@ -125,6 +129,16 @@ def _add_up(facts: RoiFacts) -> _Totals:
             total.gross += part.money[0]
             total.refunds += part.money[1]
     return totals
+
+
+def _add_sum(totals: _Totals, item: OrderSum, unit: Decimal) -> None:
+    totals.visit_count += item.visit_count
+    totals.unconverted_count += item.unconverted_count
+    if item.order_count:
+        total = totals.sums.setdefault((item.tier, item.method), _Sum())
+        total.orders += item.orders
+        total.valued += item.valued
+        total.gross += item.gross_units * unit
 
 
 def _take_part(facts: RoiFacts, parts: list[OrderCredit], refunds: Sequence[OrderRefund]) -> _Part:

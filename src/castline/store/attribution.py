@@ -11,6 +11,7 @@ from uuid import UUID
 from psycopg import Connection, sql
 from psycopg.types.json import Jsonb
 
+from castline.base.money import currencies_of
 from castline.model.check import to_json
 from castline.model.conversion import AttributionEvent
 from castline.model.vocab import AttributionMethod, AttributionTier, ConversionType
@@ -38,6 +39,27 @@ class OrderCredit:
     sponsor_id: UUID | None
     order_id: str | None
     model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderSum:
+    """What a campaign's orders without a refund come to, of one tier, method and model version, in a span of time.
+
+    `span` is how many of the moments asked for have passed. `orders` and `valued` are sums of credits, `valued` of
+    those with an amount that could be converted; `gross_units` is in minor units of the campaign's currency.
+    """
+
+    campaign_id: UUID
+    tier: AttributionTier
+    method: AttributionMethod
+    model_version: str
+    span: int
+    visit_count: int
+    order_count: int
+    orders: Decimal
+    valued: Decimal
+    gross_units: Decimal
+    unconverted_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,20 +138,39 @@ def _cells(row: AttributionEvent) -> list[object]:
     return [as_json.get(name) or getattr(row, name) for name in _COLUMNS]
 
 
+def sum_order_credits(
+    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], moments: Sequence[datetime], stale_days: int
+) -> list[OrderSum]:
+    """The sums of the campaigns' orders before the last of the moments, which are in order, without refunded ones.
+
+    A rate is good for `stale_days` after its own.
+    """
+    facts = {
+        "tenant": owner_id,
+        "campaign_ids": list(campaign_ids),
+        "moments": list(moments),
+        "as_of": moments[-1],
+        "stale_days": stale_days,
+        "zero_digits": list(currencies_of(Decimal(1))),
+        "three_digits": list(currencies_of(Decimal("0.001"))),
+    }
+    expect_many_rows(connection)
+    found = load_all(connection, OrderSum, _SQL["sum_order_credits"], facts)
+    connection.execute(_SQL["expect_few_rows"])
+    return found
+
+
 def load_order_credits(
-    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], as_of: datetime
+    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], order_ids: Sequence[str], as_of: datetime
 ) -> list[OrderCredit]:
-    """Every part of each conversion before `as_of` that one of the campaigns has a part in, by conversion."""
-    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "as_of": as_of}
+    """Every part of each conversion with one of the order numbers that a campaign has a part in, by conversion."""
+    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "order_ids": list(order_ids), "as_of": as_of}
     return load_all(connection, OrderCredit, _SQL["load_order_credits"], facts)
 
 
-def load_order_refunds(
-    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], as_of: datetime
-) -> list[OrderRefund]:
-    """Every refund before `as_of` on an order number that a campaign has a part in; sponsors are not compared."""
-    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "as_of": as_of}
-    return load_all(connection, OrderRefund, _SQL["load_order_refunds"], facts)
+def load_order_refunds(connection: Connection, owner_id: UUID, as_of: datetime) -> list[OrderRefund]:
+    """Every refund before `as_of`, whatever it was of, oldest first."""
+    return load_all(connection, OrderRefund, _SQL["load_order_refunds"], {"tenant": owner_id, "as_of": as_of})
 
 
 def count_order_sponsors(connection: Connection, owner_id: UUID, order_ids: Sequence[str]) -> dict[str, int]:

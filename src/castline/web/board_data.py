@@ -28,6 +28,7 @@ from castline.web.campaign_data import (
     Earned,
     compute_earned,
     compute_joint_roi,
+    ends_of,
     find_currency,
     load_campaign_rows,
 )
@@ -146,7 +147,8 @@ def _compute_board(
     shows, newest_on = known
     days = _load_days(connection, owner_id, query)
     before = _load_days(connection, owner_id, query.previous)
-    books = load_books(connection, owner_id, load_campaigns(connection, owner_id), as_of=at)
+    flown = load_campaigns(connection, owner_id)
+    books = load_books(connection, owner_id, flown, as_of=at, earlier=ends_of(query))
     campaigns = load_campaign_rows(connection, owner_id, query, books)
     earned = compute_earned(connection, owner_id, query, books)
     freshness = find_freshness(connection, owner_id)

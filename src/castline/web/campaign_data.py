@@ -101,11 +101,14 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], contra
     )
 
 
+def ends_of(query: MetricQuery) -> tuple[datetime, datetime, datetime]:
+    """Where the days before begin, where the days begin, and where they end."""
+    return query.previous.period.start_at, query.period.start_at, query.period.end_at
+
+
 def compute_earned(connection: Connection, owner_id: UUID, query: MetricQuery, books: Books) -> tuple[Earned, Earned]:
     """What the days brought, and what the days before did: the growth of each campaign's figures between their ends."""
-    ends = [
-        min(end, books.as_of) for end in (query.previous.period.start_at, query.period.start_at, query.period.end_at)
-    ]
+    ends = [min(end, books.as_of) for end in ends_of(query)]
     credited = load_credited_campaigns(connection, owner_id, ends[0], ends[2])
     before, earned = NOTHING, NOTHING
     for campaign in load_campaigns(connection, owner_id):
