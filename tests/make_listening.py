@@ -8,8 +8,9 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
+from castline.measure.event_rows import EVENT_COLUMNS, EventRows
 from castline.measure.judge import Judged
-from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, compute_rollup, encode_rows
+from castline.measure.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, compute_rollup, encode_rows, find_carried
 from castline.store.listening import copy_rows
 from castline.store.pool import Store
 from castline.store.shows import create_episode, create_podcast
@@ -116,9 +117,11 @@ def save_judged(store: Store, owner_id: UUID, judged: Judged) -> None:
     first_on, last_on = days.min(), days.max()
     with store.owner() as connection:
         ensure_partitions(connection, first_on, last_on)  # type: ignore[arg-type]  # the days of a column of dates
-    rollup = compute_rollup(judged, owner_id, uuid4())
+    run_id, carried = uuid4(), find_carried(judged)
+    rollup = compute_rollup(judged, carried, run_id)
+    events = EventRows(judged, carried, owner_id, run_id)
     with store.ingest(owner_id) as connection:
-        copy_rows(connection, "listener_events", EVENT_COLUMNS, rollup.events, form="text")
+        copy_rows(connection, "listener_events", EVENT_COLUMNS, events, form="binary")
         copy_rows(connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="text")
         copy_rows(connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="text")
 

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from castline.measure.rollup import Rollup, compute_rollup
+from castline.measure.rollup import Rollup, compute_rollup, find_carried
 from make import make_id
 from make_listening import APPS, Download, judged_of
 
@@ -30,7 +30,8 @@ _downloads = st.lists(
 
 
 def _rollup(downloads: list[Download]) -> Rollup:
-    return compute_rollup(judged_of(downloads), make_id(5), make_id(6))
+    judged = judged_of(downloads)
+    return compute_rollup(judged, find_carried(judged), make_id(6))
 
 
 def _sums(frame: pl.DataFrame, span: str, metric: str = "downloads") -> Counter[tuple[object, ...]]:

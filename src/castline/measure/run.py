@@ -19,37 +19,27 @@ from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.landed import LandedDays, iter_stretches
 from castline.measure.matching import EpisodeIndex, find_unmatched
 from castline.measure.restate import compute_restatements, load_standing
-from castline.measure.rollup import DAILY_COLUMNS, EVENT_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_rows
+from castline.measure.rollup import Rollup
 from castline.measure.rules import Rulebook, open_rulebook
+from castline.measure.stored import store_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
 from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
-    VerdictRow,
     clear_dirty_days,
-    copy_rows,
     delete_measured,
     load_dirty_days,
     mark_dirty_days,
-    save_verdicts,
 )
 from castline.store.measure_settings import load_day_versions, load_live_settings
 from castline.store.pool import Store
 from castline.store.restatements import save_restatements
-from castline.store.shows import load_audio_keys
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions
 
 # Days are measured together up to so many requests: about 1 GB at work, and one transaction for many quiet days.
 _ROWS_AT_ONCE: Final = 1_500_000
 _FIRST_DAY: Final = date(1970, 1, 1)
-_VERDICTS: Final = pl.DataFrame(
-    {
-        "outcome": pl.Series(range(len(OUTCOMES)), dtype=pl.UInt8),
-        "verdict": [verdict for verdict, _ in OUTCOMES],
-        "reason": [reason for _, reason in OUTCOMES],
-    }
-)
 Report = Callable[[int, int], object]
 
 
@@ -236,46 +226,17 @@ def _replace(
     """What is stored of the days is what was judged; returns (verdict, reason, requests)."""
     run = work.run
     before = load_standing(run.connection, run.owner_id, days, is_beside=is_beside)
-    rollup = compute_rollup(judged, run.owner_id, run.run_id)
     delete_measured(run.connection, run.owner_id, days)
-    _copy(run, rollup)
+    stored = store_days(run, judged, batches)
     name_heard_ads(run.connection, run.owner_id, days, work.ads)
-    counted = _save_verdicts(run, judged, batches)
     now_from = {
         day: {batches[number].batch_id for number in numbers}
         for day, numbers in judged.requests.group_by("day_on").agg(pl.col("batch").unique()).iter_rows()
     }
-    restated = compute_restatements(before, rollup.daily, now_from, run.rule_versions)
+    restated = compute_restatements(before, stored.rollup.daily, now_from, run.rule_versions)
     run.count("restatements", save_restatements(run.connection, run.owner_id, run.run_id, restated))
-    _record(run, judged, rollup, batches)
-    return counted
-
-
-def _copy(run: OpenRun, rollup: Rollup) -> None:
-    copy_rows(run.connection, "listener_events", EVENT_COLUMNS, rollup.events, form="text")
-    copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="text")
-    copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="text")
-
-
-def _save_verdicts(run: OpenRun, judged: Judged, batches: Sequence[Batch]) -> list[tuple[str, str, int]]:
-    """One row per day, batch, episode and outcome is saved; returns (verdict, reason, requests)."""
-    known = pl.when(pl.col("episode") >= 0).then(pl.col("episode"))
-    ends = judged.requests.group_by("day_on", "batch", known.alias("episode"), "outcome").len("count")
-    named = ends.join(judged.episodes.select("episode", "podcast_id", "episode_id"), on="episode", how="left").join(
-        _VERDICTS, on="outcome"
-    )
-    rows = named.sort("day_on", "batch", "episode", "outcome").select(
-        "day_on", "batch", "podcast_id", "episode_id", "verdict", "reason", "count"
-    )
-    save_verdicts(run.connection, run.owner_id, run.run_id, list(_verdict_rows(rows, batches)))
-    return list(rows.group_by("verdict", "reason").agg(pl.col("count").sum()).iter_rows())
-
-
-def _verdict_rows(rows: pl.DataFrame, batches: Sequence[Batch]) -> Iterator[VerdictRow]:
-    for day_on, batch, podcast_id, episode_id, verdict, reason, count in rows.iter_rows():
-        podcast = None if podcast_id is None else UUID(podcast_id)
-        episode = None if episode_id is None else UUID(episode_id)
-        yield VerdictRow(day_on, batches[batch].batch_id, podcast, episode, verdict, reason, count)
+    _record(run, judged, stored.rollup, batches)
+    return list(stored.ends.iter_rows())
 
 
 def _record(run: OpenRun, judged: Judged, rollup: Rollup, batches: Sequence[Batch]) -> None:

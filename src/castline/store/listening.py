@@ -1,6 +1,8 @@
 """Downloads, their rollups, and where every request went."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
@@ -18,7 +20,7 @@ _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
 MEASURED: Final = ("downloads", "consumers", "ads_delivered", "ads_not_measurable")
 Dimension = Literal["total", "episode", "app", "country", "device"]
-CopyForm = Literal["csv", "text"]
+CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
 
 
@@ -142,16 +144,28 @@ def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]
 
 def save_verdicts(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[VerdictRow]) -> int:
     """How many rows were written."""
-    names = ("day_on", "batch_id", "podcast_id", "episode_id", "verdict", "reason", "request_count")
-    keys = ("days", "batch_ids", "podcast_ids", "episode_ids", "verdicts", "reasons", "counts")
-    columns = {key: [getattr(row, name) for row in rows] for key, name in zip(keys, names, strict=True)}
-    return save(connection, _SQL["save_verdicts"], columns | {"tenant": owner_id, "run_id": run_id})
+    columns = {name: [getattr(row, name) for row in rows] for name in VerdictRow.__dataclass_fields__}
+    columns["count"] = columns.pop("request_count")
+    return save_verdict_counts(connection, owner_id, run_id, columns)
+
+
+def save_verdict_counts(
+    connection: Connection, owner_id: UUID, run_id: UUID, columns: Mapping[str, Sequence[object]]
+) -> int:
+    """How many rows were written; the columns are those of VerdictRow, with `count` for the requests."""
+    facts = {name: list(values) for name, values in columns.items()}
+    return save(connection, _SQL["save_verdicts"], facts | {"tenant": owner_id, "run_id": run_id})
 
 
 def copy_rows(
-    connection: Connection, table: Series, columns: Sequence[str], content: bytes, *, form: CopyForm = "csv"
+    connection: Connection,
+    table: Series,
+    columns: Sequence[str],
+    content: bytes | Iterable[bytes | memoryview],
+    *,
+    form: CopyForm = "csv",
 ) -> int:
-    """How many rows of the content (CSV without a header, or the text form of COPY) went into the table.
+    """How many rows of the content, whole or in pieces, went into the table.
 
     The rows' partitions stand already (castline.store.timeseries.ensure_partitions); the caller's transaction acts in
     the ingest role, which row-level security does not cover on event tables: the rows must be the account's own.
@@ -161,10 +175,28 @@ def copy_rows(
     )
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
-            copy.write(content)
+            for piece in [content] if isinstance(content, bytes) else content:
+                copy.write(piece)
         return cursor.rowcount
 
 
 def _days_of(period: Period) -> dict[str, object]:
     last_at = period.end_at.astimezone(UTC) - timedelta(microseconds=1)
     return {"first_on": period.start_at.astimezone(UTC).date(), "last_on": last_at.date()}
+@contextmanager
+def copying_rows(
+    connection: Connection, table: Series, columns: Sequence[str], pieces: Iterable[bytes | memoryview]
+) -> Iterator[None]:
+    """The pieces, in binary form, are made and copied in a thread while the body runs; afterwards they are there.
+
+    The body must leave the connection alone.
+    """
+    with ThreadPoolExecutor(1, "copy") as thread:
+        copied = thread.submit(copy_rows, connection, table, columns, pieces, form="binary")
+        try:
+            yield
+        finally:
+            wait([copied])
+        copied.result()
+
+

@@ -77,8 +77,8 @@ insert into request_verdicts (
 )
 select :tenant, day_on, batch_id, podcast_id, episode_id, verdict, reason, request_count, :run_id
 from unnest(
-    :days::date[], :batch_ids::uuid[], :podcast_ids::uuid[], :episode_ids::uuid[], :verdicts::text[],
-    :reasons::text[], :counts::bigint[]
+    :day_on::date[], :batch_id::uuid[], :podcast_id::uuid[], :episode_id::uuid[], :verdict::text[],
+    :reason::text[], :count::bigint[]
 ) as rows (day_on, batch_id, podcast_id, episode_id, verdict, reason, request_count)
 
 -- name: load_daily
