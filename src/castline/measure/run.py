@@ -34,6 +34,7 @@ from castline.store.listening import (
 from castline.store.measure_settings import load_day_versions, load_live_settings
 from castline.store.pool import Store
 from castline.store.restatements import save_restatements
+from castline.store.shows import load_audio_keys
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions
 
