@@ -3,14 +3,11 @@
 Method: docs/method/attribution.md
 """
 
-from decimal import Decimal
 from typing import Final
 
 import duckdb
 
 from castline.attribute.method import TOUCH_COLUMNS, Method
-
-CREDIT_UNIT: Final = Decimal("0.0000000001")  # numeric(12, 10)
 
 # A conversion whose sponsor nobody named has the one whose campaigns its own keys name, if they name one sponsor's.
 _KNOWN_SPONSORS: Final = """

@@ -4,20 +4,19 @@ Computed anew from everything each time, so the order in which things came makes
 written. Credit that rests on listening which retention has deleted stays as it is.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 import duckdb
 
-from castline.attribute.credit import CREDIT_UNIT, find_touches, match_touches, share_credit
+from castline.attribute.credit import find_touches, match_touches, share_credit
 from castline.attribute.exposure import Span, compute_spans, group_placements
 from castline.attribute.methods import METHODS
+from castline.attribute.rows import write_rows
 from castline.attribute.tables import (
     CONVERSIONS_FILE,
     CREDITS_FILE,
@@ -28,7 +27,6 @@ from castline.attribute.tables import (
 )
 from castline.attribute.window import MODEL_VERSION, WINDOW
 from castline.model.campaign import Campaign
-from castline.model.conversion import AttributionData, AttributionEvent, ConversionData
 from castline.model.lineage import DatasetUse
 from castline.store.attribution import (
     copy_credits,
@@ -91,7 +89,7 @@ def _attribute(store: Store, owner_id: UUID) -> AttributionResult:
                 compute_households(memory)
                 match_touches(memory, METHODS)
                 share_credit(memory)
-                result = _write(run, memory)
+                result = _write(run, memory, folder)
         run.rule_versions["attribution"] = MODEL_VERSION
         return result
 
@@ -212,7 +210,7 @@ _SUMMARY: Final = """
 """
 
 
-def _write(run: OpenRun, memory: duckdb.DuckDBPyConnection) -> AttributionResult:
+def _write(run: OpenRun, memory: duckdb.DuckDBPyConnection, folder: Path) -> AttributionResult:
     mondays = [item.first_on for item in list_partitions(run.connection) if item.table == "listener_events"]
     memory.execute(_FRESH)
     memory.execute(_IDENTIFIED)
@@ -220,7 +218,7 @@ def _write(run: OpenRun, memory: duckdb.DuckDBPyConnection) -> AttributionResult
     memory.execute(_CHANGED)
     gone = [(key, at.replace(tzinfo=UTC)) for key, at in memory.execute(_GONE).fetchall()]
     removed = delete_credits(run.connection, run.owner_id, gone)
-    written = copy_credits(run.connection, _iter_events(memory, run.run_id))
+    written = copy_credits(run.connection, write_rows(memory, folder, run.run_id))
     result = replace(_summarise(memory, run.run_id), written=written, removed=removed)
     result = replace(result, unchanged=result.unchanged - written)
     _note(run, memory, result)
@@ -263,77 +261,3 @@ def _note(run: OpenRun, memory: duckdb.DuckDBPyConnection, result: AttributionRe
     ):
         run.uses.append(DatasetUse("input", dataset, "account", _count(memory, f"select count(*) from {table}")))
     run.uses.append(DatasetUse("output", "attribution_events", "account", result.written))
-
-
-def _iter_events(memory: duckdb.DuckDBPyConnection, run_id: UUID) -> Iterator[AttributionEvent]:
-    cursor = memory.execute("select * from changed order by occurred_at, event_id")
-    names = [str(item[0]) for item in cursor.description or ()]
-    while rows := cursor.fetchmany(10_000):
-        for row in rows:
-            yield _make_event(dict(zip(names, row, strict=True)), run_id)
-
-
-def _make_event(row: dict[str, Any], run_id: UUID) -> AttributionEvent:
-    pixel = row["pixel_id"] if row["method"] == "pixel" else None
-    return AttributionEvent(
-        event_id=row["event_id"],
-        timestamp=_utc(row["occurred_at"]),
-        campaign_id=row["campaign_id"],
-        podcast_id=row["podcast_id"],
-        episode_id=row["episode_id"],
-        attribution_method=row["method"],
-        attribution_data=AttributionData(
-            promo_code=row["promo_code"],
-            utm_source=row["utm_source"],
-            utm_medium=row["utm_medium"],
-            utm_campaign=row["utm_campaign"],
-            pixel_id=pixel,
-            referrer=row["referrer"],
-            custom_tracking_id=row["custom_tracking_id"],
-            matched_key=row["matched_key"],
-        ),
-        conversion_data=ConversionData(
-            conversion_type=row["conversion_type"],
-            conversion_value=row["conversion_value"],
-            currency=row["currency"],
-            order_id=row["order_id"],
-            product_id=row["product_id"],
-        ),
-        listener_event_id=row["listener_event_id"],
-        user_id=row["external_user_id"],
-        session_id=row["session_id"],
-        device_id=row["device_id"],
-        cross_device_match_id=None,
-        demographic_lift=None,
-        metadata=_metadata(row),
-        conversion_id=row["conversion_id"],
-        listener_key=bytes.fromhex(row["listener_key"]) if row["matched_key"] == "household" else None,
-        credit=Decimal(row["credit_units"]) * CREDIT_UNIT,
-        tier=row["tier"],
-        probability=row["probability"],
-        model_version=MODEL_VERSION,
-        run_id=run_id,
-    )
-
-
-def _metadata(row: dict[str, Any]) -> dict[str, Any]:
-    """What the credit rests on, kept so that it can be explained after the raw rows are gone (ruling 10b)."""
-    heard = row["listener_event_id"] is not None
-    facts = {
-        "content_hash": row["content_hash"],
-        "touched_at": _utc(row["touched_at"]).isoformat(),
-        "first_touched_at": _utc(row["first_touched_at"]).isoformat(),
-        "touch_count": row["touch_count"],
-        "told_count": row["told_count"],
-        "consumer_count": row["consumer_count"],
-        "evidence_from": _utc(row["order_evidence_from"]).isoformat() if row["order_evidence_from"] else None,
-        "via_conversion_id": str(row["via_conversion_id"]) if row["via_conversion_id"] else None,
-        "platform": row["platform"] if heard else None,
-        "country_code": row["country_code"] if heard else None,
-        "device_type": row["device_type"] if heard else None,
-    }
-    return {name: content for name, content in facts.items() if content is not None}
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC)

@@ -1,6 +1,6 @@
 """Credits as they lie in the store, and the facts that they are computed from."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,10 +9,8 @@ from typing import Final, Literal, cast
 from uuid import UUID
 
 from psycopg import Connection, sql
-from psycopg.types.json import Jsonb
 
 from castline.base.money import currencies_of
-from castline.model.check import to_json
 from castline.model.conversion import AttributionEvent
 from castline.model.vocab import AttributionMethod, AttributionTier, ConversionType
 from castline.store.rows import load_all, load_scalars, save
@@ -20,6 +18,7 @@ from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("attribution")
 Export = Literal["export_conversions", "export_listening", "export_credits"]
+_CHUNK_BYTES: Final = 1 << 20
 _COLUMNS: Final = tuple(item.name for item in fields(AttributionEvent))
 
 
@@ -118,24 +117,18 @@ def delete_credits(connection: Connection, owner_id: UUID, rows: Sequence[tuple[
     return save(connection, _SQL["delete_credits"], facts)
 
 
-def copy_credits(connection: Connection, rows: Iterable[AttributionEvent]) -> int:
-    """How many credits were written. Their partitions stand already; the transaction acts in the ingest role."""
+def copy_credits(connection: Connection, source: Path) -> int:
+    """How many credits of the file were written: CSV in the order of AttributionEvent's fields.
+
+    Their partitions stand already; the transaction acts in the ingest role.
+    """
     names = sql.SQL(", ").join(map(sql.Identifier, _COLUMNS))
+    statement = sql.SQL("copy attribution_events ({}) from stdin (format csv, null '\\N')").format(names)
     with connection.cursor() as cursor:
-        with cursor.copy(sql.SQL("copy attribution_events ({}) from stdin").format(names)) as copy:
-            for row in rows:
-                copy.write_row(_cells(row))
+        with cursor.copy(statement) as copy, source.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                copy.write(chunk)
         return cursor.rowcount
-
-
-def _cells(row: AttributionEvent) -> list[object]:
-    as_json = {
-        "attribution_data": Jsonb(to_json(row.attribution_data)),
-        "conversion_data": Jsonb(to_json(row.conversion_data)),
-        "demographic_lift": Jsonb({} if row.demographic_lift is None else to_json(row.demographic_lift)),
-        "metadata": Jsonb(row.metadata),
-    }
-    return [as_json.get(name) or getattr(row, name) for name in _COLUMNS]
 
 
 def sum_order_credits(
