@@ -265,6 +265,37 @@ def test_the_workbook_has_charts_and_frozen_heads(document: Document) -> None:
     assert [name for name in book.sheetnames if book[name].freeze_panes is None] == []
 
 
+def test_the_workbook_prints_as_wide_as_a_page_with_its_head_on_every_page(document: Document) -> None:
+    book = load_workbook(BytesIO(render_excel(document)))
+    for sheet in book:
+        assert (sheet.page_setup.orientation, sheet.page_setup.paperSize) == ("landscape", 9)
+        assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) in {(1, 0), (None, 0)}
+        assert sheet.print_title_rows in {"$1:$1", "$1:$2"}
+        assert document.report_id in str(sheet.oddFooter.left.text)
+
+
+def test_a_whole_order_has_no_decimal_point_in_the_workbook(document: Document) -> None:
+    sheet = load_workbook(BytesIO(render_excel(document)))["Summary"]
+    shown = {row[0].value: (row[1].value, row[1].number_format, row[2].value) for row in sheet.iter_rows(min_row=3)}
+    assert shown["Conversions"] == (40, "#,##0", "count")
+    assert shown["Modeled conversions"] == (7.5, "#,##0.00", "count")
+    assert shown["ROI"] == (1.3, "0.0%", "%")
+
+
+def test_definitions_are_told_in_words(document: Document) -> None:
+    sheet = load_workbook(BytesIO(render_excel(document)))["Definitions"]
+    told = {row[1]: (row[0], row[2]) for row in sheet.iter_rows(values_only=True)}
+    assert told["roas/1"] == ("ROAS", "net revenue / spend; no value where the spend is zero")
+    assert [how for _, how in told.values() if "_" in str(how) or "null" in str(how)] == []
+
+
+def test_what_is_delivered_and_what_is_counted_for_the_show_are_told_apart(document: Document) -> None:
+    text = pdf_text(render_pdf(document))
+    assert "Delivered counts downloads of the campaign's episodes".replace(" ", "") in text
+    assert "Counted(wholeshow)" in text
+    assert "Requests for any episode of the show within the flight".replace(" ", "") in text
+
+
 def test_a_report_in_a_script_without_a_font_is_built_and_says_so() -> None:
     korean = "한국 커피"
     text = pdf_text(render_pdf(lay_out(make_figures(campaign=korean))))

@@ -226,6 +226,16 @@ class Definition:
     def name(self) -> str:
         return f"{self.metric}/{self.version}"
 
+    @property
+    def title(self) -> str:
+        """The metric's id in words, for where no figure has a label of it."""
+        return self.metric.replace("_", " ").capitalize()
+
+    @property
+    def explained(self) -> str:
+        """How it is counted, for people: other metrics in words, and no value where programs say null."""
+        return self.how.replace("_", " ").replace("null where", "no value where")
+
 
 @dataclass(frozen=True, slots=True)
 class Figure:
@@ -281,6 +291,18 @@ class Document:
     currency: str
     sections: tuple[Section, ...]
     definitions: tuple[Definition, ...]
+
+    def name_metrics(self) -> dict[str, str]:
+        """Each metric's label by its name with its version, where it has one label throughout; else its id in words."""
+        labels: dict[str, set[str]] = {item.name: set() for item in self.definitions}
+        for section in self.sections:
+            items: list[Figure | Column] = list(section.figures)
+            items += [column for table in section.tables for column in table.columns]
+            for item in items:
+                if item.metric:
+                    labels[item.metric].add(item.label)
+        titles = {item.name: item.title for item in self.definitions}
+        return {name: found.pop() if len(found) == 1 else titles[name] for name, found in labels.items()}
 
     def section(self, name: str) -> Section:
         """The section of that name."""

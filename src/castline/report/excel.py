@@ -25,6 +25,17 @@ _SHEETS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...] | None], ...]] 
     ("Waterfall", ("counting",), None),
     ("Provenance", ("provenance",), None),
 )
+# What stands in the column of units; money shows its currency there.
+_UNITS: Final[dict[Unit, str]] = {
+    "text": "",
+    "count": "count",
+    "share": "count",
+    "rate": "%",
+    "ratio": "times",
+    "date": "date",
+    "moment": "UTC",
+}
+_A4: Final = 9  # the number of the paper in the file format
 _ACCENT: Final = "#0B6E6E"
 _WIDEST: Final = 60
 _CHART_COLUMN: Final = 7
@@ -45,7 +56,7 @@ class _Book:
         codes: dict[Unit, str] = {
             "text": "@",
             "count": "#,##0",
-            "share": "#,##0.##",
+            "share": "#,##0.00",
             "money": f"{money};[Color 53]-{money}",
             "rate": "0.0%",
             "ratio": '0.00"\N{MULTIPLICATION SIGN}"',
@@ -69,10 +80,12 @@ class _Sheet:
         self.sheet = cast(Worksheet, book.workbook.add_worksheet(name))
         self.row = 0
         self.widths: dict[int, int] = {}
+        self.frozen_rows = 0
 
     def write(self, column: int, value: Value, unit: Unit) -> None:
         """The value stands in the next row as what it is; a missing one as a dash with its reason as a note."""
-        wanted = self.book.formats[unit]
+        # A share of an order shows its fraction only where it has one.
+        wanted = self.book.formats["count" if unit == "share" and value == _whole(value) else unit]
         if isinstance(value, Missing):
             self.sheet.write_string(self.row, column, NO_VALUE, self.book.muted)
             self.sheet.write_comment(self.row, column, value.reason)
@@ -94,6 +107,20 @@ class _Sheet:
         """The columns are as wide as their content."""
         for column, width in self.widths.items():
             self.sheet.set_column(column, column, width)
+
+    def lay_out_print(self) -> None:
+        """It prints as wide as a page, the frozen rows on every page, with the report's id and the page below."""
+        self.sheet.set_landscape()
+        self.sheet.set_paper(_A4)
+        self.sheet.fit_to_pages(1, 0)
+        self.sheet.set_footer(f"&L&8castline report {self.book.document.report_id}&R&8&A, page &P of &N")
+        if self.frozen_rows:
+            self.sheet.repeat_rows(0, self.frozen_rows - 1)
+
+    def freeze(self, rows: int, columns: int) -> None:
+        """The first rows and columns stay in view."""
+        self.sheet.freeze_panes(rows, columns)
+        self.frozen_rows = rows
 
 
 def render_excel(document: Document) -> bytes:
@@ -120,13 +147,12 @@ def _write_sheet(sheet: _Sheet, sections: list[Section], names: tuple[str, ...] 
         for table in tables:
             _write_table(sheet, table, titled=len(tables) > 1 or (whole and bool(section.figures)))
     sheet.close()
-    sheet.sheet.set_landscape()
-    sheet.sheet.fit_to_pages(1, 0)
+    sheet.lay_out_print()
 
 
 def _write_figures(sheet: _Sheet, section: Section) -> None:
     if sheet.row == 0:
-        sheet.sheet.freeze_panes(2, 1)
+        sheet.freeze(2, 1)
     sheet.sheet.write_string(sheet.row, 0, section.title, sheet.book.title)
     sheet.row += 1
     sheet.write_head(_HEAD)
@@ -140,7 +166,7 @@ def _write_figures(sheet: _Sheet, section: Section) -> None:
 
 def _write_figure(sheet: _Sheet, figure: Figure) -> None:
     remark = figure.value.reason if isinstance(figure.value, Missing) else ""
-    unit = sheet.book.document.currency if figure.unit == "money" else figure.unit
+    unit = sheet.book.document.currency if figure.unit == "money" else _UNITS[figure.unit]
     sheet.write(0, figure.label, "text")
     sheet.write(1, figure.value, figure.unit)
     for column, words in enumerate((unit, figure.metric, figure.window, remark), 2):
@@ -153,7 +179,7 @@ def _write_table(sheet: _Sheet, table: Table, *, titled: bool) -> None:
         sheet.sheet.write_string(sheet.row, 0, table.title, sheet.book.title)
         sheet.row += 1
     elif sheet.row == 0:
-        sheet.sheet.freeze_panes(1, 2 if len(table.columns) > 4 else 1)  # noqa: PLR2004  # wide tables keep two in view
+        sheet.freeze(1, 2 if len(table.columns) > 4 else 1)  # noqa: PLR2004  # wide tables keep two in view
     sheet.write_head(tuple(column.label for column in table.columns))
     first = sheet.row
     for row in table.rows:
@@ -191,16 +217,23 @@ def _add_chart(sheet: _Sheet, title: str, labels: tuple[int, int], values: tuple
 
 
 def _write_definitions(sheet: _Sheet) -> None:
-    sheet.sheet.freeze_panes(1, 1)
-    sheet.write_head(("Figure / version", "How"))
+    sheet.freeze(1, 1)
+    sheet.write_head(("Figure", "Counted by", "How"))
     document = sheet.book.document
-    facts = [(item.name, item.how) for item in document.definitions]
-    for name, how in (*facts, ("report_id", document.report_id), ("content_hash", document.content_hash)):
-        sheet.write(0, name, "text")
-        sheet.write(1, how, "text")
+    labels = document.name_metrics()
+    facts = [(labels[item.name], item.name, item.explained) for item in document.definitions]
+    ends = [("Report id", "", document.report_id), ("Content hash", "", document.content_hash)]
+    for row in (*facts, *ends):
+        for column, words in enumerate(row):
+            sheet.write(column, words, "text")
         sheet.row += 1
     sheet.close()
-    sheet.sheet.set_column(1, 1, 120)
+    sheet.sheet.set_column(2, 2, 120)
+    sheet.lay_out_print()
+
+
+def _whole(value: Value) -> int | None:
+    return int(value) if isinstance(value, int | Decimal) else None
 
 
 def _words(value: str | Term) -> str:

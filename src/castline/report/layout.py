@@ -34,6 +34,14 @@ DIMENSIONS: Final[Mapping[AudienceDimension, tuple[str, str]]] = {
     "country": ("Countries", "Country"),
     "device": ("Devices", "Device"),
 }
+_DELIVERED: Final = (
+    "Delivered counts downloads of the campaign's episodes within the flight, from the air day on. It is a part of what"
+    " is counted for the whole show."
+)
+_WHOLE_SHOW: Final = (
+    "Requests for any episode of the show within the flight: received = counted + repeated + too little sent + not a"
+    " listener. What is delivered for the campaign are those counted that fetched its episodes."
+)
 _NO_CONTRACT: Final = Missing("no number of downloads was contracted")
 _NOT_MEASURED: Final = Missing("no request of this flight was measured")
 _DAY_UNKNOWN: Final = Missing("this day was not measured")
@@ -170,7 +178,7 @@ def _delivery(figures: ReportFigures) -> Section:
             _column("cost_per_mille", "CPM", "money"),
         ),
         tuple(_placement(placement, figures) for placement in figures.placements),
-        "" if figures.placements else "No episode of this campaign is on the air.",
+        _DELIVERED if figures.placements else "No episode of this campaign is on the air.",
     )
     daily = Table(
         "daily",
@@ -343,7 +351,7 @@ def _counting(figures: ReportFigures) -> Section:
             )
             for step in steps
         ),
-        "" if steps else "No request of this flight was measured.",
+        _WHOLE_SHOW if steps else "No request of this flight was measured.",
     )
     received = sum(step.request_count for step in steps)
     return Section(
@@ -360,10 +368,10 @@ def _counting(figures: ReportFigures) -> Section:
                     name=verdict,
                 )
                 for verdict, label in (
-                    ("counted", "Counted"),
-                    ("duplicate", "Duplicate"),
-                    ("partial", "Partial"),
-                    ("dropped", "Dropped"),
+                    ("counted", "Counted (whole show)"),
+                    ("duplicate", "Repeated"),
+                    ("partial", "Too little sent"),
+                    ("dropped", "Not a listener"),
                 )
             ),
         ),

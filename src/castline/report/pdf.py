@@ -67,6 +67,7 @@ def _prepare(document: Document) -> dict[str, Any]:
     uncovered = find_uncovered(_all_text(document))
     subject, summary, delivery = (document.section(name) for name in ("subject", "summary", "delivery"))
     as_of = cast(datetime, _value(subject, "as_of"))
+    labels = document.name_metrics()
     return {
         "report_id": document.report_id,
         "content_hash": document.content_hash,
@@ -79,7 +80,9 @@ def _prepare(document: Document) -> dict[str, Any]:
         "waterfall": _draw_return(document),
         "progress": _progress(summary),
         "sections": {section.name: _section(section, document) for section in document.sections},
-        "definitions": [{"name": item.name, "how": item.how} for item in document.definitions],
+        "definitions": [
+            {"name": item.name, "label": labels[item.name], "how": item.explained} for item in document.definitions
+        ],
         "uncovered": [
             {"script": name, "points": " ".join(f"U+{ord(character):04X}" for character in characters)}
             for name, characters in uncovered.items()
@@ -157,7 +160,7 @@ def _draw_days(delivery: Section) -> dict[str, str]:
     total = sum(count or 0 for _, count in series)
     first, last = (f"{series[0][0]:%Y-%m-%d}", f"{series[-1][0]:%Y-%m-%d}") if series else ("", "")
     alt = f"Downloads by day, {first} to {last}: {total:,} in all. {table.note}".strip() if series else "No days yet."
-    return {"svg": render_daily_chart(series, ChartStyle(height=260)), "alt": alt, "note": table.note}
+    return {"svg": render_daily_chart(series, ChartStyle(height=345)), "alt": alt, "note": table.note}
 
 
 def _draw_return(document: Document) -> dict[str, str]:

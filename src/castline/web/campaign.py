@@ -49,7 +49,7 @@ def show_campaign(request: Request, visitor: Visitor, campaign_id: UUID) -> Resp
         "show": show,
         "document": document,
         "sections": _sections(document),
-        "definitions": {item.name: item.how for item in document.definitions} if document else {},
+        "definitions": {item.name: item.explained for item in document.definitions} if document else {},
         "chart": render_daily_chart([(day.day_on, day.downloads) for day in document.figures.daily], CHART)
         if document
         else "",
