@@ -18,7 +18,7 @@ from castline.base.text import printable
 from castline.ingest.locator import Assumed, Delivery, Locator
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.sources.log_file import LogFile
+from castline.sources.log_file import LogFile, read_ahead
 from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import find_format
@@ -150,7 +150,7 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
     file, tally, refused = LogFile(path), _Tally(), [REFUSED_SCHEMA.to_frame()]
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
         locator = Locator(store.settings, owner_id, reading.assumed)
-        for block in iter_requests(file, now_at=now(), read_as=reading.read_as):
+        for block in read_ahead(iter_requests(file, now_at=now(), read_as=reading.read_as)):
             requests, strange = locator.locate(block)
             landing.add(requests)
             tally.add(requests)

@@ -72,7 +72,7 @@ class LogFile:
 
     def iter_lines(self) -> Iterator[Lines]:
         """Blocks of whole lines in order, read ahead in a thread. Raises SourceUnreadable."""
-        return _read_ahead(self._iter_blocks())
+        return read_ahead(self._iter_blocks())
 
     def _iter_blocks(self) -> Iterator[Lines]:
         line, buffer, skipping = 1, bytearray(), False
@@ -191,8 +191,8 @@ def _iter_plain(file: BinaryIO, step_bytes: int) -> Iterator[bytes]:
         yield piece
 
 
-def _read_ahead(source: Iterator[Item]) -> Iterator[Item]:
-    """The same items; the next one is made in a thread meanwhile (zlib and SHA-256 let other threads run)."""
+def read_ahead(source: Iterator[Item]) -> Iterator[Item]:
+    """The same items; the next one is made in a thread meanwhile (zlib, SHA-256 and polars let other threads run)."""
     ready: Queue[_Entry[Item]] = Queue(maxsize=1)
     stopped = Event()
     thread = Thread(target=_fill, args=(source, ready, stopped), name="read-ahead", daemon=True)

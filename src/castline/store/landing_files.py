@@ -72,12 +72,7 @@ class Landing:
 
     def add(self, requests: pl.DataFrame) -> None:
         """The requests lie in the draft folder, one file per UTC day."""
-        daily = requests.with_columns(day_on=pl.col("time").dt.date()).partition_by(
-            "day_on", as_dict=True, include_key=False
-        )
-        for (day,), rows in daily.items():
-            if not isinstance(day, date):
-                raise TypeError(day)
+        for day, rows in _cut_days(requests):
             part = LandedPart(day, len(self.parts), rows.height)
             rows.sort("time", "line_number").write_parquet(
                 self._draft / f"{part.part:05d}", compression="zstd", compression_level=1
@@ -104,6 +99,16 @@ class Landing:
 
 @contextmanager
 def open_landing(landing_dir: Path, owner_id: UUID, source: str) -> Iterator[Landing]:
+def _cut_days(requests: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
+    """The requests of each UTC day, in order of time and line, as most logs have them anyway."""
+    is_ordered = requests["time"].is_sorted() and requests["line_number"].is_sorted()
+    ordered = requests if is_ordered else requests.sort("time", "line_number")
+    start = 0
+    for day, count in ordered["time"].dt.date().rle().struct.unnest().select("value", "len").iter_rows():
+        yield day, ordered.slice(start, count)
+        start += count
+
+
     """A landing that leaves nothing behind but what it published."""
     landing = Landing(landing_dir, owner_id, source)
     try:
