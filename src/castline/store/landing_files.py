@@ -97,8 +97,6 @@ class Landing:
         shutil.rmtree(self._draft, ignore_errors=True)
 
 
-@contextmanager
-def open_landing(landing_dir: Path, owner_id: UUID, source: str) -> Iterator[Landing]:
 def _cut_days(requests: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
     """The requests of each UTC day, in order of time and line, as most logs have them anyway."""
     is_ordered = requests["time"].is_sorted() and requests["line_number"].is_sorted()
@@ -109,6 +107,8 @@ def _cut_days(requests: pl.DataFrame) -> Iterator[tuple[date, pl.DataFrame]]:
         start += count
 
 
+@contextmanager
+def open_landing(landing_dir: Path, owner_id: UUID, source: str) -> Iterator[Landing]:
     """A landing that leaves nothing behind but what it published."""
     landing = Landing(landing_dir, owner_id, source)
     try:
