@@ -65,3 +65,34 @@ def test_a_log_comes_through_standard_input_and_from_a_file_of_any_name(castline
         False,
     )
     assert castline("log", "import", "-", "--watch").code == 2
+
+
+def test_an_address_that_is_none_is_named(castline: Castline) -> None:
+    ended = castline("feed", "parse", "--json", "http://[bad")
+    (problem,) = json.loads(ended.out)["problems"]
+    assert (ended.code, problem["message"]) == (1, "source: 'http://[bad' is no address: Invalid IPv6 URL")
+
+
+def test_a_password_is_not_asked_for_where_nobody_can_answer(castline: Castline) -> None:
+    ended = castline("admin", "create", "--email", "ada@example.org")
+    assert (ended.code, "give --password-stdin or --generate" in ended.err) == (2, True)
+
+
+def test_a_file_of_conversions_that_is_not_there_does_not_stop_the_others(castline: Castline, tmp_path: Path) -> None:
+    castline.well("admin", "create", "--email", "ada@example.org", "--generate")
+    (tmp_path / "good.csv").write_text("order_id,date,value,currency\n1,2026-03-01,5,USD\n")
+    ended = castline("conversion", "import", "gone.csv", "good.csv", "--json")
+    assert (ended.code, json.loads(ended.out)["batch"]["accepted"]) == (1, 1)
+    assert "gone.csv cannot be read" in ended.err
+
+
+def test_campaigns_of_one_name_are_to_be_named_by_their_ids(castline: Castline, tmp_path: Path) -> None:
+    castline.well("admin", "create", "--email", "ada@example.org", "--generate")
+    (tmp_path / "feed.xml").write_text(FEED)
+    castline.well("feed", "add", "feed.xml")
+    castline.well("sponsor", "add", "Acme")
+    words = ("campaign", "add", "It's", "--show", "Night Desk", "--sponsor", "Acme", "--value", "5")
+    first, second = (castline(*words, "--start", "2026-01-01", "--end", "2026-02-01") for _ in range(2))
+    assert """castline campaign status 'It'"'"'s' scheduled""" in first.err
+    assert "2 campaigns are called It's now, so name each by its id." in second.err
+    assert f"castline campaign status {second.out.strip()} scheduled" in second.err

@@ -1,5 +1,6 @@
 """Sponsors, campaigns, their moves and their placements."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -167,7 +168,7 @@ def test_a_slot_is_a_placement_and_an_ad_slot(store: Store, account: User, show:
         assert load_placements(connection, account.user_id, made.campaign_id) == [placed]
         episode = find_episode(connection, account.user_id, "Episode 1")
     assert episode.ad_slots == (AdSlot(Decimal(120), Decimal(180), made.campaign_id),)
-    with pytest.raises(Conflict):
+    with pytest.raises(Conflict, match="the campaign has a mid-roll in this episode at this place already"):
         add_slot(store, account.user_id, slot)
 
 
@@ -231,3 +232,22 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_a_name_that_is_no_utf_8_is_refused_as_such(store: Store, account: User) -> None:
     with pytest.raises(InvalidInput, match="is no UTF-8"):
         add_sponsor(store, account.user_id, "caf\udce9", {})
+
+
+def test_of_two_who_add_a_sponsor_at_once_one_is_refused(store: Store, account: User) -> None:
+    def add(name: str) -> bool:
+        try:
+            add_sponsor(store, account.user_id, name, {})
+        except Conflict:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(add, ("Acme", "acme", "ACME", "aCME") * 4))
+    assert added.count(True) == 1
+
+
+def test_a_time_that_is_none_is_told_as_a_time() -> None:
+    for text in ("abc", "1:99", "-5", "1:2:3:4"):
+        with pytest.raises(InvalidInput, match="is no time, such as 120 or 2:00"):
+            parse_seconds(text, field="start_seconds")

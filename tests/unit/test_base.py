@@ -35,6 +35,19 @@ def test_a_setting_that_cannot_be_used_is_named() -> None:
         load_settings({"CASTLINE_PRIVACY_IP": "some"})
 
 
+@pytest.mark.parametrize(
+    ("days", "said"),
+    [
+        ((date(2026, 3, 2), date(2026, 3, 1)), "period: its last day 2026-03-01 is before its first, 2026-03-02"),
+        ((date(2026, 3, 2), date.max), "period: 9999-12-31 has no day after it"),
+    ],
+)
+def test_days_that_are_no_period_are_named_as_they_were_given(days: tuple[date, date], said: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Period.of_days(*days)
+    assert caught.value.message == said
+
+
 def test_a_period_of_days_includes_both_and_ends_at_midnight() -> None:
     period = Period.of_days(date(2026, 2, 28), date(2026, 3, 1))
     assert period.end_at == datetime(2026, 3, 2, tzinfo=UTC)

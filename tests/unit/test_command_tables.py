@@ -1,5 +1,6 @@
 """What commands print: amounts, steps and components as people read them."""
 
+import sys
 from decimal import Decimal
 
 import pytest
@@ -8,6 +9,7 @@ from castline.base.assets import iter_assets
 from castline.cli.about import list_components
 from castline.cli.conversion import write_amount
 from castline.cli.measure import in_filter_order
+from castline.cli.output import show_table
 from castline.measure.judge import OUTCOMES
 from castline.model.listening import VerdictCount
 
@@ -41,3 +43,8 @@ def test_a_component_of_several_files_is_listed_once() -> None:
     titles = [row[0] for row in list_components(iter_assets())]
     assert titles.count("uPlot") == 1
     assert len(titles) == len(set(titles))
+
+
+def test_a_table_without_anywhere_to_go_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    show_table([{"name": "one"}], ["name"])

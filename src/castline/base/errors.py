@@ -90,6 +90,7 @@ class Conflict(Terminal):
 class ConfigurationError(Terminal):
     """The setting {setting} cannot be used: {detail}"""
 
+    fix = "Correct {setting}, or unset it to get its default."
     exit_code = EXIT_USAGE
 
 

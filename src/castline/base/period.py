@@ -24,7 +24,12 @@ class Period:
 
     @classmethod
     def of_days(cls, first_on: date, last_on: date) -> "Period":
-        """The UTC days from `first_on` to `last_on`, both included."""
+        """The UTC days from `first_on` to `last_on`, both included. Raises InvalidInput for none, or one at the end
+        of time."""
+        if last_on < first_on:
+            raise InvalidInput(field="period", detail=f"its last day {last_on} is before its first, {first_on}")
+        if last_on == date.max:
+            raise InvalidInput(field="period", detail=f"{last_on} has no day after it")
         return cls(start_of_day(first_on), start_of_day(last_on + timedelta(days=1)))
 
     def iter_days(self) -> Iterator[date]:

@@ -275,6 +275,8 @@ def _read_password(*, stdin: bool, file: Path | None, generate: bool) -> str:
         return sys.stdin.readline().rstrip("\r\n")
     if file is not None:
         return file.read_text("utf-8").split("\n")[0].rstrip("\r")
+    if not sys.stdin.isatty():
+        raise click.UsageError("There is no terminal to ask for a password on: give --password-stdin or --generate.")
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True))
 
 

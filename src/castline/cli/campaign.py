@@ -1,5 +1,6 @@
 """`castline campaign`: what was sold."""
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -82,15 +83,20 @@ def add(
 ) -> None:
     """Add the campaign NAME, as a draft. All keys that are given are live at once."""
     order = CampaignOrder(name, show, sponsor, value, currency, start, end, episodes, notes)
+    from castline.store.campaigns import load_campaigns
+
     with open_account() as acting:
         added = add_campaign(acting.store, acting.owner_id, order, keys)
+        with acting.store.account(acting.owner_id) as connection:
+            named = [item for item in load_campaigns(connection, acting.owner_id) if item.name == added.name]
     if as_json:
         show_json(added)
-    else:
-        say(
-            f"Added the campaign {added.name}, a draft; `castline campaign status {added.name!r} scheduled` moves it on"
-        )
-        click.echo(added.campaign_id)
+        return
+    ref = shlex.quote(added.name) if len(named) == 1 else str(added.campaign_id)
+    if len(named) > 1:
+        say(f"{len(named)} campaigns are called {added.name} now, so name each by its id.")
+    say(f"Added the campaign {added.name}, a draft; `castline campaign status {ref} scheduled` moves it on")
+    click.echo(added.campaign_id)
 
 
 @campaign.command("list")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from castline.base.errors import SourceUnreadable
 from castline.base.text import printable
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
@@ -29,7 +30,9 @@ def conversion() -> None:
 @click.option("--map", "columns", multiple=True, metavar="COLUMN=FIELD", help="Which of our fields a column is.")
 @click.option("--source", default="csv", show_default=True, help="The name of the door; keys are unique in it.")
 @json_option
+@click.pass_context
 def import_files(
+    ctx: click.Context,
     *,
     files: tuple[Path, ...],
     sponsor: str | None,
@@ -39,15 +42,25 @@ def import_files(
     source: str,
     as_json: bool,
 ) -> None:
-    """Import CSV FILES of conversions and refunds; a bad row is set apart and the rest goes on."""
+    """Import CSV FILES of conversions and refunds; a bad row is set apart and the rest goes on.
+
+    A file that cannot be read does not stop the others; the exit code tells.
+    """
+    from castline.cli.main import show_error
     from castline.ingest.conversion_files import import_conversions
     from castline.sources.conversion_csv import CsvOptions
 
-    options = CsvOptions(parse_columns(columns), zone_name, sponsor, currency)
+    options, code = CsvOptions(parse_columns(columns), zone_name, sponsor, currency), 0
     with open_account() as acting:
         for file in files:
-            outcome = import_conversions(acting.store, acting.owner_id, file, options, source=source)
-            show_delivery(printable(str(file)), outcome, as_json=as_json)
+            try:
+                outcome = import_conversions(acting.store, acting.owner_id, file, options, source=source)
+            except SourceUnreadable as error:
+                code = code or error.exit_code
+                show_error(error)
+            else:
+                show_delivery(printable(str(file)), outcome, as_json=as_json)
+    ctx.exit(code)
 
 
 @conversion.command("list")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from castline.base.errors import CastlineError
+from castline.base.text import printable
 from castline.cli.output import json_option, say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -102,6 +103,8 @@ def _import_all(task: "LogTask", places: tuple[str, ...], *, as_json: bool) -> i
         show_json(found)
     else:
         _show(found)
+    if not found and not code:
+        say(f"no log that is new lies in {', '.join(map(printable, places))}")
     return code
 
 

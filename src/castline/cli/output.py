@@ -39,7 +39,8 @@ def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, 
         table.add_column(column.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row.get(column)) for column in columns))
-    width = None if sys.stdout.isatty() else 200
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    width = None if is_terminal else 200
     Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
 
 

@@ -180,9 +180,13 @@ def parse_seconds(text: str | None, *, field: str) -> Decimal | None:
 
     if text is None:
         return None
-    parts = [parse_amount(part, field=field) for part in text.split(":")]
+    strange = InvalidInput(field=field, detail=f"{text!r} is no time, such as 120 or 2:00")
+    try:
+        parts = [parse_amount(part, field=field) for part in text.split(":")]
+    except InvalidInput:
+        raise strange from None
     if len(parts) > 3 or any(part < 0 for part in parts) or any(part >= 60 for part in parts[1:]):  # noqa: PLR2004  # H:M:S
-        raise InvalidInput(field=field, detail=f"{text!r} is no time, such as 120 or 2:00")
+        raise strange
     seconds = parts[0]
     for part in parts[1:]:
         seconds = seconds * 60 + part

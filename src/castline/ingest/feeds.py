@@ -226,7 +226,10 @@ def _check_status(fetched: Fetched) -> None:
 
 def _feed_url(source: str) -> str:
     """The feed's address: http and https as given, a file by its absolute file: address."""
-    scheme = urlsplit(source).scheme.lower()
+    try:
+        scheme = urlsplit(source).scheme.lower()
+    except ValueError as error:
+        raise InvalidInput(field="source", detail=f"{source!r} is no address: {error}") from None
     if scheme in {"http", "https"}:
         return source.strip()
     if scheme == "feed":

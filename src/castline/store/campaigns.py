@@ -110,6 +110,7 @@ def _check_amount(amount: Decimal, *, field: str, unit: Decimal) -> None:
 def create_sponsor(connection: Connection, owner_id: UUID, sponsor: NewSponsor) -> Sponsor:
     """The sponsor is there. Raises Conflict if one of the same name is there already."""
     name = sponsor.name.strip()
+    connection.execute(_SQL["lock_sponsors"], {"tenant": owner_id})
     if any(known.name.casefold() == name.casefold() for known in load_sponsors(connection, owner_id)):
         raise Conflict(noun="sponsor", key=name, detail="conversions name their sponsor, so names differ")
     facts = {item.name: getattr(sponsor, item.name) for item in fields(sponsor)} | {"tenant": owner_id, "name": name}
@@ -202,6 +203,11 @@ def create_placement(connection: Connection, owner_id: UUID, placement: NewPlace
     Raises InvalidInput if the episode is of another show, Conflict if it is there.
     """
     facts = {item.name: getattr(placement, item.name) for item in fields(placement)} | {"tenant": owner_id}
+    where = (placement.episode_id, placement.position, placement.start_seconds)
+    for known in load_placements(connection, owner_id, placement.campaign_id):
+        if (known.episode_id, known.position, known.start_seconds) == where:
+            detail = f"the campaign has a {known.position}-roll in this episode at this place already"
+            raise Conflict(noun="placement", key=known.placement_id, detail=detail)
     made = find_one(connection, Placement, _SQL["create_placement"], facts)
     if made is None:
         raise InvalidInput(field="episode", detail="is not an episode of the campaign's show")

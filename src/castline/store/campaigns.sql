@@ -5,6 +5,10 @@ values (:tenant, :name, :company, :email, :contact_name, :phone, :website, :logo
 returning sponsor_id, user_id, name, company, email, contact_name, phone, website, logo_url, industry, created_at,
     updated_at, metadata
 
+-- name: lock_sponsors
+-- one row of nothing: whoever else adds a sponsor to the account waits until the transaction ends
+select pg_advisory_xact_lock(hashtextextended('sponsors ' || :tenant::uuid::text, 0))
+
 -- name: load_sponsors
 -- one row per sponsor of the account, by name
 select sponsor_id, user_id, name, company, email, contact_name, phone, website, logo_url, industry, created_at,

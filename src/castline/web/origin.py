@@ -39,7 +39,10 @@ class Origins:
             return origin.lower() == own
         if site := headers.get("sec-fetch-site"):
             return site == "same-origin"
-        referrer = urlsplit(headers.get("referer", ""))
+        try:
+            referrer = urlsplit(headers.get("referer", ""))
+        except ValueError:
+            return False
         return f"{referrer.scheme}://{referrer.netloc}".lower() == own
 
     @property
