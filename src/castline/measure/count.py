@@ -11,7 +11,8 @@ from castline.base.config import Settings
 from castline.ingest.geo_tables import load_geo_table, pack_addresses
 from castline.ingest.places import try_pack_address
 from castline.measure.agent_table import describe_agents
-from castline.measure.judge import OUTCOMES, first_rows, judge_passed, outcome_of
+from castline.measure.behaviour import Known
+from castline.measure.judge import OUTCOMES, first_rows, judge_people, outcome_of
 from castline.measure.matching import NO_EPISODE
 from castline.measure.request_lines import BrokenLine, RequestId, RequestLines, parse_request_lines
 from castline.measure.rules import Rulebook, add_drop_reason
@@ -60,7 +61,7 @@ def count_requests(lines: Iterable[bytes], book: Rulebook, installation: Setting
     known = known.join(flags, on="user_agent", how="left", maintain_order="left")
     known = known.join(_places(known["ip"], installation), on="ip", how="left", maintain_order="left", nulls_equal=True)
     known = add_drop_reason(_with_episodes(known), book)
-    ends = judge_passed(known.filter(pl.col("drop").is_null()), book)
+    ends, _ = judge_people(known.filter(pl.col("drop").is_null()), Known(agents), book)
     judged = known.with_columns(outcome=outcome_of(known, ends), consumer=_consumers(known, agents))
     judged = judged.join(_downloads(judged, ends), on="row", how="left", maintain_order="left")
     return Count(list(_iter_verdicts(asked, judged)), list(asked.broken.values()))

@@ -13,6 +13,7 @@ import polars as pl
 
 from castline.measure.ads import DELIVERIES_SCHEMA, judge_ads
 from castline.measure.agent_table import describe_agents
+from castline.measure.behaviour import BEHAVIOURS, EVIDENCE_SCHEMA, Known, find_suspects
 from castline.measure.matching import EpisodeIndex
 from castline.measure.rules import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
 from castline.measure.union import add_spans, find_completing
@@ -27,6 +28,7 @@ _UNREACHABLE: Final = 1 << 60
 OUTCOMES: Final[tuple[tuple[Verdict, str], ...]] = (
     *(("dropped", rule.reason) for rule in RULES),
     ("dropped", "address_ceiling"),
+    *(("dropped", behaviour.reason) for behaviour in BEHAVIOURS),
     ("partial", "under_one_minute"),
     ("partial", "under_whole_file"),
     ("partial", "size_unknown"),
@@ -41,6 +43,7 @@ OUTCOMES: Final[tuple[tuple[Verdict, str], ...]] = (
 )
 _NUMBER: Final = {outcome: number for number, outcome in enumerate(OUTCOMES)}
 _CEILING: Final = _NUMBER["dropped", "address_ceiling"]
+_FIRST_BEHAVIOUR: Final = _CEILING + 1
 _PARTIAL: Final = _NUMBER["partial", "under_one_minute"]
 _COUNTED: Final = _NUMBER["counted", "one_minute"]
 _PREFIX: Final = _NUMBER["counted", "prefix"]
@@ -66,6 +69,7 @@ class Judged:
     `downloads`: one row per window that counted, by time, with the time and place of the window's first request that
     passed the filter. `agents` and `episodes`: one row each, by the numbers `agent` and `episode` in both.
     `deliveries`: one row per download and ad on the air then, by its place in `downloads`.
+    `evidence`: one row per subject whose requests were dropped for their behaviour (EVIDENCE_SCHEMA).
     """
 
     requests: pl.DataFrame
@@ -73,6 +77,7 @@ class Judged:
     agents: pl.DataFrame
     episodes: pl.DataFrame
     deliveries: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=DELIVERIES_SCHEMA))
+    evidence: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=EVIDENCE_SCHEMA))
 
 
 def judge(
@@ -91,11 +96,11 @@ def judge(
     known = add_drop_reason(known, book).with_row_index("row")
     episodes = index.table()
     passed = known.filter(pl.col("drop").is_null()).join(episodes, on="episode", how="left", maintain_order="left")
-    ends = judge_passed(passed, book)
+    ends, evidence = judge_people(passed, Known(agents, episodes), book)
     judged = known.with_columns(outcome=outcome_of(known, ends))
     columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country", "delivery"]
     first = first_rows(ends)
-    told = Judged(judged, known.select(columns)[first], agents, episodes)
+    told = Judged(judged, known.select(columns)[first], agents, episodes, evidence=evidence)
     if ads is None or ads.is_empty():
         return told
     return replace(told, deliveries=judge_ads(_counted_spans(ends, first), ads))
@@ -108,6 +113,25 @@ def _counted_spans(ends: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
     stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
     told = stayed.select("window", "episode", "delivery", "span_start", "span_bytes")
     return told.join(windows, on="window")
+
+
+def judge_people(passed: pl.DataFrame, known: Known, book: Rulebook) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What passed the filter as `judge_passed` gives it, without what no people do; and the evidence for that."""
+    ends = judge_passed(passed, book)
+    if not book.settings.drop_behaviour or ends.is_empty():
+        return ends, pl.DataFrame(schema=EVIDENCE_SCHEMA)
+    suspects = find_suspects(ends, known, book)
+    taken = suspects.rules >= 0
+    if not taken.any():
+        return ends, suspects.evidence
+    number = pl.Series(suspects.rules[taken] + _FIRST_BEHAVIOUR, dtype=pl.UInt8)
+    dropped = ends.filter(pl.Series(taken)).with_columns(outcome=number, completes=pl.lit(value=False))
+    rest = ends.filter(pl.Series(~taken))
+    if not book.settings.is_utc_day or book.settings.max_downloads_per_ip_window:
+        # Windows and ceilings of what stays, as if the rest had never come.
+        rest = judge_passed(passed.filter(~pl.col("row").is_in(dropped["row"].implode())), book)
+        dropped = dropped.with_columns(pl.col("window") + ends.height)
+    return pl.concat([rest, dropped]), suspects.evidence
 
 
 def judge_passed(passed: pl.DataFrame, book: Rulebook) -> pl.DataFrame:

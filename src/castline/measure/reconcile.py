@@ -29,6 +29,7 @@ RULES: Final[dict[str, tuple[str, ...]]] = {
     "method_and_status": ("method", "status"),
     "preload_pages": ("preload_page",),
     "address_ceiling": ("address_ceiling",),
+    "behaviour": ("sweep", "metronome", "scripted_range", "agent_rotation", "farm", "burst"),
 }
 Days = Mapping[date, int]
 

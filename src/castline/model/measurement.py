@@ -33,6 +33,7 @@ class MeasureSettings:
     drop_watch_duplicates: bool = True
     drop_data_centres: bool = True
     drop_preload_pages: bool = True
+    drop_behaviour: bool = True
     max_downloads_per_ip_window: int | None = None
 
     def __post_init__(self) -> None:

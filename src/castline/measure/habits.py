@@ -1,0 +1,239 @@
+"""What one address or one consumer does on a day that people do not: sweeps, bursts, clockwork, scripted ranges."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import polars as pl
+
+from castline.measure.rules import PARTS
+from castline.measure.traffic import ADDRESS, CONSUMER, Traffic
+
+_SECOND: Final = 1_000_000
+_MINUTE: Final = 60 * _SECOND
+_HOUR_SECONDS: Final = 3_600
+_BOUNDED: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*[0-9]+\s*-\s*[0-9]+\s*(?:/|$)"
+_JUST_OVER: Final = 1.25
+Keys = tuple[str, ...]
+
+# A new subscriber's app may fetch 60 episodes in one go; people come back to an episode, a list is worked off once.
+SWEEP: Final = {
+    "episodes_in_an_hour": 61,
+    "visits_per_episode": 1.25,
+    "lone_episodes": 90,
+    "lone_agents_at_address": 5,
+    "catalogue_episodes": 75,
+    "catalogue_share": 0.6,
+    "catalogue_visits_per_episode": 1.15,
+    "quick_episodes": 30,
+    "quick_gap_seconds": 5,
+    "paced_episodes": 25,
+    "paced_gap_seconds": 6,
+    "paced_gap_variation": 0.2,
+}
+# A class of 30 that presses play at nine is none.
+BURST: Final = {
+    "requests": 40,
+    "paced_requests": 20,
+    "paced_gap_variation": 0.25,
+    "minutes": 10,
+    "share_of_day": 0.9,
+    "mixed_requests": 120,
+    "agents_at_address": 3,
+    "quiet_times": 8,
+}
+METRONOME: Final = {
+    "visits": 36,
+    "hours": 20,
+    "gap_variation": 0.35,
+    "slow_visits": 20,
+    "slow_gap_variation": 0.12,
+    "quick_visits": 100,
+    "quick_gap_variation": 0.2,
+    "quick_minutes": 60,
+}
+SCRIPTED_RANGE: Final = {
+    "episodes": 20,
+    "share_of_takes": 0.95,
+    "same_range_median_of_needed": 15.0,
+    "usual_share": 0.2,
+    "just_over_of_needed": _JUST_OVER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """`takes`: (take, subject); `subjects`: one row each with `day_on`, `agent`, `who`, where one is meant, and
+    `measured`, a struct of what was found.
+    """
+
+    takes: pl.DataFrame
+    subjects: pl.DataFrame
+
+
+def find_sweeps(traffic: Traffic) -> list[Finding]:
+    """Consumers, and addresses that change their agent, that work off a catalogue."""
+    sizes = traffic.takes.group_by("day_on").agg(catalogue=pl.col("episode").n_unique())
+    agents = _agents_at(traffic)
+    found = []
+    for keys in (CONSUMER, ADDRESS):
+        told = _sweeps(traffic.visits, keys).join(sizes, on="day_on").join(agents, on=ADDRESS)
+        whole = (pl.col("episodes") >= SWEEP["catalogue_episodes"]) & (
+            pl.col("episodes") >= SWEEP["catalogue_share"] * pl.col("catalogue")
+        )
+        lone = (pl.col("episodes") >= SWEEP["lone_episodes"]) & (
+            pl.col("agents_at_address") <= SWEEP["lone_agents_at_address"]
+        )
+        once = pl.col("visits") <= SWEEP["catalogue_visits_per_episode"] * pl.col("episodes")
+        listed = (whole | lone) & once
+        # A crowd behind one address asks for much in an hour; only a list is worked off without coming back.
+        chosen = told.filter(listed if keys == ADDRESS else listed | _is_hasty())
+        found.append(_finding(traffic, chosen, keys))
+    return found
+
+
+def _agents_at(traffic: Traffic) -> pl.DataFrame:
+    """Per busy address the number of its agents."""
+    return traffic.visits.group_by(ADDRESS).agg(agents_at_address=pl.col("agent").n_unique())
+
+
+def _is_hasty() -> pl.Expr:
+    once = pl.col("visits") <= SWEEP["visits_per_episode"] * pl.col("episodes")
+    hourly = pl.col("fullest_hour_seconds") <= _HOUR_SECONDS
+    quick = (pl.col("episodes") >= SWEEP["quick_episodes"]) & (pl.col("gap_seconds") <= SWEEP["quick_gap_seconds"])
+    paced = (
+        (pl.col("episodes") >= SWEEP["paced_episodes"])
+        & (pl.col("gap_seconds") <= SWEEP["paced_gap_seconds"])
+        & (pl.col("gap_variation") <= SWEEP["paced_gap_variation"])
+    )
+    lone = pl.col("agents_at_address") <= SWEEP["lone_agents_at_address"]
+    return once & (hourly | (lone & (quick | paced))).fill_null(value=False)
+
+
+def _sweeps(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
+    """Per subject with enough episodes how it went from one to the next."""
+    many = pl.col("episode").n_unique().over(keys) >= SWEEP["paced_episodes"]
+    ordered = visits.filter(many).sort(*keys, "at", "row")
+    moved = ordered.filter(pl.col("episode").ne_missing(pl.col("episode").shift().over(keys)))
+    # From the first visit of an episode to that of the 60th after it: an hour holds 61 if that is below an hour.
+    firsts = moved.unique([*keys, "episode"], keep="first", maintain_order=True)
+    steps = int(SWEEP["episodes_in_an_hour"]) - 1
+    hours = firsts.group_by(keys).agg(
+        fullest_hour_seconds=(pl.col("at").shift(-steps) - pl.col("at")).min() / _SECOND, episodes=pl.len()
+    )
+    return _paces(moved, keys).join(hours, on=keys)
+
+
+def _paces(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
+    """Per subject the number of visits and what lies between them; the visits come in order of keys and time."""
+    gap = pl.col("at").diff() / _SECOND
+    return visits.group_by(keys, maintain_order=True).agg(
+        visits=pl.len(),
+        gap_seconds=gap.median().round(3),
+        gap_variation=(gap.std() / gap.mean()).fill_nan(None).round(3),
+        hours=(pl.col("at") // (60 * _MINUTE)).n_unique(),
+        lasting_minutes=((pl.col("at").max() - pl.col("at").min()) / _MINUTE).round(2),
+    )
+
+
+def _finding(traffic: Traffic, subjects: pl.DataFrame, keys: Keys) -> Finding:
+    """The subjects and all their takes of the day."""
+    numbered = subjects.sort(keys).with_row_index("subject")
+    takes = traffic.takes.join(numbered.select("subject", *keys), on=keys).select("take", "subject")
+    measured = [name for name in numbered.columns if name not in {*CONSUMER, "episode", "subject"}]
+    given = [pl.col(name) if name in keys else pl.lit(None).alias(name) for name in ("who", "agent", "episode")]
+    return Finding(takes, numbered.select("subject", "day_on", *given, measured=pl.struct(measured)))
+
+
+def find_bursts(traffic: Traffic) -> list[Finding]:
+    """Consumers that ask for the same again and again within minutes, and for nothing at other times."""
+    agents = _agents_at(traffic)
+    lasting = traffic.takes.join(_spans(traffic.visits), on="take", how="inner")
+    day = lasting.group_by("day_on").agg(day_minutes=(pl.col("last").max() - pl.col("first").min()) / _MINUTE)
+    found = []
+    for keys, least in (((*CONSUMER, "episode"), BURST["requests"]), (CONSUMER, BURST["mixed_requests"])):
+        told = _densest(traffic.visits, keys).join(agents, on=ADDRESS).join(day, on="day_on")
+        paced = (pl.col("visits") >= BURST["paced_requests"]) & (
+            pl.col("gap_variation") <= BURST["paced_gap_variation"]
+        )
+        chosen = told.filter(
+            ((pl.col("visits") >= least) | (paced if keys != CONSUMER else pl.lit(value=False)))
+            & (pl.col("visits") >= 2 * pl.col("episodes"))
+            & (pl.col("agents_at_address") <= BURST["agents_at_address"])
+            & (pl.col("day_minutes") >= BURST["quiet_times"] * pl.col("lasting_minutes"))
+        )
+        found.append(_finding(traffic, chosen.drop("day_minutes"), keys))
+    return found
+
+
+def _spans(visits: pl.DataFrame) -> pl.DataFrame:
+    return visits.group_by("take").agg(first=pl.col("at").min(), last=pl.col("at").max())
+
+
+def _densest(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
+    """Per subject its visits but for the first and last twentieth, if these fit into the minutes of a burst."""
+    enough = visits.filter(pl.len().over(keys) >= BURST["paced_requests"]).sort(*keys, "at", "row")
+    place, count = pl.int_range(pl.len()).over(keys), pl.len().over(keys)
+    edge = ((1 - BURST["share_of_day"]) / 2 * count).floor()
+    core = enough.filter((place >= edge) & (place < count - edge))
+    counted = enough.group_by(keys).agg(episodes=pl.col("episode").n_unique())
+    told = _paces(core, keys).join(counted, on=keys)
+    return told.filter(pl.col("lasting_minutes") <= BURST["minutes"]).drop("hours")
+
+
+def find_metronomes(traffic: Traffic) -> list[Finding]:
+    """Addresses, consumers, or a consumer's requests for one episode that keep time around the clock."""
+    found = []
+    for keys in ((*CONSUMER, "episode"), CONSUMER, ADDRESS):
+        enough = traffic.visits.filter(pl.len().over(keys) >= METRONOME["slow_visits"]).sort(*keys, "at", "row")
+        told = _paces(enough, keys)
+        around = (
+            (pl.col("visits") >= METRONOME["visits"])
+            & (pl.col("hours") >= METRONOME["hours"])
+            & (pl.col("gap_variation") <= METRONOME["gap_variation"])
+        )
+        quick = (
+            (pl.col("visits") >= METRONOME["quick_visits"])
+            & (pl.col("gap_variation") <= METRONOME["quick_gap_variation"])
+            & (pl.col("lasting_minutes") >= METRONOME["quick_minutes"])
+        )
+        slow = (pl.col("hours") >= METRONOME["hours"]) & (pl.col("gap_variation") <= METRONOME["slow_gap_variation"])
+        chosen = told.filter(around | slow | quick)
+        # Who asks for one episode by the clock does so for others too.
+        if keys[-1] == "episode":
+            chosen = chosen.sort(*keys).unique(CONSUMER, keep="first", maintain_order=True).drop("episode")
+        found.append(_finding(traffic, chosen, CONSUMER if keys[-1] == "episode" else keys))
+    return found
+
+
+def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
+    """Consumers that take the same stretch of every episode, a little over what counts, and go on with none."""
+    many = pl.col("take").n_unique().over(CONSUMER) >= SCRIPTED_RANGE["episodes"]
+    visits = traffic.visits.filter(many).with_columns(pl.col("range").fill_null(""))
+    most = pl.col("range").mode(maintain_order=True).first()
+    alone = pl.col("requests") == 1
+    of_needed = (pl.col("bytes_sent") / pl.col("needed_bytes")).fill_null(1)
+    bounded = pl.col("range").str.contains(_BOUNDED) & pl.col("status").is_in(PARTS).fill_null(value=False)
+    same = alone & bounded & (pl.col("range") == most)
+    just = alone & pl.col("needed_bytes").is_not_null() & of_needed.is_between(1, _JUST_OVER)
+    told = visits.group_by(CONSUMER, maintain_order=True).agg(
+        visits=pl.len(),
+        episodes=pl.col("episode").n_unique(),
+        same_range_share=same.mean().round(3),
+        just_over_share=just.mean().round(3),
+        median_of_needed=of_needed.median().round(2),
+        stretch=most,
+    )
+    usual = traffic.usual_ranges(told).rename({"range": "stretch"})
+    told = told.join(usual, on=["day_on", "stretch"], how="left").with_columns(
+        pl.col("usual_share").fill_null(0).round(3)
+    )
+    is_same = (
+        (pl.col("same_range_share") >= SCRIPTED_RANGE["share_of_takes"])
+        & (pl.col("median_of_needed") <= SCRIPTED_RANGE["same_range_median_of_needed"])
+        & (pl.col("usual_share") <= SCRIPTED_RANGE["usual_share"])
+    )
+    chosen = told.filter(
+        (is_same | (pl.col("just_over_share") >= SCRIPTED_RANGE["share_of_takes"]))
+        & (pl.col("visits") <= SWEEP["catalogue_visits_per_episode"] * pl.col("episodes"))
+    )
+    return [_finding(traffic, chosen, CONSUMER)]

@@ -1,0 +1,121 @@
+"""The traffic of whole UTC days as behaviour is told by it: takes, what is usual, and the addresses that do much.
+
+A take is what one consumer has of one episode on one UTC day, whatever the window of counting: so a day's verdict
+depends on that day's requests alone, however many days or batches are judged together.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from castline.measure.rules import IS_HLS, IS_PROBE, OK, Rulebook
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+# An address with fewer requests on a day fits no rule of a single address.
+BUSY_REQUESTS: Final = 20
+# An address with fewer takes on a day is a household, by which the usual is told.
+ORDINARY_TAKES: Final = 20
+ADDRESS: Final = ("day_on", "who")
+CONSUMER: Final = ("day_on", "who", "agent")
+_TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
+_FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """`takes`: one row per take with `take`, `place`, `day_on`, `who` (the address), `agent`, `episode`, `show` and
+    `is_ordinary`. `visits`: of busy addresses the requests that begin anew, by address and time, with `take` and `at`
+    (microseconds) and `requests`, those of the take. `take_of`: the take of each row of what was judged.
+    """
+
+    takes: pl.DataFrame
+    visits: pl.DataFrame
+    take_of: Ints
+    ends: pl.DataFrame
+
+    def add_origins(self, takes: pl.DataFrame) -> pl.DataFrame:
+        """The takes with the `ip` and `asn` that they came from."""
+        return takes.hstack(self.ends.select("ip", "asn")[takes["place"]])
+
+    def usual_ranges(self, days: pl.DataFrame) -> pl.DataFrame:
+        """Per day of `days` and text of a Range the share of households' takes that begin with it."""
+        ordinary = self.takes.filter("is_ordinary").join(days.select("day_on").unique(), on="day_on", how="semi")
+        shares = ordinary.hstack(self.ends.select("range")[ordinary["place"]]).group_by("day_on", "range").len()
+        return shares.select("day_on", "range", usual_share=pl.col("len") / pl.col("len").sum().over("day_on"))
+
+
+def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook) -> Traffic:
+    """The traffic of requests as `judge_passed` gives them, without the networks that are vouched for.
+
+    `shows`: (episode, show); episodes that are not there are all of one show.
+    """
+    take_of = _number_takes(ends, book)
+    heads = np.zeros(ends.height, np.bool_)
+    heads[_first_places(take_of) if _ascends(take_of) else np.unique(take_of, return_index=True)[1]] = True
+    kept = ~ends.select(book.networks.exempt.holds()).to_series().to_numpy()
+    told = ends.select(
+        "agent",
+        "episode",
+        day_on=pl.col("time").dt.epoch("d"),
+        who=pl.col("listener_key").hash(),
+        take=pl.Series(take_of),
+        place=pl.int_range(pl.len(), dtype=pl.UInt32),
+    )
+    address = _mix(told["who"].to_numpy(), told["day_on"].to_numpy())
+    chosen = heads & kept
+    ordinary = ~_much(told, address, chosen, ORDINARY_TAKES)
+    takes = told.with_columns(is_ordinary=pl.Series(ordinary)).filter(pl.Series(chosen))
+    takes = takes.join(shows, on="episode", how="left", maintain_order="left").with_columns(pl.col("show").fill_null(0))
+    busy = _much(told, address, kept, BUSY_REQUESTS)
+    return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends)
+
+
+def _number_takes(ends: pl.DataFrame, book: Rulebook) -> Ints:
+    """The take of each row; where windows are UTC days, the windows are the takes."""
+    if book.settings.is_utc_day:
+        return ends["window"].to_numpy()
+    keys = ends.select(pl.col("time").dt.date(), "listener_key", "agent", "episode")
+    return keys.select(pl.struct(pl.all()).rank("dense")).to_series().cast(pl.Int64).to_numpy() - 1
+
+
+def _ascends(take_of: Ints) -> bool:
+    return bool((take_of[1:] >= take_of[:-1]).all())
+
+
+def _first_places(take_of: Ints) -> Ints:
+    return np.flatnonzero(np.concatenate(([True], take_of[1:] != take_of[:-1])))
+
+
+def _mix(who: npt.NDArray[np.uint64], day: npt.NDArray[np.int32]) -> Ints:
+    """A bucket for each row, the same for the same address on the same day."""
+    bits = 22 if len(who) > 1 << 19 else 20
+    mixed = who ^ (day.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
+
+
+def _much(told: pl.DataFrame, bucket: Ints, chosen: Flags, least: int) -> Flags:
+    """True for the chosen rows of addresses with at least so many of them on the day."""
+    # Buckets tell which addresses cannot have so many; the rest are counted exactly.
+    counts = np.bincount(bucket[chosen], minlength=int(bucket.max(initial=0)) + 1)
+    may = chosen & (counts >= least)[bucket]
+    if not may.any():
+        return may
+    exact = told.select(ADDRESS).filter(pl.Series(may)).select(pl.len().over(ADDRESS) >= least).to_series()
+    may[may] = exact.to_numpy()
+    return may
+
+
+def _visits(ends: pl.DataFrame, told: pl.DataFrame, busy: Flags, heads: Flags) -> pl.DataFrame:
+    """The requests that begin anew: whole answers and ranges from the start, and the first of each take."""
+    take_of = told["take"].to_numpy()
+    requests = np.bincount(take_of, minlength=1)[take_of[busy]]
+    chosen = pl.Series(busy)
+    doing = told.filter(chosen).with_columns(is_head=pl.Series(heads[busy]), requests=pl.Series(requests))
+    doing = doing.hstack(ends.select("row", *_TOLD, at=pl.col("time").dt.epoch("us")).filter(chosen))
+    whole = (pl.col("status") == OK).fill_null(value=False) & ~IS_HLS
+    anew = pl.col("range").str.contains(_FROM_START).fill_null(value=False) & ~IS_PROBE & ~IS_HLS
+    return doing.filter(pl.col("is_head") | whole | anew).sort("day_on", "who", "at", "row")
