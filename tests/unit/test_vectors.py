@@ -1,57 +1,29 @@
-"""Each conformance vector, written from the rules, ends as it says.
+"""Each conformance vector, written from the rules, ends as it says."""
 
-A vector names its rule and gives requests by what distinguishes them from BASE: half an hour at 1,000 bytes a second,
-so that a minute is 60,000 bytes. Ids are the places from 1 unless they are given.
-"""
-
-import json
-from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
 from castline.base.config import Settings
+from castline.measure.conformance import check_vector, iter_lines, load_vectors
 from castline.measure.count import count_requests
 from castline.measure.rules import own_rulebook
 from castline.model.measurement import MeasureSettings
 
-VECTORS: Final = Path(__file__).parents[1] / "golden" / "vectors" / "requests.ndjson"
-BASE: Final = {
-    "time": "2026-09-07T12:00:00Z",
-    "ip": "203.0.113.5",
-    "user_agent": "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)",
-    "method": "GET",
-    "status": 200,
-    "range": None,
-    "bytes_sent": 1_800_000,
-    "url": "https://cdn.example.org/e1.mp3",
-    "referer": None,
-    "episode": "e1",
-    "file_bytes": 1_800_000,
-    "duration_seconds": 1_800,
-    "header_bytes": None,
-}
 _LEAST: Final = 150
 
 
-def _load() -> list[dict[str, Any]]:
-    return [json.loads(line) for line in VECTORS.read_text("utf-8").splitlines()]
-
-
-def _lines(vector: dict[str, Any]) -> list[bytes]:
-    asked = enumerate(vector["requests"], start=1)
-    return [json.dumps({"id": place} | BASE | changed).encode() for place, changed in asked]
-
-
-@pytest.mark.parametrize("vector", [pytest.param(item, id=f"{item['rule']}: {item['about']}") for item in _load()])
+@pytest.mark.parametrize(
+    "vector", [pytest.param(item, id=f"{item['rule']}: {item['about']}") for item in load_vectors()]
+)
 def test_the_vector_ends_as_the_rule_says(vector: dict[str, Any], settings: Settings) -> None:
-    book = own_rulebook(MeasureSettings(window=vector.get("window", "calendar"), tz=vector.get("tz", "UTC")))
-    found = count_requests(_lines(vector), book, settings, vector.get("mode", "file"))
-    assert [f"{item.verdict} {item.reason}" for item in found.verdicts] == vector["expected"]
+    result = check_vector(vector, settings)
+    assert result.found == result.expected
+    assert result.passes
 
 
 def test_there_are_150_vectors_and_more_and_no_two_alike() -> None:
-    names = [(item["rule"], item["about"]) for item in _load()]
+    names = [(item["rule"], item["about"]) for item in load_vectors()]
     assert len(names) >= _LEAST
     assert len(set(names)) == len(names)
 
@@ -67,7 +39,7 @@ def test_the_requests_of_a_window_that_counts_share_its_download_and_others_have
             {"user_agent": "", "ip": "203.0.113.9"},
         ]
     }
-    found = count_requests(_lines(vector), own_rulebook(MeasureSettings()), settings, "file").verdicts
+    found = count_requests(iter_lines(vector), own_rulebook(MeasureSettings()), settings, "file").verdicts
     first = found[0].download_id
     assert first is not None
     assert [item.download_id for item in found] == [first, first, first, None, None, None]
@@ -78,12 +50,12 @@ def test_the_requests_of_a_window_that_counts_share_its_download_and_others_have
 def test_the_first_downloads_of_an_address_count_up_to_its_ceiling(settings: Settings) -> None:
     vector = {"requests": [{"episode": f"e{number}"} for number in (1, 2, 3, 3)] + [{"ip": "203.0.113.6"}]}
     book = own_rulebook(MeasureSettings(max_downloads_per_ip_window=2))
-    found = count_requests(_lines(vector), book, settings, "file").verdicts
+    found = count_requests(iter_lines(vector), book, settings, "file").verdicts
     assert [item.reason for item in found] == ["one_minute"] * 2 + ["address_ceiling"] * 2 + ["one_minute"]
 
 
 def test_a_watch_counts_where_the_setting_says_so(settings: Settings) -> None:
     watch = {"user_agent": "atc/1.0 watchOS/6.2 model/Watch3,3 hwp/t8004 build/17T529 (6; dt:155)"}
     book = own_rulebook(MeasureSettings(drop_watch_duplicates=False))
-    found = count_requests(_lines({"requests": [watch]}), book, settings, "file").verdicts
+    found = count_requests(iter_lines({"requests": [watch]}), book, settings, "file").verdicts
     assert [item.verdict for item in found] == ["counted"]

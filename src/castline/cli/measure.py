@@ -12,6 +12,7 @@ import click
 
 from castline.base.errors import SourceUnreadable
 from castline.base.period import Period
+from castline.cli.measure_audit import audit
 from castline.cli.measure_figures import FIGURES
 from castline.cli.measure_settings import COUNTING
 from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
@@ -29,7 +30,7 @@ def measure() -> None:
     """Requests to downloads, by the rules."""
 
 
-for _command in (*FIGURES, *COUNTING):
+for _command in (*FIGURES, *COUNTING, audit):
     measure.add_command(_command)
 
 
