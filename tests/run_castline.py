@@ -4,10 +4,11 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import castline
 
@@ -38,21 +39,35 @@ class Castline:
 
     def __call__(self, *words: str, given: bytes = b"", **environ: str) -> Ended:
         """The command has ended, well or not, `given` this to read; no command ever shows a traceback."""
+        done = self._run(words, given, environ, subprocess.PIPE)
+        out, err = done.stdout.decode(), done.stderr.decode()
+        assert "Traceback" not in out + err, err
+        return Ended(done.returncode, out, err)
+
+    def into(self, path: Path, *words: str) -> Ended:
+        """The command has ended, its output written to `path`."""
+        with path.open("wb") as file:
+            done = self._run(words, b"", {}, file)
+        err = done.stderr.decode()
+        assert "Traceback" not in err, err
+        return Ended(done.returncode, "", err)
+
+    def _run(
+        self, words: Sequence[str], given: bytes, environ: Mapping[str, str], out: int | BinaryIO
+    ) -> subprocess.CompletedProcess[bytes]:
         taken = {"DATABASE_URL", "REDIS_URL", "CASTLINE_ACCOUNT"}
         inherited = {name: text for name, text in os.environ.items() if name not in taken}
         own = {"CASTLINE_DATA_DIR": str(self.data_dir), "PYTHONPATH": _SOURCE}
-        done = subprocess.run(
+        return subprocess.run(
             [sys.executable, "-m", "castline", *words],
             input=given,
-            capture_output=True,
+            stdout=out,
+            stderr=subprocess.PIPE,
             timeout=_SECONDS,
             cwd=self.data_dir.parent,
             env=inherited | own | self.environ | environ,
             check=False,
         )
-        out, err = done.stdout.decode(), done.stderr.decode()
-        assert "Traceback" not in out + err, err
-        return Ended(done.returncode, out, err)
 
     def well(self, *words: str) -> Any:
         """What the command says as JSON; it has ended with exit code 0."""

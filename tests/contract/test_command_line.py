@@ -96,3 +96,20 @@ def test_campaigns_of_one_name_are_to_be_named_by_their_ids(castline: Castline, 
     assert """castline campaign status 'It'"'"'s' scheduled""" in first.err
     assert "2 campaigns are called It's now, so name each by its id." in second.err
     assert f"castline campaign status {second.out.strip()} scheduled" in second.err
+
+
+@pytest.mark.parametrize("command", ["run", "quarantine", "conversion"])
+def test_a_list_is_asked_for_some_rows_and_not_for_none_or_numbers_without_end(
+    castline: Castline, command: str
+) -> None:
+    for limit in ("-1", "0", "99999999999999999999"):
+        ended = castline(command, "list", "--limit", limit)
+        assert (ended.code, f"{limit} is not in the range" in ended.err) == (2, True)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_output_that_cannot_be_written_is_told_as_that(castline: Castline, tmp_path: Path) -> None:
+    (tmp_path / "feed.xml").write_text(FEED)
+    ended = castline.into(Path("/dev/full"), "feed", "parse", "feed.xml", "--json")
+    assert ended.code == 1
+    assert "the output, or a file that is written, cannot be used: No space left on device" in ended.err

@@ -8,7 +8,7 @@ import click
 
 from castline.base.errors import SourceUnreadable
 from castline.base.text import printable
-from castline.cli.output import json_option, say, show_json, show_table
+from castline.cli.output import MOST, json_option, say, show_json, show_table
 from castline.cli.session import open_account
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def import_files(
 
 
 @conversion.command("list")
-@click.option("--limit", default=100, show_default=True, type=click.IntRange(1))
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, MOST))
 @json_option
 def list_conversions(limit: int, as_json: bool) -> None:
     """List the newest conversions with the credit that they have."""

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import click
 
-from castline.cli.output import json_option, say, show_json, show_table
+from castline.cli.output import MOST, json_option, say, show_json, show_table
 from castline.model.lineage import Batch
 
 
@@ -14,7 +14,7 @@ def run() -> None:
 
 
 @run.command("list")
-@click.option("--limit", default=50, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=50, show_default=True, help="How many, newest first.")
 @json_option
 def list_runs(limit: int, as_json: bool) -> None:
     """List runs, newest first."""
@@ -119,7 +119,7 @@ def quarantine() -> None:
 
 @quarantine.command("list")
 @click.option("--all", "include_replayed", is_flag=True, help="Also those that went through later.")
-@click.option("--limit", default=1000, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=click.IntRange(1, MOST), default=1000, show_default=True, help="How many, newest first.")
 @json_option
 def list_quarantine(include_replayed: bool, limit: int, as_json: bool) -> None:
     """List refused rows, newest batch first."""

@@ -114,7 +114,8 @@ def _translate(error: Exception) -> CastlineError:
 
     getLogger(__name__).debug("where it happened", exc_info=error)
     if isinstance(error, OSError):
-        place = error.filename if error.filename is not None else "the operating system"
+        # Writing to what is open already names no file, such as the output that another program reads.
+        place = error.filename if error.filename is not None else "the output, or a file that is written,"
         return SystemRefused(place=place, detail=error.strerror or str(error))
     return UnexpectedFault(kind=type(error).__name__, detail=" ".join(str(error).split())[:500])
 

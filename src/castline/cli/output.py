@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import click
 import msgspec
@@ -11,6 +11,7 @@ import msgspec
 Item = TypeVar("Item")
 
 _json = msgspec.json.Encoder(decimal_format="number")
+MOST: Final = 1_000_000  # rows that one list may be asked for
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
