@@ -1,4 +1,4 @@
-"""A drain of the drill: lands what comes in until it dies at the place that it was told."""
+"""A drain of the drill: lands and merges what comes in until it dies at the place that it was told."""
 
 import importlib
 import os
@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from castline.base.config import Settings
+from castline.ingest import merging
+from castline.ingest.merging import iter_owners, merge_landing
 from castline.intake.drain import drain_intake
 from castline.store.pool import open_store
 
@@ -25,6 +27,9 @@ PLACES: dict[str, tuple[str, str, str]] = {
     "players committed, before their file is deleted": ("castline.intake.drain", "import_players", "after"),
     "hits saved, before the ledger's commit": ("castline.ingest.conversions", "_save_delivery", "after"),
     "hits committed, before their file is deleted": ("castline.intake.drain", "import_hits", "after"),
+    "merged, before the ledger's commit": ("castline.store.merged_files", "_save_parts", "after"),
+    "merge committed, before the replaced files go": ("castline.ingest.merging", "remove_replaced", "before"),
+    "replaced files gone": ("castline.ingest.merging", "remove_replaced", "after"),
     "unclaimed ones kept, before their file is deleted": ("castline.intake.drain", "_keep_unclaimed", "after"),
 }
 
@@ -33,9 +38,12 @@ def main() -> None:
     """Drains again and again; ends only by its own death."""
     settings = Settings(data_dir=Path(sys.argv[1]), database_url=sys.argv[2], secret_key="k" * 32)
     _arm(*PLACES[sys.argv[3]])
+    merging._FEWEST_FILES = 2  # type: ignore[misc]  # a drill has no day to wait for more
     with open_store(settings) as store:
         while True:
             drain_intake(store)
+            for owner_id in iter_owners(settings.landing_dir):
+                merge_landing(store, owner_id)
             time.sleep(0.1)
 
 

@@ -21,6 +21,7 @@ from castline.intake.drain import drain_intake, load_unclaimed
 from castline.model.account import User
 from castline.store.pool import Store
 from intake_process import run_server
+from make import make_account
 from store.drain_worker import PLACES
 from store.test_intake_drain import landed, make_hosted
 from web.conftest import run_server as run_web
@@ -119,6 +120,7 @@ def test_a_drain_killed_at_each_of_its_places_loses_nothing_and_doubles_nothing(
     host = f"{uuid4().hex}.example.net"
     make_hosted(here, account.user_id, host)
     campaign = make_campaign(here, account)
+    make_account(here)  # else all that nobody claims would be the only account's
     with run_server(tmp_path) as intake, run_web(here, here.settings) as web_port:
         client = _Client(host, intake.port, web_port, campaign.campaign_id)
         client.start()

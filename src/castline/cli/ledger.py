@@ -95,6 +95,31 @@ def list_batches(as_json: bool) -> None:
     show_table([_batch_row(one) for one in batches], columns)
 
 
+@batch.command("compact")
+@json_option
+def compact_batches(as_json: bool) -> None:
+    """Merge the many small files that an intake lands into few; nothing that is counted changes."""
+    from castline.cli.session import open_account
+    from castline.ingest.merging import merge_landing
+
+    with open_account() as acting:
+        days = merge_landing(acting.store, acting.owner_id)
+    if as_json:
+        show_json(days)
+        return
+    rows = [
+        {
+            "kind": day.kind,
+            "day": day.day_on,
+            "files merged": day.merged_count,
+            "rows": day.row_count,
+            "files removed": day.removed_count,
+        }
+        for day in days
+    ]
+    show_table(rows, ["kind", "day", "files merged", "rows", "files removed"])
+
+
 def _batch_facts(one: Batch) -> dict[str, object]:
     facts = {item.name: getattr(one, item.name) for item in fields(Batch)}
     return facts | {"content_hash": one.content_hash.hex()}

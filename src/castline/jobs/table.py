@@ -12,6 +12,7 @@ from castline.attribute.engine import attribute
 from castline.base.clock import now
 from castline.base.errors import CastlineError
 from castline.ingest.feeds import poll_feeds
+from castline.ingest.merging import iter_owners, merge_landing
 from castline.measure.run import measure
 from castline.store.jobs import load_owners_to_attribute, load_owners_to_measure
 from castline.store.pool import Store
@@ -51,6 +52,12 @@ def measure_due_days(store: Store) -> None:
         _keep_going("measure.run", owner_id, partial(measure, store, owner_id))
 
 
+def merge_landed(store: Store) -> None:
+    """Days that landed in many small files lie in few."""
+    for owner_id in iter_owners(store.settings.landing_dir):
+        _keep_going("landing.compact", owner_id, partial(merge_landing, store, owner_id))
+
+
 def attribute_changed(store: Store) -> None:
     """Every account whose evidence changed has been attributed again."""
     with store.system() as connection:
@@ -75,6 +82,7 @@ JOBS: Final = (
     Job("partitions.make", "10 0 * * *", make_partitions),
     Job("feeds.poll", "* * * * *", poll_due_feeds),
     Job("measure.run", "* * * * * */20", measure_due_days),
+    Job("landing.compact", "*/2 * * * * 10", merge_landed),
     Job("attribution.run", "*/5 * * * *", attribute_changed),
     Job("retention.apply", "30 3 * * *", drop_expired),
 )

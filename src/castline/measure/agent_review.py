@@ -63,12 +63,12 @@ def load_unknown_agents(store: Store, owner_id: UUID, period: Period | None = No
 
 def _count_agents(store: Store, owner_id: UUID, period: Period) -> Counter[str]:
     """Requests per user agent, a day at a time."""
+    counts: Counter[str] = Counter()
     with store.account(owner_id) as connection:
         batches = load_log_batches(connection, owner_id, period)
-    days = {part.day_on for batch in batches for part in decode_parts(batch)} & set(period.iter_days())
-    counts: Counter[str] = Counter()
-    for day in sorted(days):
-        requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, [day])
-        per_agent = requests.select(pl.col("user_agent").fill_null("")).group_by("user_agent").len()
-        counts.update(dict(per_agent.iter_rows()))
+        days = {part.day_on for batch in batches for part in decode_parts(batch)} & set(period.iter_days())
+        for day in sorted(days):
+            requests = load_requests(store.settings.landing_dir, owner_id, LOG_KIND, batches, [day])
+            per_agent = requests.select(pl.col("user_agent").fill_null("")).group_by("user_agent").len()
+            counts.update(dict(per_agent.iter_rows()))
     return counts

@@ -17,7 +17,7 @@ with attributed as (
 changed as (
     select user_id, max(finished_at) as changed_at
     from runs
-    where job <> 'attribution.run' and status = 'succeeded'
+    where job not in ('attribution.run', 'landing.compact') and status = 'succeeded'
     group by user_id
 )
 

@@ -1,7 +1,8 @@
 """Requests in the landing zone: Parquet by account, source and UTC day, written beside and renamed into place.
 
-landing/requests/<account>/<source>/<day>/<batch>-<part>.parquet. Only files that a batch row names are read, so what a
-crash left behind is never counted, and the next try of the same content writes the same names again.
+landing/requests/<account>/<source>/<day>/<batch>-<part>.parquet, or a file of many batches that castline.store.
+merged_files made of them. Only files that a batch row names are read, so what a crash left behind is never counted, and
+the next try of the same content writes the same names again.
 """
 
 import os
@@ -50,15 +51,16 @@ class LandingFileMissing(Terminal):
 
 @dataclass(frozen=True, slots=True)
 class LandedPart:
-    """One Parquet file of a batch: its requests of one UTC day, in order of time and line."""
+    """A batch's requests of one UTC day, in order of time and line: a file, or their place in one of many batches."""
 
     day_on: date
     part: int
     row_count: int
+    merged_as: str | None = None
 
     def name(self, batch_id: UUID) -> str:
         """The file's name below the account's folder of the source."""
-        return f"{self.day_on}/{batch_id}-{self.part:05d}.parquet"
+        return f"{self.day_on}/{self.merged_as or f'{batch_id}-{self.part:05d}.parquet'}"
 
 
 class Landing:
@@ -119,27 +121,29 @@ def open_landing(landing_dir: Path, owner_id: UUID, source: str) -> Iterator[Lan
 
 def encode_parts(parts: Iterable[LandedPart]) -> list[list[object]]:
     """The parts as JSON values, for the batch's metadata."""
-    return [[str(part.day_on), part.part, part.row_count] for part in parts]
+    return [
+        [str(part.day_on), part.part, part.row_count, *([part.merged_as] if part.merged_as else [])] for part in parts
+    ]
 
 
 def decode_parts(batch: Batch) -> list[LandedPart]:
     """The parts that `encode_parts` put into the batch's metadata."""
-    return [LandedPart(date.fromisoformat(day), part, rows) for day, part, rows in batch.metadata.get("parts", [])]
+    return [LandedPart(date.fromisoformat(day), *facts) for day, *facts in batch.metadata.get("parts", [])]
 
 
 def load_requests(
     landing_dir: Path, owner_id: UUID, source: str, batches: Sequence[Batch], days: Iterable[date]
 ) -> pl.DataFrame:
-    """The requests of the days, of LANDED_SCHEMA with the number of their batch in `batches` in front.
+    """The requests of the days, of LANDED_SCHEMA with the number of their batch in `batches` in front, in no order.
 
-    Ordered by batch and part, not by time. Raises LandingFileMissing.
+    The caller's transaction is the one that the batches were loaded in, or their files may be merged meanwhile.
+    Raises LandingFileMissing.
     """
     wanted = set(days)
     root = _folder(landing_dir, owner_id, source)
     frames = [pl.DataFrame(schema={"batch": pl.UInt32(), **LANDED_SCHEMA})]
-    for number, path in _iter_paths(root, batches, wanted):
-        frame = _with_every_column(pl.read_parquet(path, hive_partitioning=False))
-        frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
+    for path, members in _iter_files(root, batches, wanted):
+        frames.append(_numbered(pl.read_parquet(path, hive_partitioning=False), members))
     return pl.concat(frames)
 
 
@@ -152,21 +156,37 @@ def load_listeners_requests(
     """
     frames = [pl.DataFrame(schema={"batch": pl.UInt32(), **LANDED_SCHEMA})]
     asked = pl.col("listener_key").is_in(listeners.unique().implode())
-    for number, path in _iter_paths(_folder(*folder), batches, {day}):
-        frame = _with_every_column(pl.scan_parquet(path, hive_partitioning=False).filter(asked).collect())
-        frames.append(frame.select(pl.lit(number, pl.UInt32).alias("batch"), *LANDED_SCHEMA.names()))
+    for path, members in _iter_files(_folder(*folder), batches, {day}):
+        frames.append(_numbered(pl.scan_parquet(path, hive_partitioning=False).filter(asked).collect(), members))
     return pl.concat(frames)
 
 
-def _iter_paths(root: Path, batches: Sequence[Batch], days: set[date]) -> Iterator[tuple[int, Path]]:
-    """The number of the batch and the file of each part of the days. Raises LandingFileMissing."""
+Members = dict[UUID, int]
+
+
+def _iter_files(root: Path, batches: Sequence[Batch], days: set[date]) -> Iterator[tuple[Path, Members]]:
+    """Each file with requests of the days once, and the numbers of its batches. Raises LandingFileMissing."""
+    files: dict[str, Members] = {}
     for number, batch in enumerate(batches):
         for part in decode_parts(batch):
             if part.day_on in days:
-                path = root / part.name(batch.batch_id)
-                if not path.is_file():
-                    raise LandingFileMissing(path=path, batch_id=batch.batch_id)
-                yield number, path
+                files.setdefault(part.name(batch.batch_id), {})[batch.batch_id] = number
+    for name, members in files.items():
+        if not (root / name).is_file():
+            raise LandingFileMissing(path=root / name, batch_id=next(iter(members)))
+        yield root / name, members
+
+
+def _numbered(landed: pl.DataFrame, members: Members) -> pl.DataFrame:
+    """The file's requests of these batches, with the batch's number in front."""
+    if "batch_id" in landed.columns:  # a file of many batches
+        numbers = {"batch_id": [batch_id.bytes for batch_id in members], "batch": list(members.values())}
+        known = pl.DataFrame(numbers, schema={"batch_id": pl.Binary(), "batch": pl.UInt32()})
+        landed = landed.join(known, on="batch_id")
+    else:
+        (number,) = members.values()
+        landed = landed.with_columns(batch=pl.lit(number, pl.UInt32))
+    return _with_every_column(landed).select("batch", *LANDED_SCHEMA.names())
 
 
 def find_incomplete_days(

@@ -118,9 +118,15 @@ def clear_dirty_days(connection: Connection, owner_id: UUID, days: Sequence[date
 
 
 def load_log_batches(connection: Connection, owner_id: UUID, period: Period) -> list[Batch]:
-    """The imported logs that have requests in the period, by id."""
-    facts = {"tenant": owner_id, "kind": LOG_KIND, "start_at": period.start_at, "end_at": period.end_at}
-    return load_all(connection, Batch, _SQL["load_log_batches"], facts)
+    """The imported logs that have requests in the period, by id; their files stay until the transaction ends."""
+    connection.execute(_SQL["hold_landing"], {"tenant": owner_id})
+    return load_landed_batches(connection, owner_id, LOG_KIND, period)
+
+
+def load_landed_batches(connection: Connection, owner_id: UUID, kind: str, period: Period) -> list[Batch]:
+    """The batches of the kind that have rows in the period, by id."""
+    facts = {"tenant": owner_id, "kind": kind, "start_at": period.start_at, "end_at": period.end_at}
+    return load_all(connection, Batch, _SQL["load_landed_batches"], facts)
 
 
 def find_log_by_file(connection: Connection, owner_id: UUID, file_hash: str) -> Batch | None:

@@ -25,8 +25,12 @@ on conflict (user_id, day_on) do update set marked_at = clock_timestamp()
 delete from dirty_days
 where user_id = :tenant and day_on = any(:days)
 
--- name: load_log_batches
--- one row per imported log that has requests between the two times
+-- name: hold_landing
+-- one row of nothing: until the transaction ends, nobody removes landed files of the account
+select pg_advisory_xact_lock_shared(hashtextextended('landed files ' || :tenant::uuid::text, 0))
+
+-- name: load_landed_batches
+-- one row per batch of the kind that has rows between the two times
 select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
     first_at, last_at, created_at, metadata
 from batches
