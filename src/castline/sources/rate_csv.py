@@ -68,16 +68,17 @@ def _parse_row(row: TableRow, width: int, places: dict[str, int], source: str) -
 
 def _parse_rate(row: TableRow, places: dict[str, int], source: str) -> ExchangeRate:
     cell = {field: row.cells[place].strip() for field, place in places.items()}
-    rate = parse_amount(cell["rate"], field="rate")
-    if rate.quantize(_DECIMALS) != rate:
-        raise InvalidInput(field="rate", detail=f"{cell['rate']} has more than 12 decimals")
-    return ExchangeRate(
+    found = ExchangeRate(
         base=check_currency(cell["base"], field="base"),
         quote=check_currency(cell["quote"], field="quote"),
         rate_on=_parse_day(cell["rate_on"]),
-        rate=rate,
+        rate=parse_amount(cell["rate"], field="rate"),
         source=source,
     )
+    # Only after its size is known to fit: a number of more digits than a Decimal's context holds cannot be rounded.
+    if found.rate.quantize(_DECIMALS) != found.rate:
+        raise InvalidInput(field="rate", detail=f"{cell['rate'][:40]} has more than 12 decimals")
+    return found
 
 
 def _parse_day(text: str) -> date:
