@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from castline.measure.ads import DELIVERIES_SCHEMA, judge_ads
-from castline.measure.agent_table import describe_agents
+from castline.measure.agent_table import FLAGS, describe_agents
 from castline.measure.behaviour import BEHAVIOURS, EVIDENCE_SCHEMA, Known, find_suspects
 from castline.measure.matching import EpisodeIndex
 from castline.measure.rules import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
@@ -61,6 +61,20 @@ _TOLD: Final = (
 )  # fmt: skip
 
 
+# What is of no use behind the filter: selecting rows costs by the column, too.
+_DECIDED: Final = (
+    "batch",
+    "line_number",
+    "user_agent",
+    "country",
+    "method",
+    "host",
+    "referer",
+    "request_id",
+    *FLAGS[1:],
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """What became of requests.
@@ -89,9 +103,7 @@ def judge(
     """
     book = book or own_rulebook(MeasureSettings())
     agents, flags = describe_agents(requests["user_agent"], book.classifier)
-    known = requests.sort("time", "batch", "line_number").join(
-        flags, on="user_agent", how="left", maintain_order="left", nulls_equal=True
-    )
+    known = _in_order(requests).join(flags, on="user_agent", how="left", maintain_order="left", nulls_equal=True)
     known = index.match(known.with_columns(day_on=pl.col("time").dt.date()))
     known = add_drop_reason(known, book).with_row_index("row")
     episodes = index.table()
@@ -109,6 +121,14 @@ def judge(
 def _counted_spans(ends: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
     """What was sent in the windows that count, with the place and the time of the download of each."""
     heads = pl.DataFrame({"row": first, "download": np.arange(len(first), dtype=np.uint32)})
+def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
+    """By time, batch and line, as the files of one log are anyway."""
+    keys = [requests[name].to_physical().to_numpy().astype(np.int64) for name in ("time", "batch", "line_number")]
+    is_ordered = np.ones(max(requests.height - 1, 0), np.bool_)
+    for key in reversed(keys):
+        step = np.diff(key)
+        is_ordered = (step > 0) | ((step == 0) & is_ordered)
+    return requests if is_ordered.all() else requests.sort("time", "batch", "line_number")
     windows = ends.unique("row").join(heads, on="row").select("window", "download", "time")
     stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
     told = stayed.select("window", "episode", "delivery", "span_start", "span_bytes")
@@ -169,9 +189,12 @@ def outcome_of(known: pl.DataFrame, ends: pl.DataFrame) -> pl.Series:
 
 def first_rows(ends: pl.DataFrame) -> pl.Series:
     """Of each window that counted the row of its first request that passed the filter, in order."""
-    stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
-    first = pl.col("window").ne_missing(pl.col("window").shift(1))
-    return stayed.filter(first)["row"].sort()
+    stayed = (
+        ends.select(pl.col("completes") & (pl.col("outcome") > _CEILING)).to_series().fill_null(value=False).to_numpy()
+    )
+    window, rows = ends["window"].to_numpy()[stayed], ends["row"].to_numpy()[stayed]
+    first = np.concatenate(([True], window[1:] != window[:-1])) if len(window) else np.zeros(0, np.bool_)
+    return pl.Series(np.sort(rows[first]))
 
 
 def _find_threshold(windows: pl.DataFrame, window: Ints, heads: Ints) -> tuple[Ints, Ints]:
