@@ -107,7 +107,8 @@ def judge(
     known = index.match(known.with_columns(day_on=pl.col("time").dt.date()))
     known = add_drop_reason(known, book).with_row_index("row")
     episodes = index.table()
-    passed = known.filter(pl.col("drop").is_null()).join(episodes, on="episode", how="left", maintain_order="left")
+    passed = known.drop(_DECIDED).filter(pl.col("drop").is_null())
+    passed = passed.join(episodes, on="episode", how="left", maintain_order="left")
     ends, evidence = judge_people(passed, Known(agents, episodes), book)
     judged = known.with_columns(outcome=outcome_of(known, ends))
     columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country", "delivery"]
@@ -118,9 +119,6 @@ def judge(
     return replace(told, deliveries=judge_ads(_counted_spans(ends, first), ads))
 
 
-def _counted_spans(ends: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
-    """What was sent in the windows that count, with the place and the time of the download of each."""
-    heads = pl.DataFrame({"row": first, "download": np.arange(len(first), dtype=np.uint32)})
 def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
     """By time, batch and line, as the files of one log are anyway."""
     keys = [requests[name].to_physical().to_numpy().astype(np.int64) for name in ("time", "batch", "line_number")]
@@ -129,6 +127,11 @@ def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
         step = np.diff(key)
         is_ordered = (step > 0) | ((step == 0) & is_ordered)
     return requests if is_ordered.all() else requests.sort("time", "batch", "line_number")
+
+
+def _counted_spans(ends: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
+    """What was sent in the windows that count, with the place and the time of the download of each."""
+    heads = pl.DataFrame({"row": first, "download": np.arange(len(first), dtype=np.uint32)})
     windows = ends.unique("row").join(heads, on="row").select("window", "download", "time")
     stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
     told = stayed.select("window", "episode", "delivery", "span_start", "span_bytes")
