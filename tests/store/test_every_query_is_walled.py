@@ -20,6 +20,7 @@ INSIDE_JSON = {  # the filling leaves JSON empty
     "campaigns.find_code_holder",
     "listening.find_log_by_file",
     "log_objects.load_log_objects",
+    "metrics.count_event_ads",
 }
 
 

@@ -18,6 +18,7 @@ OUTSIDE = {
     "access_log",
     "landing_player_events",
     "landing_requests",
+    "media_file",
     "orders",
     "player_events",
     "rate table",

@@ -4,7 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from castline.measure.matching import AMBIGUOUS, NO_EPISODE, EpisodeIndex
+from castline.measure.addresses import AMBIGUOUS, NO_EPISODE
+from castline.measure.matching import EpisodeIndex
 from castline.model.show import AudioKey
 
 _KEYS = (

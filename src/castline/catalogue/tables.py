@@ -21,10 +21,12 @@ Cut = Literal["week", "year"]
 _NOUNS: Final = (
     "accounts",
     "shows",
+    "addresses",
     "campaigns",
     "ledger",
     "listening",
     "measurement",
+    "behaviour",
     "conversions",
     "reports",
 )

@@ -1,4 +1,4 @@
-"""`castline feed` and `castline episode`: shows from their feeds."""
+"""`castline feed`: shows from their feeds."""
 
 import sys
 from typing import Any
@@ -135,34 +135,3 @@ def list_feeds(as_json: bool) -> None:
         for one in shows
     ]
     show_table(rows, ["id", "title", "status", "last_read", "feed"])
-
-
-@click.group()
-def episode() -> None:
-    """The episodes of a show."""
-
-
-@episode.command("list")
-@click.argument("show", required=False)
-@json_option
-def list_episodes(show: str | None, as_json: bool) -> None:
-    """List the episodes of the account or of one show, newest first."""
-    from castline.cli.session import open_account
-    from castline.store.shows import find_podcast, load_episodes
-
-    with open_account() as acting, acting.store.account(acting.owner_id) as connection:
-        podcast_id = find_podcast(connection, acting.owner_id, show).podcast_id if show else None
-        episodes = load_episodes(connection, acting.owner_id, podcast_id)
-    if as_json:
-        show_json(episodes)
-        return
-    rows = [
-        {
-            "id": str(one.episode_id)[:8],
-            "published": f"{one.publish_date:%Y-%m-%d}",
-            "seconds": one.duration_seconds,
-            "title": one.title,
-        }
-        for one in episodes
-    ]
-    show_table(rows, ["id", "published", "seconds", "title"])

@@ -23,7 +23,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "conversion": ("conversion", "Orders, sign-ups and refunds."),
     "demo": ("demo", "A whole world, or your own feed and log, from input to report."),
     "doctor": ("doctor", "Check this installation and name each fix."),
-    "episode": ("feed", "The episodes of a show."),
+    "episode": ("episode", "The episodes of a show, their files and addresses."),
     "feed": ("feed", "Shows from their feeds: add, parse, poll."),
     "geo": ("geo", "The country and network tables: show, update."),
     "intake": ("intake", "The redirect prefix and what players tell, answered without a database."),

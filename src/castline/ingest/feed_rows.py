@@ -1,7 +1,7 @@
 """One reading of a feed becomes rows: the show, its episodes, their former names, the batch, the refused items."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -9,11 +9,13 @@ from uuid import UUID, uuid4
 
 from castline.base.errors import InvalidInput
 from castline.ingest.episode_identity import Known, KnownEpisode, match_episodes
+from castline.ingest.episode_media import list_media
 from castline.model.check import URL_LENGTH, check_length, check_text, check_url
 from castline.model.feed import LEFT_OUT, Feed, FeedEpisode, FeedProblem
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.model.show import Episode, Podcast
 from castline.sources.enclosure import url_key
+from castline.store.addresses import NewMedia, load_media, save_media
 from castline.store.ledger import OpenRun, find_batch, save_batch
 from castline.store.payload import encode_json
 from castline.store.retention import LANDING_KEPT
@@ -65,6 +67,7 @@ def apply_feed(run: OpenRun, reading: FeedReading) -> None:
     stored = {one.episode_id: one for one in load_episodes(run.connection, run.owner_id, podcast_id)}
     known = _known(run, stored, podcast_id)
     changed_address = False
+    media: list[NewMedia] = []
     for number, match in enumerate(match_episodes(known, reading.feed.episodes), start=1):
         before = stored[match.known.episode_id] if match.known else None
         try:
@@ -75,11 +78,21 @@ def apply_feed(run: OpenRun, reading: FeedReading) -> None:
             continue
         changed_address |= before is None or before.audio_key != facts["audio_key"]
         _save(run, podcast_id, before, facts)
+        media += list_media(match.item)
+    changed_address |= _save_media(run, podcast_id, media)
     _save_batch(run, reading)
     if changed_address:
         # The oldest kept day may be deleted at any moment, so it is left alone.
         first_on = (reading.fetched_at - LANDING_KEPT).date() + timedelta(days=1)
         run.count("days_to_measure_again", mark_unmatched_days(run.connection, run.owner_id, first_on))
+
+
+def _save_media(run: OpenRun, podcast_id: UUID, media: Sequence[NewMedia]) -> bool:
+    """The feed's other files and streams are stored; true if any is new."""
+    known = {one.audio_key for one in load_media(run.connection, run.owner_id, podcast_id)}
+    if media:
+        run.count("other_media", save_media(run.connection, run.owner_id, podcast_id, media))
+    return any(one.audio_key not in known for one in media)
 
 
 def _known(run: OpenRun, stored: Mapping[UUID, Episode], podcast_id: UUID) -> Known:

@@ -10,15 +10,16 @@ import polars as pl
 from castline.base.config import Settings
 from castline.ingest.geo_tables import load_geo_table, pack_addresses
 from castline.ingest.places import try_pack_address
+from castline.measure.addresses import NO_EPISODE
 from castline.measure.agent_table import describe_agents
 from castline.measure.behaviour import Known
 from castline.measure.judge import OUTCOMES, first_rows, judge_people, outcome_of
-from castline.measure.matching import NO_EPISODE
 from castline.measure.request_lines import BrokenLine, RequestId, RequestLines, parse_request_lines
 from castline.measure.rules import Rulebook, add_drop_reason
 from castline.model.measurement import Delivery
 from castline.model.vocab import Verdict
 from castline.sources.enclosure import path_key, url_key
+from castline.sources.url_query import naming_key
 
 _ID_BYTES: Final = 16
 # A segment by its container, or by the name that packagers give to raw audio segments.
@@ -96,7 +97,7 @@ def _hash(content: bytes) -> "blake2b":
 def _with_episodes(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows with `episode`, a number for each name, or for each address where no name is given, and `path`."""
     urls = rows["url"].drop_nulls().unique()
-    keys = [url_key(url) if "://" in url else path_key(url) for url in urls]
+    keys = [naming_key(url, url_key(url) if "://" in url else path_key(url)) for url in urls]
     table = pl.DataFrame({"url": urls, "path": keys}, schema={"url": pl.String, "path": pl.String})
     named = rows.join(table, on="url", how="left", maintain_order="left").with_columns(
         # A name and an address are never the same episode.

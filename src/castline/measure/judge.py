@@ -116,7 +116,8 @@ def judge(
     told = Judged(judged, known.select(columns)[first], agents, episodes, evidence=evidence)
     if ads is None or ads.is_empty():
         return told
-    return replace(told, deliveries=judge_ads(_counted_spans(ends, first), ads))
+    others = known.filter("is_other_file")["row"]
+    return replace(told, deliveries=judge_ads(_counted_spans(ends, first, others), ads))
 
 
 def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
@@ -129,12 +130,17 @@ def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
     return requests if is_ordered.all() else requests.sort("time", "batch", "line_number")
 
 
-def _counted_spans(ends: pl.DataFrame, first: pl.Series) -> pl.DataFrame:
-    """What was sent in the windows that count, with the place and the time of the download of each."""
+def _counted_spans(ends: pl.DataFrame, first: pl.Series, others: pl.Series) -> pl.DataFrame:
+    """What was sent in the windows that count, with the place and the time of the download of each.
+
+    Where an ad lies in the rows of `others`, files that are not the enclosure, nobody knows: as in a stream.
+    """
     heads = pl.DataFrame({"row": first, "download": np.arange(len(first), dtype=np.uint32)})
     windows = ends.unique("row").join(heads, on="row").select("window", "download", "time")
     stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
-    told = stayed.select("window", "episode", "delivery", "span_start", "span_bytes")
+    is_other = pl.col("row").is_in(others.implode())
+    delivery = pl.when(is_other).then(pl.lit("hls")).otherwise("delivery")
+    told = stayed.select("window", "episode", "span_start", "span_bytes", delivery=delivery)
     return told.join(windows, on="window")
 
 

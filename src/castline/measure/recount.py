@@ -16,13 +16,12 @@ from castline.base.period import Period
 from castline.measure.context import load_context
 from castline.measure.judge import OUTCOMES, judge
 from castline.measure.landed import LandedDays
-from castline.measure.matching import EpisodeIndex
+from castline.measure.matching import EpisodeIndex, load_index
 from castline.measure.rules import Rulebook, open_rulebook
 from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict
 from castline.store.measure_settings import load_live_settings
 from castline.store.pool import Connection, Store
-from castline.store.shows import load_audio_keys
 
 _ROWS_AT_ONCE: Final = 1_500_000
 
@@ -93,7 +92,7 @@ class _Work:
 def _open_work(store: Store, connection: Connection, owner_id: UUID, both: Iterable[MeasureSettings]) -> _Work:
     return _Work(
         LandedDays(store, connection, owner_id),
-        EpisodeIndex(load_audio_keys(connection, owner_id)),
+        load_index(connection, owner_id),
         [open_rulebook(store.settings, each) for each in both],
     )
 

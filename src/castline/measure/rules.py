@@ -11,8 +11,8 @@ from typing import Final
 import polars as pl
 
 from castline.base.config import Settings
+from castline.measure.addresses import AMBIGUOUS, NO_EPISODE
 from castline.measure.agents import AgentClassifier, open_classifier, own_classifier
-from castline.measure.matching import AMBIGUOUS, NO_EPISODE
 from castline.measure.networks import Networks, load_networks, own_networks
 from castline.model.measurement import MeasureSettings
 
@@ -111,7 +111,7 @@ RULES: Final = (
     Rule("method", _always(pl.col("method").ne_missing("GET"))),
     Rule("status", lambda _: ~_ANSWERED),
     # The table of contents of a stream, not the stream.
-    Rule("hls_playlist", _always(pl.col("path").str.contains(r"(?i)\.m3u8$"))),
+    Rule("hls_playlist", _always(pl.col("path").str.contains(r"(?i)\.m3u8(?:$|\?)"))),
     Rule("two_byte_probe", _probe),
     Rule("empty_agent", _always(pl.col("user_agent_is_empty"))),
     Rule("false_agent", _always(pl.col("user_agent_is_false"))),

@@ -17,7 +17,7 @@ from castline.measure.airing import load_ads, name_heard_ads
 from castline.measure.context import find_affected_days, keep_days, load_context
 from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.landed import LandedDays, iter_stretches
-from castline.measure.matching import EpisodeIndex, find_unmatched
+from castline.measure.matching import EpisodeIndex, find_unmatched, load_index
 from castline.measure.restate import compute_restatements, load_standing
 from castline.measure.rollup import Rollup
 from castline.measure.rules import Rulebook, open_rulebook
@@ -34,7 +34,6 @@ from castline.store.listening import (
 from castline.store.measure_settings import load_day_versions, load_live_settings
 from castline.store.pool import Store
 from castline.store.restatements import save_restatements
-from castline.store.shows import load_audio_keys
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions
 
@@ -105,7 +104,7 @@ def load_unmatched(
     period = period or Period.of_days(_FIRST_DAY, now().date() + timedelta(days=1))
     counts: Counter[tuple[str | None, str]] = Counter()
     with store.account(owner_id) as connection:
-        index = EpisodeIndex(load_audio_keys(connection, owner_id))
+        index = load_index(connection, owner_id)
         landed = LandedDays(store, connection, owner_id)
         sizes = landed.count_requests(period.iter_days())
         gone = landed.find_gone(sizes)
@@ -180,7 +179,7 @@ def _open_work(store: Store, run: OpenRun) -> _Work:
     return _Work(
         run,
         open_rulebook(store.settings, load_live_settings(connection, owner_id)),
-        EpisodeIndex(load_audio_keys(connection, owner_id)),
+        load_index(connection, owner_id),
         load_ads(connection, owner_id),
         LandedDays(store, connection, owner_id),
     )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from castline.base.errors import InvalidInput
 from castline.model.check import (
+    URL_LENGTH,
     check_aware,
     check_choice,
     check_length,
@@ -16,7 +17,7 @@ from castline.model.check import (
     check_url,
     convert_json,
 )
-from castline.model.vocab import DetectionMethod, IngestionStatus, TranscriptStatus
+from castline.model.vocab import DetectionMethod, IngestionStatus, MediaKind, TranscriptStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,10 +169,41 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class AudioKey:
-    """One address (host and path) under which requests for an episode come, with what its size threshold needs."""
+    """One address (host and path) under which requests for an episode come, with what its size threshold needs.
+
+    `kind` is `enclosure` for the file of the feed and its former addresses, `file` for another of the same length,
+    `stream` for a playlist, whose folder holds the segments. `audio_url` is there where its parameters may matter;
+    `bits_per_second` is what the feed says of a file or stream that is no enclosure.
+    """
 
     podcast_id: UUID
     episode_id: UUID
     audio_key: str
     duration_seconds: int | None
     audio_bytes: int | None
+    kind: MediaKind = "enclosure"
+    audio_url: str | None = None
+    bits_per_second: int | None = None
+    header_bytes: int | None = None
+    guid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UrlPattern:
+    """Addresses that the operator says are an episode's, or a show's where the pattern names the episode.
+
+    Host and path as in a key, or a path alone: `*` stands for a part of a name, `**` for any part, `{guid}` for the
+    episode's guid, `{file}` for the name of its enclosure's file without its ending.
+    """
+
+    pattern: str
+    podcast_id: UUID
+    episode_id: UUID | None
+
+    def __post_init__(self) -> None:
+        if not self.pattern or "/" not in self.pattern or len(self.pattern) > URL_LENGTH:
+            raise InvalidInput(
+                field="pattern", detail=f"{self.pattern[:200]!r} is no host and path, such as cdn.example.org/a/*"
+            )
+        if self.episode_id is None and not ("{guid}" in self.pattern or "{file}" in self.pattern):
+            raise InvalidInput(field="pattern", detail="says not which episode of the show: it needs {guid} or {file}")

@@ -11,6 +11,7 @@ TranscriptSource = Literal["automated", "manual", "uploaded"]
 CampaignStatus = Literal["draft", "scheduled", "active", "paused", "completed", "cancelled"]
 PlacementKind = Literal["baked", "dynamic", "host-read"]
 PlacementPosition = Literal["pre", "mid", "post"]
+MediaKind = Literal["enclosure", "file", "stream"]
 DetectionMethod = Literal["manual", "automated", "transcript"]
 EventType = Literal[
     "download", "stream", "listen_start", "listen_complete", "skip", "ad_start", "ad_complete", "ad_skip"

@@ -67,8 +67,13 @@ def _split(url: str) -> tuple[str, str] | None:
     return f"{name}:{port}" if port not in _DEFAULT_PORTS else name, parts.path
 
 
+def normal_escapes(path: str) -> str:
+    """The path with only those characters escaped that keys escape."""
+    return quote_from_bytes(unquote_to_bytes(path), _PATH_SAFE)
+
+
 def _normal_path(path: str) -> str:
-    return _SLASHES.sub("/", quote_from_bytes(unquote_to_bytes(path), _PATH_SAFE)) or "/"
+    return _SLASHES.sub("/", normal_escapes(path)) or "/"
 
 
 def _unwrap(url: str) -> str | None:

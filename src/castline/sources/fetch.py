@@ -28,6 +28,7 @@ Answer = TypeVar("Answer")
 _PERMANENT: Final = frozenset({301, 308})
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _OK: Final = 200
+_PART: Final = 206
 _CHUNK: Final = 64 * 1024
 _LONGEST_WAIT: Final = 30 * 24 * 3600.0
 _ACCEPT: Final = "application/rss+xml, application/atom+xml, application/feed+json, application/xml;q=0.9, */*;q=0.5"
@@ -70,15 +71,19 @@ class Validators:
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
+    """`span` asks for the bytes from its first to its last number alone, and takes no more of any answer."""
+
     url: str
     validators: Validators = Validators()
+    span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One answer. `url` is where it came from; `permanent_url` is set if the first redirects were all permanent.
 
-    `body` is decoded (Content-Encoding undone) and empty unless the status is 200.
+    `body` is decoded (Content-Encoding undone) and empty unless the status is 200. Of an answer to a span it is what
+    came of it, with a 206 as well; `content_length` is what the server says that it sends.
     """
 
     status: int
@@ -89,6 +94,8 @@ class Fetched:
     retry_after_seconds: float | None = None
     max_age_seconds: float | None = None
     content_type: str | None = None
+    content_range: str | None = None
+    content_length: int | None = None
     body: bytes = field(default=b"", repr=False)
 
     @property
@@ -122,6 +129,11 @@ def fetch_all(
     """Each request's answer or the error that stands for it, once all have one."""
     requests = tuple(requests)
     return _run(_collect(requests, policy)) if requests else {}
+
+
+def fetch_range(request: FetchRequest, *, policy: FetchPolicy = FetchPolicy()) -> Fetched:
+    """The server's answer to the request's span. Raises AddressRefused, TooManyRedirects or SourceUnavailable."""
+    return _run(_fetch_alone(request, policy))
 
 
 async def _collect(
@@ -261,12 +273,12 @@ async def _follow(session: aiohttp.ClientSession, request: FetchRequest, policy:
     url = check_url(request.url, allow_private=policy.allow_private_addresses)
     permanent: URL | None = None
     only_permanent = True
-    headers = _validating(request.validators)
+    headers = _validating(request.validators) | _ranging(request.span)
     for _ in range(policy.max_redirects + 1):
         async with session.get(url, headers=headers, allow_redirects=False) as response:
             target = _target(response, url)
             if target is None:
-                return await _answer(response, url, permanent, policy)
+                return await _answer(response, (url, permanent), request, policy)
             only_permanent = only_permanent and response.status in _PERMANENT
         url = check_url(target, allow_private=policy.allow_private_addresses)
         permanent = url if only_permanent else permanent
@@ -276,6 +288,10 @@ async def _follow(session: aiohttp.ClientSession, request: FetchRequest, policy:
 def _validating(validators: Validators) -> dict[str, str]:
     headers = {"If-None-Match": validators.etag, "If-Modified-Since": validators.last_modified}
     return {name: value for name, value in headers.items() if value and value.isprintable()}
+
+
+def _ranging(span: tuple[int, int] | None) -> dict[str, str]:
+    return {"Range": f"bytes={span[0]}-{span[1]}", "Accept-Encoding": "identity"} if span else {}
 
 
 def _target(response: aiohttp.ClientResponse, url: URL) -> str | None:
@@ -290,8 +306,14 @@ def _target(response: aiohttp.ClientResponse, url: URL) -> str | None:
     return joined
 
 
-async def _answer(response: aiohttp.ClientResponse, url: URL, permanent: URL | None, policy: FetchPolicy) -> Fetched:
-    headers = response.headers
+async def _answer(
+    response: aiohttp.ClientResponse, place: tuple[URL, URL | None], request: FetchRequest, policy: FetchPolicy
+) -> Fetched:
+    headers, (url, permanent) = response.headers, place
+    if request.span:
+        body = await _first_bytes(response, request.span) if response.status in {_OK, _PART} else b""
+    else:
+        body = await _body(response, show_url(str(url)), policy) if response.status == _OK else b""
     return Fetched(
         status=response.status,
         url=show_url(str(url)),
@@ -301,8 +323,21 @@ async def _answer(response: aiohttp.ClientResponse, url: URL, permanent: URL | N
         retry_after_seconds=_retry_after(headers),
         max_age_seconds=_max_age(headers),
         content_type=headers.get("Content-Type"),
-        body=await _body(response, show_url(str(url)), policy) if response.status == _OK else b"",
+        content_range=headers.get("Content-Range") if request.span else None,
+        content_length=response.content_length if request.span else None,
+        body=body,
     )
+
+
+async def _first_bytes(response: aiohttp.ClientResponse, span: tuple[int, int]) -> bytes:
+    """As many bytes as were asked for, whatever else the server would send."""
+    wanted = span[1] - span[0] + 1
+    parts = bytearray()
+    async for part in response.content.iter_chunked(_CHUNK):
+        parts += part
+        if len(parts) >= wanted:
+            break
+    return bytes(parts[:wanted])
 
 
 async def _body(response: aiohttp.ClientResponse, source: str, policy: FetchPolicy) -> bytes:

@@ -36,25 +36,6 @@ class PlayedPlace:
     end_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class AdCount:
-    """How many ads of a placement came to one end, by `metric`, on a UTC day."""
-
-    placement_id: UUID
-    metric: str
-    day_on: date
-    value: int
-
-
-@dataclass(frozen=True, slots=True)
-class PlayerAds:
-    """How often players said that an ad of the campaign began, and that it came to its end."""
-
-    campaign_id: UUID
-    start_count: int
-    complete_count: int
-
-
 def load_ad_slots(connection: Connection, owner_id: UUID) -> Mapping[UUID, tuple[AdSlot, ...]]:
     """The ad slots by episode, of the account's episodes that have any."""
     rows = load_all(connection, _EpisodeSlots, _SQL["load_ad_slots"], {"tenant": owner_id})
@@ -89,19 +70,3 @@ def name_player_ads(connection: Connection, owner_id: UUID, days: Sequence[date]
     }
     span = {"start_at": start_of_day(min(days)), "end_at": start_of_day(max(days) + timedelta(days=1))}
     return save(connection, _SQL["name_player_ads"], columns | span | {"tenant": owner_id, "days": list(days)})
-
-
-def load_ad_counts(
-    connection: Connection, owner_id: UUID, placement_ids: Sequence[UUID], days: tuple[date, date]
-) -> list[AdCount]:
-    """One row per placement, metric and UTC day from the first to the last, by day."""
-    facts = {"tenant": owner_id, "members": [str(key) for key in placement_ids]}
-    return load_all(connection, AdCount, _SQL["load_ad_counts"], facts | {"first_on": days[0], "last_on": days[1]})
-
-
-def count_player_ads(
-    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], flight: tuple[datetime, datetime]
-) -> list[PlayerAds]:
-    """One row per campaign of which players told in [flight[0], flight[1])."""
-    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "start_at": flight[0], "end_at": flight[1]}
-    return load_all(connection, PlayerAds, _SQL["count_player_ads"], facts)

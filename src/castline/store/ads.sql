@@ -15,12 +15,12 @@ for update
 
 -- name: mark_ad_days
 -- UTC days of the campaigns' flights on which somebody asked for the episode or heard it: its ads are judged again
+insert into dirty_days (user_id, day_on)
 with flights as (
     select start_date, end_date
     from campaigns
     where user_id = :tenant and campaign_id = any(:campaign_ids)
 )
-insert into dirty_days (user_id, day_on)
 select :tenant, day_on
 from (
     select day_on
@@ -44,71 +44,50 @@ on conflict (user_id, day_on) do update set marked_at = clock_timestamp()
 -- name: name_player_ads
 -- the ads that players told of on the UTC days have the campaign that their own words or their place in the episode tell
 -- an id of the account's campaign or placement decides; else the one campaign with an ad at that second, on the air then
-with told as (
-    select event_id, timestamp, episode_id, event_type, listen_duration_seconds as seconds,
-        metadata ->> 'campaign' as named, metadata ->> 'ad_id' as ad_id
-    from listener_events
-    where timestamp >= :start_at and timestamp < :end_at
-        and event_type in ('ad_start', 'ad_complete', 'ad_skip')
-        and (timestamp at time zone 'utc')::date = any(:days)
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-), found as (
-    select told.event_id, told.timestamp,
-        coalesce(
-            (
-                select campaign_id
-                from campaigns
-                where user_id = :tenant and campaign_id::text = told.named
-            ),
-            (
-                select placements.campaign_id
-                from placements
-                join campaigns using (campaign_id)
-                where user_id = :tenant and placement_id::text = told.ad_id
-            ),
-            (
-                select (array_agg(distinct places.campaign_id))[1]
-                from unnest(
-                    :campaign_ids::uuid[], :episode_ids::uuid[], :first_seconds::numeric[], :end_seconds::numeric[],
-                    :starts::timestamptz[], :ends::timestamptz[]
-                ) as places (campaign_id, episode_id, first_second, end_second, start_at, end_at)
-                where places.episode_id = told.episode_id
-                    and told.seconds >= floor(places.first_second)
-                    and told.seconds <= ceil(places.end_second)
-                    and told.timestamp >= places.start_at
-                    and told.timestamp < places.end_at
-                having count(distinct places.campaign_id) = 1
-            )
-        ) as campaign_id
-    from told
-)
 update listener_events
 set campaign_id = found.campaign_id
-from found
+from (
+    with told as (
+        select event_id, timestamp, episode_id, event_type, listen_duration_seconds as seconds,
+            metadata ->> 'campaign' as named, metadata ->> 'ad_id' as ad_id
+        from listener_events
+        where timestamp >= :start_at and timestamp < :end_at
+            and event_type in ('ad_start', 'ad_complete', 'ad_skip')
+            and (timestamp at time zone 'utc')::date = any(:days)
+            and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    ), found as (
+        select told.event_id, told.timestamp,
+            coalesce(
+                (
+                    select campaign_id
+                    from campaigns
+                    where user_id = :tenant and campaign_id::text = told.named
+                ),
+                (
+                    select placements.campaign_id
+                    from placements
+                    join campaigns using (campaign_id)
+                    where user_id = :tenant and placement_id::text = told.ad_id
+                ),
+                (
+                    select (array_agg(distinct places.campaign_id))[1]
+                    from unnest(
+                        :campaign_ids::uuid[], :episode_ids::uuid[], :first_seconds::numeric[], :end_seconds::numeric[],
+                        :starts::timestamptz[], :ends::timestamptz[]
+                    ) as places (campaign_id, episode_id, first_second, end_second, start_at, end_at)
+                    where places.episode_id = told.episode_id
+                        and told.seconds >= floor(places.first_second)
+                        and told.seconds <= ceil(places.end_second)
+                        and told.timestamp >= places.start_at
+                        and told.timestamp < places.end_at
+                    having count(distinct places.campaign_id) = 1
+                )
+            ) as campaign_id
+        from told
+    )
+    select event_id, timestamp, campaign_id
+    from found
+) as found
 where listener_events.event_id = found.event_id
     and listener_events.timestamp = found.timestamp
     and listener_events.campaign_id is distinct from found.campaign_id
-
--- name: load_ad_counts
--- one row per placement, metric and UTC day: ads by what became of them
-select member::uuid as placement_id, metric, day_on, value
-from my_daily_metrics
-where :tenant::uuid = castline_tenant()
-    and dimension = 'placement'
-    and member = any(:members)
-    and metric in ('ads_delivered', 'ads_not_measurable')
-    and day_on >= :first_on and day_on <= :last_on
-order by day_on, member, metric
-
--- name: count_player_ads
--- one row per campaign: ads that players said began and came to an end, between the two times
-select campaign_id,
-    count(*) filter (where event_type = 'ad_start') as start_count,
-    count(*) filter (where event_type = 'ad_complete') as complete_count
-from my_listener_events
-where :tenant::uuid = castline_tenant()
-    and campaign_id = any(:campaign_ids)
-    and event_type in ('ad_start', 'ad_complete')
-    and timestamp >= :start_at and timestamp < :end_at
-group by campaign_id
-order by campaign_id

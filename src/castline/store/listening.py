@@ -189,6 +189,8 @@ def copy_rows(
 def _days_of(period: Period) -> dict[str, object]:
     last_at = period.end_at.astimezone(UTC) - timedelta(microseconds=1)
     return {"first_on": period.start_at.astimezone(UTC).date(), "last_on": last_at.date()}
+
+
 @contextmanager
 def copying_rows(
     connection: Connection, table: Series, columns: Sequence[str], pieces: Iterable[bytes | memoryview]
@@ -204,5 +206,3 @@ def copying_rows(
         finally:
             wait([copied])
         copied.result()
-
-

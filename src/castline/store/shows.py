@@ -153,7 +153,10 @@ def drop_alias(connection: Connection, podcast_id: UUID, kind: str, alias: str) 
 
 
 def load_audio_keys(connection: Connection, owner_id: UUID) -> list[AudioKey]:
-    """Every address under which requests for the account's episodes may come, former ones included."""
+    """Every address under which requests for the account's episodes may come, former ones included.
+
+    With the header sizes that are known: an episode whose file was never read has that of its show's newest reading.
+    """
     return load_all(connection, AudioKey, _SQL["load_audio_keys"], {"tenant": owner_id})
 
 

@@ -105,17 +105,38 @@ delete from episode_aliases
 where podcast_id = :podcast_id and kind = :kind and alias = :alias
 
 -- name: load_audio_keys
--- one row per address under which requests for an episode may come, former ones included
-select podcast_id, episode_id, audio_key, duration_seconds, audio_bytes
+-- one row per address under which requests for an episode may come: enclosures, former ones, other files and streams
+with headers as (
+    select distinct on (podcast_id) podcast_id, header_bytes
+    from file_probes
+    where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+    order by podcast_id, probed_at desc, episode_id
+)
+select episodes.podcast_id, episode_id, audio_key, duration_seconds,
+    coalesce(case when file_probes.audio_url = episodes.audio_url then file_bytes end, audio_bytes) as audio_bytes,
+    'enclosure' as kind, case when strpos(episodes.audio_url, '?') > 0 then episodes.audio_url end as audio_url,
+    file_probes.bits_per_second, coalesce(file_probes.header_bytes, headers.header_bytes) as header_bytes, guid
 from episodes
 join podcasts using (podcast_id)
+left join file_probes using (episode_id)
+left join headers on headers.podcast_id = episodes.podcast_id
 where podcasts.user_id = :tenant
-union
-select episode_aliases.podcast_id, episode_id, alias, duration_seconds, audio_bytes
+union all
+select episode_aliases.podcast_id, episode_id, alias, duration_seconds, audio_bytes, 'enclosure', null,
+    file_probes.bits_per_second, coalesce(file_probes.header_bytes, headers.header_bytes), guid
 from episode_aliases
 join episodes using (episode_id)
 join podcasts on podcasts.podcast_id = episode_aliases.podcast_id
-where podcasts.user_id = :tenant and kind = 'audio_key'
+left join file_probes using (episode_id)
+left join headers on headers.podcast_id = episode_aliases.podcast_id
+where podcasts.user_id = :tenant and episode_aliases.kind = 'audio_key'
+union all
+select episode_media.podcast_id, episode_id, episode_media.audio_key, duration_seconds, episode_media.audio_bytes,
+    episode_media.kind, null, episode_media.bits_per_second, null, null
+from episode_media
+join episodes using (episode_id)
+join podcasts on podcasts.podcast_id = episode_media.podcast_id
+where podcasts.user_id = :tenant
 order by podcast_id, episode_id, audio_key
 
 -- name: save_ad_slots

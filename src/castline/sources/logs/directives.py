@@ -119,7 +119,7 @@ class DirectiveReader:
     def _name(self, found: pl.DataFrame) -> pl.DataFrame:
         frame = found.select(
             "line_number",
-            *(self._tell(target, names) for target, names in self._told.items() if target != "query"),
+            *(self._tell(target, names) for target, names in self._told.items()),
             *self._tell_time(),
         )
         if not {"method", "request"} & set(frame.columns):

@@ -13,6 +13,7 @@ from typing import Final, Literal, TypeAlias
 import polars as pl
 
 from castline.sources.logs.times import parse_times
+from castline.sources.url_query import ENDS_AS_AUDIO, NAMES_AUDIO, NAMES_ITSELF, keep_parameters
 
 LineReason: TypeAlias = Literal["malformed_line", "line_too_long", "bad_time", "time_in_future"]
 REQUEST_SCHEMA: Final = pl.Schema(
@@ -40,7 +41,7 @@ REFUSED_SCHEMA: Final = pl.Schema(
 # What a reader may give of a line, as text; `request` is the whole request line, `url` its middle.
 TEXTS: Final = (
     "stamp", "address", "forwarded", "listener", "country", "host", "request", "method", "url", "status", "bytes_sent",
-    "referer", "user_agent", "range", "request_id", "delivery",
+    "query", "referer", "user_agent", "range", "request_id", "delivery",
 )  # fmt: skip
 # What is kept of a field: an episode's address has at most 4,096 characters, so a longer one is none.
 _KEPT: Final = {"user_agent": 4096, "path": 4097, "referer": 1024, "host": 255, "range": 255, "country": 2}
@@ -160,8 +161,9 @@ def _split_request(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split_url(frame: pl.DataFrame) -> pl.DataFrame:
-    """`path` without its query; a whole address gives its host as well."""
-    frame = frame.with_columns(path=pl.col("url").str.split_exact("?", 1).struct.field("field_0"))
+    """`path` without its query, but for parameters that may name the file; a whole address gives its host as well."""
+    parts = pl.col("url").str.split_exact("?", 1).struct.rename_fields(["path", "_query"])
+    frame = _keep_parameters(frame.with_columns(parts.alias("parts")).unnest("parts"))
     whole = pl.col("path").str.contains(r"^[A-Za-z]+://")
     if not frame.select(whole.any()).item():
         return frame
@@ -170,6 +172,24 @@ def _split_url(frame: pl.DataFrame) -> pl.DataFrame:
         host=pl.when(whole).then(named.struct.field("host")).otherwise(pl.col("host")),
         path=pl.when(whole).then(named.struct.field("path").fill_null("/")).otherwise(pl.col("path")),
     )
+
+
+def _keep_parameters(frame: pl.DataFrame) -> pl.DataFrame:
+    """Behind the path stand the parameters that may name the file; `query` is told apart from the address or not."""
+    told = frame.select("path", query=pl.coalesce(_said("query").str.strip_prefix("?"), "_query")).with_row_index(
+        "place"
+    )
+    asked = told.filter(pl.col("query") != "")
+    is_audio = pl.col("path").str.contains(ENDS_AS_AUDIO) & pl.col("query").str.contains(NAMES_AUDIO)
+    named = asked.filter(is_audio | ~pl.col("path").str.contains(NAMES_ITSELF))
+    if named.is_empty():
+        return frame
+    kept = named.select("query", is_audio=is_audio).unique()
+    behind = [keep_parameters(text, is_audio=audio) for text, audio in kept.iter_rows()]
+    table = kept.with_columns(behind=pl.Series(behind, dtype=pl.String))
+    found = named.with_columns(is_audio=is_audio).join(table, on=["query", "is_audio"]).select("place", "behind")
+    more = told.select("place").join(found, on="place", how="left", maintain_order="left")["behind"].fill_null("")
+    return frame.with_columns(path=pl.col("path") + more)
 
 
 def _canonical_range(texts: pl.Series) -> pl.Series:
