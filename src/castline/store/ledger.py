@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Literal
 from uuid import UUID, uuid4
 
@@ -14,11 +15,12 @@ from castline.base.clock import now
 from castline.base.errors import CastlineError
 from castline.model.lineage import Batch, DatasetUse, Drop, Quarantined, Run
 from castline.store.pool import Store
-from castline.store.rows import find_one, load_all, save, save_all
+from castline.store.rows import find_one, load_all, save
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("ledger")
 _PAYLOAD_LENGTH: Final = 65_536
+_DROPS_AT_ONCE: Final = 1_000  # at the longest, some 64 MB
 
 
 @dataclass(slots=True)
@@ -122,18 +124,17 @@ def save_batch(run: OpenRun, batch: Batch, drops: Iterable[Drop] = ()) -> None:
 
 def save_drops(run: OpenRun, batch_id: UUID, drops: Iterable[Drop]) -> None:
     """The refused rows lie in quarantine with their reasons; a payload is kept up to 64 KiB, without NUL bytes."""
-    rows = (
-        {
+    waiting = iter(drops)
+    while rows := list(islice(waiting, _DROPS_AT_ONCE)):
+        facts = {
             "tenant": run.owner_id,
             "batch_id": batch_id,
-            "line_number": drop.line_number,
-            "reason": drop.reason,
-            "detail": drop.detail[:1000].replace("\0", "\N{REPLACEMENT CHARACTER}"),
-            "payload": drop.payload[:_PAYLOAD_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}"),
+            "line_numbers": [drop.line_number for drop in rows],
+            "reasons": [drop.reason for drop in rows],
+            "details": [drop.detail[:1000].replace("\0", "\N{REPLACEMENT CHARACTER}") for drop in rows],
+            "payloads": [drop.payload[:_PAYLOAD_LENGTH].replace("\0", "\N{REPLACEMENT CHARACTER}") for drop in rows],
         }
-        for drop in drops
-    )
-    save_all(run.connection, _SQL["save_drop"], rows)
+        save(run.connection, _SQL["save_drops"], facts)
 
 
 def load_quarantine(

@@ -52,10 +52,12 @@ values (
     :refused_count, :first_at, :last_at, :metadata
 )
 
--- name: save_drop
+-- name: save_drops
 -- one row per refused line of a batch
 insert into quarantine (user_id, batch_id, line_number, reason, detail, payload)
-values (:tenant, :batch_id, :line_number, :reason, :detail, :payload)
+select :tenant, :batch_id, line_number, reason, detail, payload
+from unnest(:line_numbers::bigint[], :reasons::text[], :details::text[], :payloads::text[])
+    as rows (line_number, reason, detail, payload)
 on conflict (batch_id, line_number) do nothing
 
 -- name: load_quarantine
