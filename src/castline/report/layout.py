@@ -198,7 +198,7 @@ def describe_unmeasured(days: Sequence[DayDownloads]) -> str:
         if not known
     ]
     spans = [f"{run[0]:%Y-%m-%d}" + (f" to {run[-1]:%Y-%m-%d}" if len(run) > 1 else "") for run in runs]
-    return f"Not measured: {', '.join(spans)}. These days are unknown and not zero." if spans else ""
+    return f"Not measured: {', '.join(spans)}: unknown, and not zero." if spans else ""
 
 
 def _placement(placement: PlacementDelivery, figures: ReportFigures) -> tuple[Value, ...]:
