@@ -26,7 +26,6 @@ _NOUNS: Final = (
     "ledger",
     "listening",
     "measurement",
-    "behaviour",
     "conversions",
     "reports",
 )

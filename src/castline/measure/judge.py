@@ -14,7 +14,7 @@ import polars as pl
 from castline.measure.ads import DELIVERIES_SCHEMA, judge_ads
 from castline.measure.agent_table import FLAGS, describe_agents
 from castline.measure.behaviour import BEHAVIOURS, EVIDENCE_SCHEMA, Known, find_suspects
-from castline.measure.matching import EpisodeIndex
+from castline.measure.matching import OWN_SIZES, EpisodeIndex
 from castline.measure.rules import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
 from castline.measure.union import add_spans, find_completing
 from castline.measure.windows import local_day, order_by_window
@@ -109,6 +109,7 @@ def judge(
     episodes = index.table()
     passed = known.drop(_DECIDED).filter(pl.col("drop").is_null())
     passed = passed.join(episodes, on="episode", how="left", maintain_order="left")
+    passed = passed.with_columns(pl.coalesce(own, name).alias(name) for own, name in OWN_SIZES.items())
     ends, evidence = judge_people(passed, Known(agents, episodes), book)
     judged = known.with_columns(outcome=outcome_of(known, ends))
     columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country", "delivery"]
