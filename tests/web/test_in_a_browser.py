@@ -152,6 +152,8 @@ def test_every_page_can_be_read_and_fits(open_page: Open, world: World, scheme: 
     for name, path in (
         ("dashboard", "/"),
         ("campaign", f"/campaigns/{world.campaign.campaign_id}"),
+        ("filtered", "/?range=28d&device=mobile&tz=Europe/Oslo&compare=weekdays"),
+        ("quarantine", "/quarantine"),
         ("method", "/method"),
         ("account", "/account"),
     ):

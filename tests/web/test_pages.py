@@ -82,6 +82,87 @@ def test_own_days_and_a_show_can_be_asked_for(reader: Browser, world: World) -> 
     assert re.search(rf'<option value="{world.show.podcast_id}"[^>]*selected>', text)
 
 
+def test_a_comparison_can_be_chosen_or_left(reader: Browser) -> None:
+    # The last 7 days: 175; the same weekdays before are the 7 days before: 126. A year before nothing was measured.
+    assert "38.9 %" in reader.get("/?range=7d&compare=weekdays").text
+    year = reader.get("/?range=7d&compare=year").text
+    assert "no earlier days" in year[year.index(">Downloads<") : year.index(">Attributed orders<")]
+    alone = reader.get("/?range=7d&compare=none").text
+    assert "no earlier days" not in alone
+    assert 'class="key before"' not in alone
+    assert tiles(alone)["Downloads"] == "175"
+
+
+def test_days_are_those_of_the_zone_that_is_asked_for(reader: Browser) -> None:
+    # `one` is heard from 01:00 UTC on and `two` from 12:06: west of Greenwich the day's `one` is the evening before.
+    assert tiles(reader.get("/?from=2026-09-08&to=2026-09-08").text)["Downloads"] == "16"
+    # In New York (UTC-4) the 8th has the 5 of its own noon, and the 12 that `one` has in the UTC night of the 9th.
+    there = reader.get("/?from=2026-09-08&to=2026-09-08&tz=America/New_York").text
+    assert tiles(there)["Downloads"] == "17"
+    assert 'name="tz" value="America/New_York"' in there
+
+
+def test_a_filter_narrows_the_listening_and_stays_in_every_link(reader: Browser) -> None:
+    text = reader.get("/?range=28d").text
+    address = re.search(r'<a class="member" href="(/\?[^"]*episode=[^"]*)"', text)
+    assert address is not None
+    one = reader.get(address[1].replace("&amp;", "&")).text
+    # Fourteen days of `one`: 14 x 10 + (0 + .. + 13) = 231; orders are of all listening.
+    assert (tiles(one)["Downloads"], tiles(one)["Attributed orders"]) == ("231", "3")
+    assert 'class="chip"' in one
+    episode = address[1].split("episode=")[1]
+    assert f"range=7d&amp;episode={episode}" in one
+    assert f'<input type="hidden" name="episode" value="{episode}">' in one
+
+
+def test_a_filter_beyond_raw_retention_is_refused_with_the_reason(
+    store: Store, signed_in: Browser, person: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, person.user_id)
+    import_log(store, person.user_id, write_log(tmp_path / "a.log", [Line()]), host="cdn.example.org")
+    measure(store, person.user_id)
+    with store.ingest(person.user_id) as connection:
+        connection.execute(
+            "delete from listener_events where podcast_id in (select podcast_id from podcasts where user_id = %s)",
+            (person.user_id,),
+        )
+    text = signed_in.get("/?app=Overcast&country=SE").text
+    assert tiles(text)["Downloads"] == "\N{EM DASH}"
+    assert (
+        "Not measurable: it needs raw downloads, which are kept for 90 days, and those of 2026-09-07 are gone." in text
+    )
+
+
+def test_episodes_are_shown_from_their_release_on(reader: Browser) -> None:
+    text = reader.get("/").text.split('id="releases-title"')[1].split('id="campaigns-title"')[0]
+    assert "Downloads since release of" in text or "<polyline" not in text
+    assert re.findall(r'<th scope="col" class="end">(\d+ days?)</th>', text)[:6] == [
+        "1 day",
+        "3 days",
+        "7 days",
+        "30 days",
+        "60 days",
+        "90 days",
+    ]
+
+
+def test_refused_rows_are_told_with_reason_count_source_and_remedy(
+    store: Store, signed_in: Browser, person: User, tmp_path: Path
+) -> None:
+    assert "Nothing waits" in signed_in.get("/quarantine").text
+    make_listened_show(store, person.user_id)
+    path = write_log(tmp_path / "night <b>.log", [Line(after=number) for number in range(40)])
+    with path.open("a") as file:
+        file.write("no line of a log\nnor this\n")
+    import_log(store, person.user_id, path, host="cdn.example.org")
+    assert '<a class="warn-text" href="/quarantine">2 rows in quarantine</a>' in signed_in.get("/").text
+    text = signed_in.get("/quarantine").text
+    assert "Malformed line" in text
+    assert "2 rows were refused and wait" in text
+    assert "night &lt;b&gt;.log" in text
+    assert "import it again with --format" in text
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [
@@ -90,6 +171,9 @@ def test_own_days_and_a_show_can_be_asked_for(reader: Browser, world: World) -> 
         ("from=2026-09-02&to=2026-09-01", "to: 2026-09-01 is before the first day"),
         ("show=00000000-0000-4000-8000-000000000001", "show: there is no such show in this account"),
         ("show=1", "show: &#39;1&#39; is no id of a show"),
+        ("episode=1", "episode: &#39;1&#39; is no id of an episode"),
+        ("tz=Mars/Olympus", "tz: &#39;Mars/Olympus&#39; is no time zone"),
+        ("compare=luck", "compare: &#39;luck&#39; is none of"),
     ],
 )
 def test_what_the_address_asks_and_cannot_have_is_said(reader: Browser, query: str, said: str) -> None:
@@ -175,6 +259,30 @@ def test_the_daily_figures_of_the_api_are_the_pages(
     assert (roi["net_revenue"], roi["roi_rate"], roi["credited_orders"]) == (150, 0.5, 3)
     falls = browser.ask("GET", "/api/v1/waterfall", headers=key).json
     assert sum(row["request_count"] for row in falls) == 329
+
+
+def test_the_api_answers_the_one_query_with_filters_and_a_comparison(
+    browser: Browser, world: World, owner: User, key_of: "object"
+) -> None:
+    key = key_of(owner, "read")  # type: ignore[operator]  # the fixture's function
+    asked = f"/api/v1/metrics?from=2026-09-14&to={LAST_DAY}"
+    answer = browser.ask("GET", f"{asked}&compare=previous", headers=key).json
+    # As on the page: 175 in the last 7 days, 126 in the 7 before.
+    assert [row["value"] for row in answer["rows"]] == [175]
+    assert [row["value"] for row in answer["compared"]["rows"]] == [126]
+    assert answer["counting"]["counted_from"] == "daily_metrics"
+    episodes = browser.ask("GET", f"{asked}&dimension=episode", headers=key).json["rows"]
+    members = [row["members"][0] for row in episodes]
+    assert [row["value"] for row in episodes] == [140, 35]  # 7 x 10 + (7 + .. + 13); 7 x 5
+    only = browser.ask("GET", f"{asked}&episode={members[1]}&grain=day", headers=key).json["rows"]
+    assert [row["value"] for row in only] == [5] * 7
+    both = browser.ask("GET", f"{asked}&episode={members[0]}&episode={members[1]}", headers=key).json
+    assert both["rows"][0]["value"] == 175
+    crossed = browser.ask("GET", f"{asked}&episode={members[0]}&device=mobile", headers=key).json
+    assert crossed["counting"]["counted_from"] == "listener_events"
+    pacing = browser.ask("GET", f"/api/v1/pacing?show={world.show.podcast_id}", headers=key).json
+    assert {item["episode_id"] for item in pacing} == set(members)
+    assert [pace["days"] for pace in pacing[0]["paces"]] == [1, 3, 7, 30, 60, 90]
 
 
 def test_with_no_source_the_page_says_how_to_begin(signed_in: Browser) -> None:

@@ -4,10 +4,12 @@ A new route is covered by being there: its parameters are filled by name, and a 
 """
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import RouteContext, iter_route_contexts
 
 from castline.accounts.person import NewAccount, create_account
@@ -30,8 +32,14 @@ PLAIN = {
     "name": "app.css",
     "rest": "cdn.example.org/1.mp3",
     "metric": "downloads",
-    "dimension": "total",
+    "dimension": "app",
     "tz": "Europe/Oslo",
+    "grain": "day",
+    "compare": "previous",
+    "app": "Overcast",
+    "country": "SE",
+    "device": "mobile",
+    "as_of": "2026-09-30",
     "from": "2026-09-01",
     "to": "2026-09-30",
     "format": "csv",
@@ -87,6 +95,8 @@ def ids_of(person: User, world: World) -> dict[str, str]:
         "campaign_id": str(world.campaign.campaign_id),
         "report_id": str(world.reports[0].report_id),
         "show": str(world.show.podcast_id),
+        "episode": str(world.episode_id),
+        "campaign": str(world.campaign.campaign_id),
         "owner_id": str(person.user_id),
         "session_hash": uuid4().hex * 2,
     }
@@ -100,12 +110,17 @@ def asks(store: Store, web_settings: Settings) -> list[Ask]:
 
 def read_route(context: RouteContext) -> list[Ask]:
     names = [
-        tuple(parameter.alias for parameter in getattr(context.dependant, f"{place}_params"))
-        if hasattr(context, "dependant")
-        else ()
+        tuple(iter_names(context.dependant, place)) if hasattr(context, "dependant") else ()
         for place in ("path", "query", "body")
     ]
     return [Ask(method, str(context.path), *names) for method in sorted(context.methods or ()) if method != "HEAD"]
+
+
+def iter_names(dependant: Dependant, place: str) -> Iterator[str]:
+    """The parameters of a place, also of what the route depends on."""
+    yield from (parameter.alias for parameter in getattr(dependant, f"{place}_params"))
+    for part in dependant.dependencies:
+        yield from iter_names(part, place)
 
 
 def send(browser: Browser, two: Two, ask: Ask, ids: dict[str, str]) -> Answered:
@@ -178,7 +193,9 @@ def test_my_own_ids_are_answered(port: int, asks: list[Ask], two: Two) -> None:
         if ask.ids and ask.path != "/p/{campaign_id}.gif"
     }
     assert answered == {
+        ("GET", "/api/v1/metrics"): 200,
         ("GET", "/api/v1/metrics/daily"): 200,
+        ("GET", "/api/v1/pacing"): 200,
         ("GET", "/api/v1/campaigns/{campaign_id}/roi"): 200,
         ("GET", "/campaigns/{campaign_id}"): 200,
         ("POST", "/campaigns/{campaign_id}/report"): 303,

@@ -24,6 +24,7 @@ from castline.model.show import Podcast
 from castline.report.build import build_report
 from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor, save_campaign_status
 from castline.store.pool import Store
+from castline.store.shows import load_episodes
 from make_logs import MONDAY, Line, make_listened_show, write_log
 
 DAYS = 14
@@ -39,6 +40,7 @@ class World:
     show: Podcast
     campaign: Campaign
     reports: list[Report]
+    episode_id: UUID
 
 
 def make_world(store: Store, owner_id: UUID, folder: Path, *, name: str = "Autumn") -> World:
@@ -50,7 +52,9 @@ def make_world(store: Store, owner_id: UUID, folder: Path, *, name: str = "Autum
     _tell_orders(store, owner_id)
     attribute(store, owner_id)
     reports = build_report(store, owner_id, campaign, ("csv",), folder / "reports")
-    return World(owner_id, show, campaign, reports)
+    with store.account(owner_id) as connection:
+        episode = load_episodes(connection, owner_id, show.podcast_id)[0]
+    return World(owner_id, show, campaign, reports, episode.episode_id)
 
 
 def _lines() -> list[Line]:

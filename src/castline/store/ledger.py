@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Final, Literal
 from uuid import UUID, uuid4
@@ -21,6 +22,18 @@ from castline.store.sql import load_sql
 _SQL: Final = load_sql("ledger")
 _PAYLOAD_LENGTH: Final = 65_536
 _DROPS_AT_ONCE: Final = 1_000  # at the longest, some 64 MB
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRows:
+    """Rows of one source that were refused for one reason; `detail` says of the newest of them what was wrong."""
+
+    reason: str
+    kind: str
+    source: str
+    row_count: int
+    newest_at: datetime
+    detail: str
 
 
 @dataclass(slots=True)
@@ -149,6 +162,11 @@ def count_quarantine(connection: Connection, owner_id: UUID) -> dict[str, int]:
     """How many refused rows wait, by reason."""
     rows = connection.execute(_SQL["count_quarantine"], {"tenant": owner_id}).fetchall()
     return {str(reason): int(row_count) for reason, row_count in rows}
+
+
+def summarise_quarantine(connection: Connection, owner_id: UUID) -> list[RefusedRows]:
+    """Refused rows that wait, by reason, kind and source, the most first."""
+    return load_all(connection, RefusedRows, _SQL["summarise_quarantine"], {"tenant": owner_id})
 
 
 def mark_replayed(run: OpenRun, quarantine_id: UUID) -> None:

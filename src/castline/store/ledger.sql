@@ -76,6 +76,16 @@ where user_id = :tenant and replayed_at is null
 group by reason
 order by row_count desc, reason
 
+-- name: summarise_quarantine
+-- one row per reason, kind of batch and source: refused rows that were not replayed, and one of them as it stands
+select reason, batches.kind, batches.source, count(*) as row_count, max(quarantine.created_at) as newest_at,
+    (array_agg(detail order by quarantine.created_at desc, line_number))[1] as detail
+from quarantine
+join batches using (batch_id)
+where quarantine.user_id = :tenant and replayed_at is null
+group by reason, batches.kind, batches.source
+order by row_count desc, reason, batches.kind, batches.source
+
 -- name: mark_replayed
 -- the quarantined line went through on a second try
 update quarantine

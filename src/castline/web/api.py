@@ -1,7 +1,7 @@
-"""/api/v1: conversions in, figures out. Every request acts for the account of its key."""
+"""/api/v1: conversions in, campaigns and requests out. Every request acts for the account of its key."""
 
 from datetime import date
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Header, Query
@@ -9,18 +9,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from castline.base.clock import now
-from castline.base.errors import InvalidInput, NotFound
-from castline.measure.query import run_query
 from castline.model.campaign import Campaign
-from castline.model.listening import DailyMetric, VerdictCount
-from castline.model.query import Dimension, Filters, Measure
-from castline.model.query import Query as Figures
+from castline.model.listening import VerdictCount
 from castline.model.roi import RoiFigures
 from castline.roi.compute import compute_roi
 from castline.store.campaigns import find_campaign, load_campaigns
 from castline.store.listening import load_waterfall
 from castline.store.payload import encode_json
-from castline.store.shows import load_podcasts
 from castline.web.context import context_of
 from castline.web.delivery import DELIVERY_SCHEMA, DeliveryResult, receive_delivery
 from castline.web.etag import answer_json
@@ -61,47 +56,6 @@ def receive(
     answer = receive_delivery(context_of(request), key, body, idempotency_key)
     headers = dict(response.headers) | answer.headers
     return Response(encode_json(answer.body), answer.status, headers, media_type=answer.media_type)
-
-
-@router.get(
-    "/metrics/daily",
-    tags=["figures"],
-    summary="A metric by day",
-    response_model=list[DailyMetric],
-    responses=_MISSING,
-)
-def show_daily(  # noqa: PLR0913, PLR0917  # a handler has a parameter for each of the address
-    request: Request,
-    response: Response,
-    key: Reader,
-    first_on: Annotated[date, Query(alias="from")],
-    last_on: Annotated[date, Query(alias="to")],
-    metric: Measure = "downloads",
-    dimension: Literal["total", "episode", "app", "country", "device", "campaign", "source"] = "total",
-    show: UUID | None = None,
-    tz: str = "UTC",
-) -> Response:
-    """One row per day, show and member of the dimension; a day without any is left out.
-
-    Days are those of the time zone. Where the figures of a part of these days are no longer kept, the answer is a
-    problem that says so.
-    """
-    filters = Filters(podcast_ids=(show,) if show else ())
-    members: tuple[Dimension, ...] = () if dimension == "total" else (dimension,)
-    query = Figures(first_on, last_on, metric, ("show", *members), "day", tz, filters)
-    with context_of(request).store.account(key.user_id) as connection:
-        if show and show not in {podcast.podcast_id for podcast in load_podcasts(connection, key.user_id)}:
-            raise NotFound(noun="feed", key=show)
-        answer = run_query(connection, key.user_id, query)
-    if answer.withheld:
-        raise InvalidInput(field="from", detail=answer.withheld.detail)
-    rows = [
-        DailyMetric(row.start_at.date(), UUID(row.members[0]), metric, dimension, (*row.members, "")[1], row.value)
-        for row in answer.rows
-        if row.start_at and row.value is not None
-    ]
-    # By day and show, and there the most first, as the rows stand already.
-    return answer_json(request, response, sorted(rows, key=lambda row: (row.day_on, row.podcast_id)))
 
 
 @router.get(

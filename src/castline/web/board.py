@@ -9,15 +9,24 @@ from starlette.responses import Response
 from castline.base.clock import now
 from castline.base.errors import InvalidInput
 from castline.catalogue.metrics import load_metrics
+from castline.model.query import Comparison
 from castline.report.charts import ChartStyle, render_daily_chart
 from castline.web.board_data import load_board
 from castline.web.context import context_of
 from castline.web.pages import render_page
 from castline.web.query import RANGES
+from castline.web.releases import render_release_chart
 from castline.web.signed_in import Visitor
 
 router: Final = APIRouter(include_in_schema=False)
 CHART: Final = ChartStyle(width=960, height=240, family="inherit", font_size=12)
+COMPARISON_NAMES: Final[dict[Comparison, str]] = {
+    "previous": "the days before",
+    "weekdays": "the same weekdays before",
+    "year": "the year before",
+    "year_weekdays": "52 weeks before",
+    "none": "nothing",
+}
 # Figures of this page alone.
 _HOW: Final = {"episodes": "count of episodes with at least one download in the days"}
 
@@ -38,6 +47,8 @@ def show_board(request: Request, visitor: Visitor) -> Response:
         "problem": problem,
         "ranges": RANGES,
         "chart": render_daily_chart(board.days, CHART),
+        "release_chart": render_release_chart(board.releases),
+        "comparisons": COMPARISON_NAMES,
         "how": {name: metric.formula for name, metric in load_metrics().items()} | _HOW,
     }
     return render_page(request, "board.html", facts, status=422 if problem else 200)

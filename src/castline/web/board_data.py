@@ -1,6 +1,6 @@
 """What the dashboard shows, computed before any page is rendered and kept until a figure may have changed."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -13,6 +13,7 @@ import msgspec
 from castline import __version__
 from castline.base.errors import CastlineError, InvalidInput
 from castline.measure.query import run_query
+from castline.model.campaign import Campaign
 from castline.model.query import Answer, Dimension
 from castline.model.show import Podcast
 from castline.report.numbers import NO_VALUE, format_value
@@ -24,6 +25,7 @@ from castline.store.payload import encode_json
 from castline.store.pool import Connection, Store
 from castline.store.shows import load_episodes, load_podcasts
 from castline.web.campaign_data import (
+    NOTHING,
     CampaignRow,
     Earned,
     compute_earned,
@@ -33,6 +35,7 @@ from castline.web.campaign_data import (
     load_campaign_rows,
 )
 from castline.web.query import MetricQuery, parse_query
+from castline.web.releases import Releases, load_releases
 from castline.web.waterfall import Waterfall, load_steps
 
 Empty = Literal["", "no_source", "no_hits", "small", "other_days"]
@@ -54,22 +57,24 @@ class Kpi:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """One row of a panel; `share_rate` is of the panel's sum."""
+    """One row of a panel; `share_rate` is of the panel's sum, `member` what a filter calls it."""
 
     label: str
     downloads: int
     share_rate: float
     detail: str = ""
+    member: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A ranking of one dimension."""
+    """A ranking of one dimension; `note` says why there is none."""
 
     dimension: str
     title: str
     column: str
     rows: tuple[Share, ...]
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,16 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter that is set: its parameter, and what it lets through."""
+
+    name: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
 class Board:
-    """Everything on the dashboard."""
+    """Everything on the dashboard; `note` says why there are no days."""
 
     query: MetricQuery
     shows: tuple[Show, ...]
@@ -90,11 +103,14 @@ class Board:
     days: tuple[tuple[date, int], ...]
     days_before: tuple[int, ...]
     panels: tuple[Panel, ...]
+    chips: tuple[Chip, ...]
+    releases: Releases
     campaigns: tuple[CampaignRow, ...]
     waterfall: Waterfall
     freshness: Freshness
     empty: Empty
     newest_on: date | None
+    note: str = ""
 
     @property
     def download_count(self) -> int:
@@ -145,25 +161,29 @@ def _compute_board(
     at: datetime,
 ) -> Board:
     shows, newest_on = known
-    days = _load_days(connection, owner_id, query)
-    before = _load_days(connection, owner_id, query.previous)
+    answer = run_query(connection, owner_id, query.ask(grain="day", comparison=query.comparison), at=at)
+    days, before = _days_of(answer), _days_of(answer.compared)
     flown = load_campaigns(connection, owner_id)
     books = load_books(connection, owner_id, flown, as_of=at, earlier=ends_of(query))
     campaigns = load_campaign_rows(connection, owner_id, query, books)
     earned = compute_earned(connection, owner_id, query, books)
     freshness = find_freshness(connection, owner_id)
+    panels = _load_panels(connection, owner_id, query)
     return Board(
         query=query,
         shows=tuple(Show(show.podcast_id, show.title) for show in shows),
-        kpis=_listening_kpis(connection, owner_id, query, (days, before)) + _money_kpis(campaigns, *earned),
+        kpis=_listening_kpis(connection, owner_id, query, answer) + _money_kpis(campaigns, *earned),
         days=days,
         days_before=tuple(count for _, count in before),
-        panels=_load_panels(connection, owner_id, query),
+        panels=panels,
+        chips=_name_chips(query, panels, flown),
+        releases=load_releases(connection, owner_id, query, newest_on),
         campaigns=campaigns,
         waterfall=load_steps(connection, owner_id, query),
         freshness=freshness,
         empty=_find_cause(sum(count for _, count in days), freshness, newest_on, has_shows=bool(shows)),
         newest_on=newest_on,
+        note=answer.withheld.detail if answer.withheld else "",
     )
 
 
@@ -178,37 +198,41 @@ def _find_cause(count: int, freshness: Freshness, newest_on: date | None, *, has
     return "no_hits" if newest_on is None else "other_days"
 
 
-def _load_days(connection: Connection, owner_id: UUID, query: MetricQuery) -> tuple[tuple[date, int], ...]:
-    """Every day of the query with its downloads; a day without any has 0."""
-    answer = run_query(connection, owner_id, query.ask(grain="day"))
-    return tuple((row.start_at.date(), row.value or 0) for row in answer.rows if row.start_at)
+def _days_of(answer: Answer | None) -> tuple[tuple[date, int], ...]:
+    """Every day of the answer with its downloads; a day without any has 0."""
+    rows = answer.rows if answer else ()
+    return tuple((row.start_at.date(), row.value or 0) for row in rows if row.start_at)
 
 
-Days = tuple[tuple[date, int], ...]
-
-
-def _listening_kpis(
-    connection: Connection, owner_id: UUID, query: MetricQuery, days: tuple[Days, Days]
-) -> tuple[Kpi, ...]:
-    now_count, before_count = (sum(count for _, count in part) for part in days)
-    episodes = _count_episodes(connection, owner_id, query)
+def _listening_kpis(connection: Connection, owner_id: UUID, query: MetricQuery, days: Answer) -> tuple[Kpi, ...]:
     kpis = (
-        Kpi("downloads", "Downloads", f"{now_count:,}", _change(now_count, before_count)),
-        _consumers(connection, owner_id, query),
-        Kpi("episodes", "Episodes heard", f"{episodes[0]:,}", _change(*episodes)),
+        _count(Kpi("downloads", "Downloads", NO_VALUE), days),
+        _count(
+            Kpi("consumers", "Consumers", NO_VALUE),
+            run_query(connection, owner_id, query.ask(measure="consumers", comparison=query.comparison)),
+        ),
+        _count_episodes(connection, owner_id, query),
     )
-    if _is_measured(connection, owner_id, query.previous):
+    if _is_measured(days.compared):
         return kpis
     return tuple(replace(kpi, change_rate=None) for kpi in kpis)
 
 
-def _is_measured(connection: Connection, owner_id: UUID, query: MetricQuery) -> bool:
+def _count(kpi: Kpi, answer: Answer) -> Kpi:
+    """The tile with the answer's figure and its change, or with why there is none."""
+    if answer.withheld:
+        return replace(kpi, note=f"{answer.withheld.detail[:1].upper()}{answer.withheld.detail[1:]}.")
+    count, before = answer.total or 0, (answer.compared.total if answer.compared else 0) or 0
+    return replace(kpi, value=f"{count:,}", change_rate=_change(count, before))
+
+
+def _is_measured(days: Answer | None) -> bool:
     """Whether every day has a count, be it 0: against days that nobody measured there is no change to tell."""
-    rows = run_query(connection, owner_id, query.ask(grain="day")).rows
-    return all(row.value is not None for row in rows)
+    return days is not None and not days.withheld and all(row.value is not None for row in days.rows)
 
 
-def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, before: Earned) -> tuple[Kpi, ...]:
+def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, compared: Earned | None) -> tuple[Kpi, ...]:
+    before = compared or NOTHING
     orders = Kpi(
         "credited_orders",
         "Attributed orders",
@@ -246,26 +270,21 @@ def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, before: Earn
     )
 
 
-def _consumers(connection: Connection, owner_id: UUID, query: MetricQuery) -> Kpi:
-    """Distinct listeners, where every raw download of the days is still kept; rollups cannot be added up to them."""
-    answer, before = (
-        run_query(connection, owner_id, item.ask(measure="consumers")) for item in (query, query.previous)
-    )
+def _count_episodes(connection: Connection, owner_id: UUID, query: MetricQuery) -> Kpi:
+    """How many episodes had a download in the days, and in those that they are compared with."""
+    kpi = Kpi("episodes", "Episodes heard", NO_VALUE)
+    answer = run_query(connection, owner_id, query.ask(dimensions=("episode",), comparison=query.comparison))
     if answer.withheld:
-        return Kpi("consumers", "Consumers", NO_VALUE, note="Raw downloads of a part of these days are no longer kept.")
-    count = answer.total or 0
-    return Kpi("consumers", "Consumers", f"{count:,}", _change(count, before.total or 0))
+        return kpi
+    before = len(answer.compared.rows) if answer.compared else 0
+    return replace(kpi, value=f"{len(answer.rows):,}", change_rate=_change(len(answer.rows), before))
 
 
-def _count_episodes(connection: Connection, owner_id: UUID, query: MetricQuery) -> tuple[int, int]:
-    """How many episodes had a download in the days, and in the days before."""
-    counts = [len(_load_members(connection, owner_id, item, "episode").rows) for item in (query, query.previous)]
-    return counts[0], counts[1]
-
-
-def _load_members(connection: Connection, owner_id: UUID, query: MetricQuery, dimension: Dimension) -> Answer:
-    """Downloads of each member of the dimension, the most first."""
-    return run_query(connection, owner_id, query.ask(dimensions=(dimension,)))
+def _name_chips(query: MetricQuery, panels: tuple[Panel, ...], campaigns: Sequence[Campaign]) -> tuple[Chip, ...]:
+    """The filters that are set, by the names that people know their members by."""
+    names = {(panel.dimension, row.member): row.label for panel in panels for row in panel.rows}
+    names |= {("campaign", str(item.campaign_id)): item.name for item in campaigns}
+    return tuple(Chip(name, names.get((name, member), member)) for name, member in query.chosen().items())
 
 
 def _change(value: int | Decimal, before: int | Decimal) -> float | None:
@@ -295,11 +314,11 @@ def _load_panel(
     wanted: tuple[Dimension, str, str],
     names: Mapping[str, tuple[str, str]],
 ) -> Panel:
-    answer = _load_members(connection, owner_id, query, wanted[0])
+    answer = run_query(connection, owner_id, query.ask(dimensions=(wanted[0],)))
     whole = answer.total
     rows = []
     for row in answer.rows:
         label, detail = names.get(row.members[0], (row.members[0], ""))
         count = row.value or 0
-        rows.append(Share(label or "unknown", count, count / whole if whole else 0.0, detail))
-    return Panel(wanted[0], wanted[1], wanted[2], tuple(rows))
+        rows.append(Share(label or "unknown", count, count / whole if whole else 0.0, detail, row.members[0]))
+    return Panel(wanted[0], wanted[1], wanted[2], tuple(rows), answer.withheld.detail if answer.withheld else "")

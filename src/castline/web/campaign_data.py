@@ -101,23 +101,29 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], contra
     )
 
 
-def ends_of(query: MetricQuery) -> tuple[datetime, datetime, datetime]:
-    """Where the days before begin, where the days begin, and where they end."""
-    return query.previous.period.start_at, query.period.start_at, query.period.end_at
+def ends_of(query: MetricQuery) -> list[datetime]:
+    """Where the days begin and end, and then those that they are compared with."""
+    return [end for part in (query, query.previous) if part for end in (part.period.start_at, part.period.end_at)]
 
 
-def compute_earned(connection: Connection, owner_id: UUID, query: MetricQuery, books: Books) -> tuple[Earned, Earned]:
-    """What the days brought, and what the days before did: the growth of each campaign's figures between their ends."""
+def compute_earned(
+    connection: Connection, owner_id: UUID, query: MetricQuery, books: Books
+) -> tuple[Earned, Earned | None]:
+    """What the days brought, and what those that they are compared with did.
+
+    It is the growth of each campaign's figures from where the days begin to where they end.
+    """
     ends = [min(end, books.as_of) for end in ends_of(query)]
-    credited = load_credited_campaigns(connection, owner_id, ends[0], ends[2])
-    before, earned = NOTHING, NOTHING
+    parts = list(zip(ends[::2], ends[1::2], strict=True))
+    credited = load_credited_campaigns(connection, owner_id, min(ends), max(ends))
+    earned = [NOTHING for _ in parts]
     for campaign in load_campaigns(connection, owner_id):
         if campaign.campaign_id not in credited or query.podcast_id not in {None, campaign.podcast_id}:
             continue
-        first, middle, last = (compute_from_books(books, campaign, as_of=end) for end in ends)
-        before = _grown(before, first, middle)
-        earned = _grown(earned, middle, last)
-    return earned, before
+        for place, span in enumerate(parts):
+            start, end = (compute_from_books(books, campaign, as_of=moment) for moment in span)
+            earned[place] = _grown(earned[place], start, end)
+    return earned[0], earned[1] if query.previous else None
 
 
 def _grown(earned: Earned, start: RoiFigures, end: RoiFigures) -> Earned:
