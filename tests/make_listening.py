@@ -122,8 +122,8 @@ def save_judged(store: Store, owner_id: UUID, judged: Judged) -> None:
     events = EventRows(judged, carried, owner_id, run_id)
     with store.ingest(owner_id) as connection:
         copy_rows(connection, "listener_events", EVENT_COLUMNS, events, form="binary")
-        copy_rows(connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="text")
-        copy_rows(connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="text")
+        copy_rows(connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="binary")
+        copy_rows(connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="binary")
 
 
 def make_downloads(store: Store, owner_id: UUID, downloads: Sequence[Download]) -> None:

@@ -1,11 +1,8 @@
-"""Downloads as rows of `listener_events` in the binary form of COPY, which the server reads in 0.7 of the time of text.
-
-The form is PostgreSQL's (COPY, section "Binary Format"): a head, then per row the number of its fields and each field
-behind its length, then a tail. Rows are put together a slice at a time, so that the server works meanwhile.
-"""
+"""Downloads as rows of `listener_events`, in the binary form of COPY: a slice at a time, so that the server works
+meanwhile."""
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -16,40 +13,32 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]  # it ships no types
-import pyarrow.compute as pc  # type: ignore[import-untyped]  # it ships no types
 
+from castline.measure.binary_copy import (
+    HEAD,
+    NULL,
+    TAIL,
+    as_binary,
+    encode_distinct,
+    encode_field,
+    encode_fixed,
+    encode_ids,
+    encode_same,
+    encode_text,
+    encode_times,
+    join_columns,
+)
 from castline.measure.judge import Judged
 
 Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
-# The fields of one length stand first: numpy writes them in one piece.
-_SIZES: Final = {
-    "event_id": 16,
-    "timestamp": 8,
-    "podcast_id": 16,
-    "episode_id": 16,
-    "event_type": 8,
-    "listener_key": 16,
-    "run_id": 16,
-}
 EVENT_COLUMNS: Final = (
-    *_SIZES, "ip_address", "country_code", "platform", "device_type", "device_os", "user_agent", "metadata",
-    "campaign_id",
+    "event_id", "timestamp", "podcast_id", "episode_id", "event_type", "listener_key", "run_id", "ip_address",
+    "country_code", "platform", "device_type", "device_os", "user_agent", "metadata", "campaign_id",
 )  # fmt: skip
 # How a download was seen: in a log of files or of streams, or by a redirect in front of them (labelled, PTM v2.3).
 FILE: Final = "file"
-_HEAD: Final = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_TAIL: Final = b"\xff\xff"
-_NULL: Final = b"\xff\xff\xff\xff"
 _SLICE: Final = 1 << 15  # rows, some 9 MB
-_FIXED: Final = np.dtype(
-    [
-        ("fields", ">i2"),
-        *(part for name, size in _SIZES.items() for part in ((f"{name}_size", ">i4"), (name, f"V{size}"))),
-    ]
-)
-_EVENT: Final = np.void(b"download")
-_POSTGRES_EPOCH: Final = 946_684_800_000_000  # microseconds from 1970 to 2000, where PostgreSQL counts from
 # An inet: its family, the bits of its network, whether it is a cidr, the length of the address.
 _V4, _V6 = 2, 3
 _V4_BITS, _V6_BITS = 32, 128
@@ -73,44 +62,41 @@ class EventRows:
     run_id: UUID
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
-        yield _HEAD
+        yield HEAD
         downloads = self.judged.downloads
         if downloads.height:
             described, places = _describe_all(self.judged, self.carried)
             known = _Known(self.judged, self.owner_id)
             for start in range(0, downloads.height, _SLICE):
                 rows = downloads.slice(start, _SLICE)
-                yield _join(
+                yield join_columns(
                     self._fixed(rows, known),
                     _encode_addresses(rows["ip"]),
-                    _encode_distinct(rows["country"], _field),
+                    encode_distinct(rows["country"], encode_text),
                     described.take(pa.array(places[start : start + _SLICE])),
                 )
-        yield _TAIL
+        yield TAIL
 
     def _fixed(self, rows: pl.DataFrame, known: "_Known") -> pa.Array:
         """The fields of one length of some rows."""
-        written = np.empty(rows.height, _FIXED)
-        written["fields"] = len(EVENT_COLUMNS)
-        for name, size in _SIZES.items():
-            written[f"{name}_size"] = size
-        keys = _key_bytes(rows["listener_key"])
-        written["event_id"] = known.event_ids(rows, keys)
-        written["timestamp"] = (rows["time"].dt.epoch("us").to_numpy() - _POSTGRES_EPOCH).astype(">i8").view("V8")
+        keys = np.frombuffer(b"".join(rows["listener_key"].to_list()), "V16")
         episodes = rows["episode"].to_numpy()
-        for name, ids in known.uuids.items():
-            written[name] = ids[episodes]
-        written["event_type"] = _EVENT
-        written["listener_key"] = keys
-        written["run_id"] = np.void(self.run_id.bytes)
-        return _as_binary(written)
+        columns = {
+            "event_id": known.event_ids(rows, keys),
+            "timestamp": encode_times(rows["time"]),
+            **{name: ids[episodes] for name, ids in known.uuids.items()},
+            "event_type": encode_same(b"download"),
+            "listener_key": keys,
+            "run_id": encode_same(self.run_id.bytes),
+        }
+        return encode_fixed(columns, len(EVENT_COLUMNS))
 
 
 class _Known:
     """What belongs to agents and episodes, made once for each."""
 
     def __init__(self, judged: Judged, owner_id: UUID) -> None:
-        self.uuids = {name: _uuids(judged.episodes[name]) for name in ("podcast_id", "episode_id")}
+        self.uuids = {name: encode_ids(judged.episodes[name]) for name in ("podcast_id", "episode_id")}
         self._agents = _hash_words(judged.agents["user_agent"], b"agent" + owner_id.bytes)
         self._episodes = _hash_words(judged.episodes["episode_id"], b"episode" + owner_id.bytes)
 
@@ -161,16 +147,8 @@ def _describe(agent: tuple[str | None, ...], source: str, campaign_id: str, ads:
     *fields, app = agent
     facts = {"app": app} if source == FILE else {"app": app, "source": source}
     metadata = b"\1" + msgspec.json.encode(facts)[:-1] + ads.encode() + b"}"
-    campaign = _sized(UUID(campaign_id).bytes) if campaign_id else _NULL
-    return b"".join([*map(_field, fields), _sized(metadata), campaign])
-
-
-def _field(text: str | None) -> bytes:
-    return _NULL if text is None else _sized(text.encode())
-
-
-def _sized(content: bytes) -> bytes:
-    return len(content).to_bytes(4) + content
+    campaign = encode_field(UUID(campaign_id).bytes) if campaign_id else NULL
+    return b"".join([*map(encode_text, fields), encode_field(metadata), campaign])
 
 
 def _numbered(texts: pl.Series) -> tuple[list[str], Ints]:
@@ -182,19 +160,6 @@ def _numbered(texts: pl.Series) -> tuple[list[str], Ints]:
     return distinct.to_list(), places.to_numpy()
 
 
-def _encode_distinct(texts: pl.Series, encode: Callable[[str | None], bytes]) -> pa.Array:
-    """Each text encoded, once per distinct one."""
-    distinct = texts.unique()
-    found = texts.to_frame("text").join(
-        distinct.to_frame("text").with_row_index("place"),
-        on="text",
-        how="left",
-        nulls_equal=True,
-        maintain_order="left",
-    )
-    return pa.array(map(encode, distinct), pa.binary()).take(pa.array(found["place"].to_numpy()))
-
-
 def _encode_addresses(texts: pl.Series) -> pa.Array:
     """Addresses and networks as fields of type inet; IPv4 and IPv6 networks, most of them, all at once."""
     is_null = texts.is_null()
@@ -204,7 +169,7 @@ def _encode_addresses(texts: pl.Series) -> pa.Array:
     kinds = (
         (~is_v6 & ~is_null, _encode_v4),
         (is_network, _encode_v6_networks),
-        ((is_v6 & ~is_network) | is_null, lambda rest: _encode_distinct(rest, _encode_address)),
+        ((is_v6 & ~is_network) | is_null, lambda rest: encode_distinct(rest, _encode_address)),
     )
     found, places, count = [], np.empty(len(texts), np.int64), 0
     for chosen, encode in kinds:
@@ -217,10 +182,10 @@ def _encode_addresses(texts: pl.Series) -> pa.Array:
 
 def _encode_address(text: str | None) -> bytes:
     if text is None:
-        return _NULL
+        return NULL
     address, _, bits = text.partition("/")
     packed = socket.inet_pton(socket.AF_INET6, address)
-    return _sized(bytes([_V6, int(bits or _V6_BITS), 0, len(packed)]) + packed)
+    return encode_field(bytes([_V6, int(bits or _V6_BITS), 0, len(packed)]) + packed)
 
 
 def _encode_v4(texts: pl.Series) -> pa.Array:
@@ -230,7 +195,7 @@ def _encode_v4(texts: pl.Series) -> pa.Array:
     written[:, [3, 4, 7]] = 8, _V4, 4
     written[:, 5] = np.where(parts[:, 5], parts[:, 4], _V4_BITS)
     written[:, 8:] = parts[:, :4]
-    return _as_binary(written.view("V12")[:, 0])
+    return as_binary(written.view("V12")[:, 0])
 
 
 def _encode_v6_networks(texts: pl.Series) -> pa.Array:
@@ -239,7 +204,7 @@ def _encode_v6_networks(texts: pl.Series) -> pa.Array:
     written = np.zeros((len(texts), 24), np.uint8)
     written[:, [3, 4, 5, 7]] = 20, _V6, 48, 16
     written[:, 8:14] = parts[:, :3].astype(">u2").view(np.uint8)
-    return _as_binary(written.view("V24")[:, 0])
+    return as_binary(written.view("V24")[:, 0])
 
 
 def _read_numbers(texts: pl.Series, form: tuple[int, int, int]) -> Ints:
@@ -262,26 +227,6 @@ def _read_numbers(texts: pl.Series, form: tuple[int, int, int]) -> Ints:
         was_digit = is_digit
     numbers[:, most] = part == most
     return numbers
-
-
-def _join(*columns: pa.Array) -> memoryview:
-    """The columns' bytes, row by row."""
-    joined = pc.binary_join_element_wise(*columns, pa.scalar(b"", pa.binary()))
-    return memoryview(joined.buffers()[2])
-
-
-def _as_binary(written: npt.NDArray[np.void]) -> pa.Array:
-    form = pa.binary(written.dtype.itemsize)
-    return pa.FixedSizeBinaryArray.from_buffers(form, len(written), [None, pa.py_buffer(written)]).cast(pa.binary())
-
-
-def _key_bytes(keys: pl.Series) -> npt.NDArray[np.void]:
-    """Keys of 16 bytes each."""
-    return np.frombuffer(b"".join(keys.to_list()), "V16")
-
-
-def _uuids(texts: pl.Series) -> npt.NDArray[np.void]:
-    return np.frombuffer(b"".join(UUID(text).bytes for text in texts), "V16")
 
 
 def _hash_words(texts: pl.Series, salt: bytes) -> Words:

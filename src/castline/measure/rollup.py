@@ -1,6 +1,5 @@
 """Downloads summed per hour and day: one rollup per dimension, never a cube."""
 
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -9,12 +8,25 @@ from uuid import UUID
 import polars as pl
 
 from castline.measure.ads import DELIVERED, MISSED, NOT_KNOWN
+from castline.measure.binary_copy import (
+    HEAD,
+    TAIL,
+    encode_days,
+    encode_distinct,
+    encode_fixed,
+    encode_ids,
+    encode_numbers,
+    encode_text,
+    encode_times,
+    join_columns,
+)
 from castline.measure.event_rows import FILE
 from castline.measure.judge import Judged
 
 UNKNOWN: Final = "unknown"
-HOURLY_COLUMNS: Final = ("hour_at", "podcast_id", "metric", "dimension", "member", "value", "run_id")
-DAILY_COLUMNS: Final = ("day_on", "podcast_id", "metric", "dimension", "member", "value", "run_id")
+_COLUMNS: Final = ("podcast_id", "value", "run_id", "metric", "dimension", "member")
+HOURLY_COLUMNS: Final = ("hour_at", *_COLUMNS)
+DAILY_COLUMNS: Final = ("day_on", *_COLUMNS)
 _MEMBERS: Final = {
     "total": "",
     "episode": "episode_id",
@@ -30,7 +42,6 @@ _AD_LISTS: Final = {"ads_delivered": DELIVERED, "ads_unknown": NOT_KNOWN, "ads_m
 NO_CAMPAIGN: Final = "none"
 SEVERAL_CAMPAIGNS: Final = "several"
 _MEMBER_LENGTH: Final = 255
-_SECOND: Final = "%Y-%m-%d %H:%M:%S%.6f+00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +76,24 @@ def compute_rollup(judged: Judged, carried: pl.DataFrame, run_id: UUID) -> Rollu
     hourly = pl.concat([_count_by(named), *_count_ads(told)])
     daily = pl.concat([_sum_days(hourly), _count_consumers(named)])
     return Rollup(
-        _finish(hourly, judged.episodes, run_id)
-        .with_columns(pl.col("hour_at").dt.strftime(_SECOND))
-        .select(HOURLY_COLUMNS),
+        _finish(hourly, judged.episodes, run_id).select(HOURLY_COLUMNS),
         _finish(daily, judged.episodes, run_id).select(DAILY_COLUMNS),
     )
 
 
 def encode_rows(rows: pl.DataFrame) -> bytes:
-    """The rows in the text form of COPY: a line each, tabs between, backslash and N for null."""
-    content = io.BytesIO()
-    rows.write_csv(content, include_header=False, separator="\t", quote_style="never", null_value="\\N")
-    return content.getvalue()
+    """The rows of one of the frames in the binary form of COPY."""
+    if rows.is_empty():
+        return HEAD + TAIL
+    span = rows.columns[0]
+    fixed = {
+        span: encode_times(rows[span]) if span == "hour_at" else encode_days(rows[span]),
+        "podcast_id": encode_ids(rows["podcast_id"]),
+        "value": encode_numbers(rows["value"]),
+        "run_id": encode_ids(rows["run_id"]),
+    }
+    texts = [encode_distinct(rows[name], encode_text) for name in ("metric", "dimension", "member")]
+    return b"".join([HEAD, join_columns(encode_fixed(fixed, len(rows.columns)), *texts), TAIL])
 
 
 def find_carried(judged: Judged) -> pl.DataFrame:
@@ -162,7 +179,7 @@ def _count_consumers(downloads: pl.DataFrame) -> pl.DataFrame:
 
 
 def _finish(counted: pl.DataFrame, episodes: pl.DataFrame, run_id: UUID) -> pl.DataFrame:
-    """The rows with ids in place of numbers, in an order of their own."""
+    """The rows with ids in place of numbers, in the order of their tables' keys."""
     ids = episodes.select(of_episode="episode", id="episode_id")
     shows = episodes.select(show="episode", podcast_id="podcast_id")
     span = counted.columns[0]
@@ -170,5 +187,5 @@ def _finish(counted: pl.DataFrame, episodes: pl.DataFrame, run_id: UUID) -> pl.D
         counted.join(ids, on="of_episode", how="left")
         .join(shows, on="show", how="left")
         .with_columns(pl.coalesce("member", "id").alias("member"), run_id=pl.lit(str(run_id)))
-        .sort(span, "podcast_id", "metric", "dimension", "member")
+        .sort("podcast_id", "dimension", span, "metric", "member")
     )

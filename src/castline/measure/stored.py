@@ -37,8 +37,8 @@ def store_days(run: OpenRun, judged: Judged, batches: Sequence[Batch]) -> Stored
     with copying_rows(run.connection, "listener_events", EVENT_COLUMNS, rows):
         rollup = compute_rollup(judged, carried, run.run_id)
         verdicts = _count_verdicts(judged, batches)
-    copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="text")
-    copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="text")
+    copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="binary")
+    copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="binary")
     save_verdict_counts(run.connection, run.owner_id, run.run_id, verdicts.to_dict(as_series=False))
     return StoredDays(rollup, verdicts.group_by("verdict", "reason").agg(pl.col("count").sum()))
 
