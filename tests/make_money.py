@@ -10,12 +10,11 @@ from typing import Any
 from uuid import UUID, uuid4, uuid5
 
 from castline.ingest.places import listener_key
-from castline.model.campaign import AttributionConfig, Campaign
+from castline.model.campaign import AttributionConfig, Campaign, NewSponsor
 from castline.model.show import Episode, Podcast
 from castline.store.campaigns import (
     NewCampaign,
     NewPlacement,
-    NewSponsor,
     create_campaign,
     create_placement,
     create_sponsor,

@@ -65,7 +65,7 @@ class Castline:
             stderr=subprocess.PIPE,
             timeout=_SECONDS,
             cwd=self.data_dir.parent,
-            env=inherited | own | self.environ | environ,
+            env={**inherited, **own, **self.environ, **environ},
             check=False,
         )
 

@@ -25,7 +25,7 @@ from castline.ingest.conversion_files import import_conversions
 from castline.ingest.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User
-from castline.model.campaign import AttributionConfig, Campaign
+from castline.model.campaign import AttributionConfig, Campaign, NewSponsor
 from castline.model.figures import Missing, Term, Value
 from castline.report.build import build_report, prepare_report
 from castline.report.cells import iter_cells
@@ -35,7 +35,6 @@ from castline.sources.conversion_csv import CsvOptions
 from castline.store.campaigns import (
     NewCampaign,
     NewPlacement,
-    NewSponsor,
     create_campaign,
     create_placement,
     create_sponsor,
@@ -199,6 +198,8 @@ def test_each_placement_delivered_what_its_listeners_fetched(world: World) -> No
         "position": "mid",
         "contracted": 5,
         "delivered": 8,
+        # Every one of them was sent the whole file, so the ad as well, wherever it lies.
+        "ads_delivered": 8,
         "over_delivery": 3,
         "delivered_days_7": 6,
         "delivered_days_30": 8,
@@ -214,6 +215,7 @@ def test_each_placement_delivered_what_its_listeners_fetched(world: World) -> No
         "position": "mid",
         "contracted": 5,
         "delivered": 3,
+        "ads_delivered": 3,
         "over_delivery": -2,
         "delivered_days_7": 3,
         "delivered_days_30": 3,

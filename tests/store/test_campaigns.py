@@ -192,7 +192,7 @@ def test_a_slot_limits_the_campaign_to_its_placements_only_where_that_is_asked(
     first, second = (SlotOrder(episode=f"Episode {n}", campaign="Spring", position="mid") for n in (1, 2))
     before = add_slot(store, account.user_id, first)
     after = add_slot(store, account.user_id, replace(second, only_placed=True))
-    placed = {before.placement.episode_id, after.placement.episode_id}
+    placed = frozenset({before.placement.episode_id, after.placement.episode_id})
     assert (after.covered_before, after.covered) == (None, placed)
     assert describe_change(after) == "The campaign ran in the whole show and now runs in 2 episodes."
 
@@ -200,8 +200,8 @@ def test_a_slot_limits_the_campaign_to_its_placements_only_where_that_is_asked(
 def test_a_slot_adds_its_episode_to_those_that_the_campaign_lists(store: Store, account: User, show: UUID) -> None:
     made = add_campaign(store, account.user_id, order(episodes=("Episode 1",)), {})
     added = add_slot(store, account.user_id, SlotOrder(episode="Episode 2", campaign="Spring", position="pre"))
-    assert added.covered_before == set(made.episode_ids)
-    assert added.covered == {*made.episode_ids, added.placement.episode_id}
+    assert added.covered_before == frozenset(made.episode_ids)
+    assert added.covered == frozenset({*made.episode_ids, added.placement.episode_id})
     assert describe_change(added) == "The campaign ran in one episode and now runs in 2 episodes."
 
 
