@@ -100,8 +100,8 @@ class Board:
     query: MetricQuery
     shows: tuple[Show, ...]
     kpis: tuple[Kpi, ...]
-    days: tuple[tuple[date, int], ...]
-    days_before: tuple[int, ...]
+    days: tuple[tuple[date, int | None], ...]
+    days_before: tuple[int | None, ...]
     panels: tuple[Panel, ...]
     chips: tuple[Chip, ...]
     releases: Releases
@@ -114,7 +114,7 @@ class Board:
 
     @property
     def download_count(self) -> int:
-        return sum(count for _, count in self.days)
+        return sum(count or 0 for _, count in self.days)
 
 
 def load_board(store: Store, cache: Cache, owner_id: UUID, parameters: Mapping[str, str], *, at: datetime) -> Board:
@@ -181,7 +181,7 @@ def _compute_board(
         campaigns=campaigns,
         waterfall=load_steps(connection, owner_id, query),
         freshness=freshness,
-        empty=_find_cause(sum(count for _, count in days), freshness, newest_on, has_shows=bool(shows)),
+        empty=_find_cause(sum(count or 0 for _, count in days), freshness, newest_on, has_shows=bool(shows)),
         newest_on=newest_on,
         note=answer.withheld.detail if answer.withheld else "",
     )
@@ -198,10 +198,10 @@ def _find_cause(count: int, freshness: Freshness, newest_on: date | None, *, has
     return "no_hits" if newest_on is None else "other_days"
 
 
-def _days_of(answer: Answer | None) -> tuple[tuple[date, int], ...]:
-    """Every day of the answer with its downloads; a day without any has 0."""
+def _days_of(answer: Answer | None) -> tuple[tuple[date, int | None], ...]:
+    """Every day of the answer with its downloads: 0 was measured, None was not."""
     rows = answer.rows if answer else ()
-    return tuple((row.start_at.date(), row.value or 0) for row in rows if row.start_at)
+    return tuple((row.start_at.date(), row.value) for row in rows if row.start_at)
 
 
 def _listening_kpis(connection: Connection, owner_id: UUID, query: MetricQuery, days: Answer) -> tuple[Kpi, ...]:

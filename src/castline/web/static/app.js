@@ -42,7 +42,9 @@
       var parts = item.split(":");
       return [Date.parse(parts[0] + "T00:00:00Z") / 1000, parts[1] ? Number(parts[1]) : null];
     });
-    var before = (box.dataset.before || "").trim().split(/\s+/).filter(Boolean).map(Number);
+    var before = (box.dataset.before || "").trim().split(/\s+/).filter(Boolean).map(function (item) {
+      return item === "-" ? null : Number(item);
+    });
     return { days: days, before: before };
   }
 
@@ -78,8 +80,22 @@
     chart.root.setAttribute("aria-hidden", "true");
   }
 
+  function listZones() {
+    var list = document.getElementById("zones");
+    if (!list || list.options.length || !Intl.supportedValuesOf) return;
+    var own = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    ["UTC", own].concat(Intl.supportedValuesOf("timeZone")).filter(function (zone, place, all) {
+      return all.indexOf(zone) === place;
+    }).forEach(function (zone) {
+      var option = document.createElement("option");
+      option.value = zone;
+      list.appendChild(option);
+    });
+  }
+
   function ready() {
     nameTheme();
+    listZones();
     drawChart();
     if (typeof htmx === "undefined") return;
     Array.prototype.forEach.call(document.querySelectorAll("[data-swap]"), function (link) {
