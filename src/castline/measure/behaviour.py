@@ -5,8 +5,9 @@ Method: docs/method/behaviour.md
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 import numpy as np
@@ -27,6 +28,7 @@ from castline.measure.habits import (
 )
 from castline.measure.rules import Rulebook
 from castline.measure.traffic import Traffic, read_traffic
+from castline.model.evidence import Evidence
 
 BEHAVIOUR_VERSION: Final = "behaviour/1"
 # Where most addresses of a day do what a rule looks for, it tells nothing about any: the log is a replay or a test.
@@ -78,7 +80,7 @@ EVIDENCE_SCHEMA: Final = pl.Schema(
         "downloads": pl.UInt32(),
         "rule": pl.UInt8(),
         "day_on": pl.Date(),
-        "agent": pl.UInt32(),
+        "user_agent": pl.String(),
         "measured": pl.String(),
     }
 )
@@ -101,9 +103,10 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Suspects:
-    """`rows`: per row of what was judged the number of the rule that takes it, -1 for none. `evidence`: a row per
-    subject with `rule`, `day_on`, `agent`, `ip`, `asn`, `measured` (JSON), `addresses`, `requests` and `downloads`,
-    those that it would have counted; every dropped request is in one of them.
+    """`rules`: per row of what was judged the number of the rule that takes it, -1 for none.
+
+    `evidence`: one row of EVIDENCE_SCHEMA per subject: `measured` is JSON, `downloads` are those that its requests would
+    have counted; every dropped request is in one of them.
     """
 
     rules: "np.ndarray[tuple[int], np.dtype[np.int64]]"
@@ -112,16 +115,36 @@ class Suspects:
 
 def find_suspects(ends: pl.DataFrame, known: Known, book: Rulebook) -> Suspects:
     """What behaves as no people do among requests that `judge_passed` has judged."""
-    agents = known.agents
     traffic = read_traffic(ends, known.shows, book)
-    taken, suspects = _find_all(traffic, agents)
+    taken, suspects = _find_all(traffic, known.agents)
     rules = np.full(int(traffic.take_of.max(initial=-1)) + 1, -1, np.int64)
     owner = rules.copy()
     rules[taken["take"].to_numpy()] = taken["rule"].to_numpy()
     owner[taken["take"].to_numpy()] = taken["suspect"].to_numpy()
     evidence = _weigh(ends, owner[traffic.take_of]).join(suspects, on="suspect").sort("day_on", "rule", "measured")
+    evidence = evidence.join(known.agents.select("agent", "user_agent"), on="agent", how="left", maintain_order="left")
     evidence = evidence.select(pl.col(name).cast(kind) for name, kind in EVIDENCE_SCHEMA.items())
     return Suspects(rules[traffic.take_of], evidence)
+
+
+def list_evidence(evidence: pl.DataFrame, days: Collection[date]) -> list[Evidence]:
+    """The evidence of these UTC days."""
+    of_days = evidence.filter(pl.col("day_on").is_in(list(days)))
+    return [
+        Evidence(
+            row["day_on"],
+            BEHAVIOURS[row["rule"]].reason,
+            row["ip"],
+            row["asn"],
+            row["user_agent"],
+            row["addresses"],
+            row["requests"],
+            row["downloads"],
+            json.loads(row["measured"]),
+            BEHAVIOURS[row["rule"]].limits,
+        )
+        for row in of_days.iter_rows(named=True)
+    ]
 
 
 def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:

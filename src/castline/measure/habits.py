@@ -120,7 +120,10 @@ def _sweeps(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
     hours = firsts.group_by(keys).agg(
         fullest_hour_seconds=(pl.col("at").shift(-steps) - pl.col("at")).min() / _SECOND, episodes=pl.len()
     )
-    return _paces(moved, keys).join(hours, on=keys)
+    # Who begins again with a list has worked it off before: what comes after its last episode tells nothing more.
+    until = firsts.group_by(keys).agg(until=pl.col("at").max())
+    once = moved.join(until, on=keys, maintain_order="left").filter(pl.col("at") <= pl.col("until"))
+    return _paces(once, keys).join(hours, on=keys)
 
 
 def _paces(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
@@ -147,8 +150,7 @@ def _finding(traffic: Traffic, subjects: pl.DataFrame, keys: Keys) -> Finding:
 def find_bursts(traffic: Traffic) -> list[Finding]:
     """Consumers that ask for the same again and again within minutes, and for nothing at other times."""
     agents = _agents_at(traffic)
-    lasting = traffic.takes.join(_spans(traffic.visits), on="take", how="inner")
-    day = lasting.group_by("day_on").agg(day_minutes=(pl.col("last").max() - pl.col("first").min()) / _MINUTE)
+    day = traffic.span_days()
     found = []
     for keys, least in (((*CONSUMER, "episode"), BURST["requests"]), (CONSUMER, BURST["mixed_requests"])):
         told = _densest(traffic.visits, keys).join(agents, on=ADDRESS).join(day, on="day_on")
@@ -163,10 +165,6 @@ def find_bursts(traffic: Traffic) -> list[Finding]:
         )
         found.append(_finding(traffic, chosen.drop("day_minutes"), keys))
     return found
-
-
-def _spans(visits: pl.DataFrame) -> pl.DataFrame:
-    return visits.group_by("take").agg(first=pl.col("at").min(), last=pl.col("at").max())
 
 
 def _densest(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:

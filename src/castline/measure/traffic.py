@@ -41,6 +41,11 @@ class Traffic:
         """The takes with the `ip` and `asn` that they came from."""
         return takes.hstack(self.ends.select("ip", "asn")[takes["place"]])
 
+    def span_days(self) -> pl.DataFrame:
+        """Per day the minutes from its first request to its last."""
+        spans = self.ends.group_by(day_on=pl.col("time").dt.epoch("d")).agg(pl.col("time").max() - pl.col("time").min())
+        return spans.select("day_on", day_minutes=pl.col("time").dt.total_seconds() / 60)
+
     def usual_ranges(self, days: pl.DataFrame) -> pl.DataFrame:
         """Per day of `days` and text of a Range the share of households' takes that begin with it."""
         ordinary = self.takes.filter("is_ordinary").join(days.select("day_on").unique(), on="day_on", how="semi")
