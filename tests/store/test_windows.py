@@ -53,6 +53,7 @@ CAPPED = {
 }
 STEPS = (0, 1, HOUR, 5 * HOUR, 11 * HOUR, 23 * HOUR, 24 * HOUR - 1, 24 * HOUR, 24 * HOUR + 1, 30 * HOUR, 60 * HOUR)
 Verdicts = Counter[tuple[date, UUID, str, str]]
+Events = set[tuple[datetime, str, str]]
 
 
 @pytest.fixture(autouse=True)
@@ -133,7 +134,7 @@ def _plain(line: Line, place: tuple[str, int]) -> dict[str, Any]:
     }
 
 
-def _stored(store: Store, owner_id: UUID) -> tuple[Verdicts, set[tuple[datetime, str, str]], dict[date, int]]:
+def read_stored(store: Store, owner_id: UUID) -> tuple[Verdicts, Events, dict[date, int]]:
     """Verdicts; downloads by time, user agent and episode; and downloads by the daily metrics."""
     with store.account(owner_id) as connection:
         verdicts = connection.execute(
@@ -152,7 +153,7 @@ def _stored(store: Store, owner_id: UUID) -> tuple[Verdicts, set[tuple[datetime,
     return Counter({row[:4]: row[4] for row in verdicts}), set(events), dict(daily)
 
 
-def _judged(store: Store, owner_id: UUID, settings: MeasureSettings) -> tuple[Verdicts, set[tuple[datetime, str, str]]]:
+def read_judged(store: Store, owner_id: UUID, settings: MeasureSettings) -> tuple[Verdicts, Events]:
     """One pass of the product over everything that landed."""
     with store.account(owner_id) as connection:
         landed = LandedDays(store, connection, owner_id)
@@ -183,9 +184,9 @@ def test_landed_in_any_way_days_are_measured_as_the_plain_counter_counts_all_at_
     make_listened_show(store, account.user_id)
     _adopt(store, account.user_id, settings)
     landed = _land(store, account.user_id, tmp_path, _requests(chance, start), chance)
-    verdicts, events, daily = _stored(store, account.user_id)
+    verdicts, events, daily = read_stored(store, account.user_id)
     assert verdicts == _expected(landed, settings)
-    assert (verdicts, events) == _judged(store, account.user_id, settings)
+    assert (verdicts, events) == read_judged(store, account.user_id, settings)
     assert daily == Counter(at.date() for at, _, _ in events)
 
 
@@ -199,6 +200,6 @@ def test_under_a_ceiling_too_days_are_measured_as_in_one_pass(
     make_listened_show(store, account.user_id)
     _adopt(store, account.user_id, settings)
     _land(store, account.user_id, tmp_path, _requests(chance, 0), chance)
-    verdicts, events, daily = _stored(store, account.user_id)
-    assert (verdicts, events) == _judged(store, account.user_id, settings)
+    verdicts, events, daily = read_stored(store, account.user_id)
+    assert (verdicts, events) == read_judged(store, account.user_id, settings)
     assert daily == Counter(at.date() for at, _, _ in events)

@@ -17,7 +17,7 @@ from castline.base.period import start_of_day
 from castline.measure.agent_table import describe_agents
 from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.matching import EpisodeIndex
-from castline.measure.rules import Rulebook, add_drop_reason
+from castline.measure.rules import RULES, Rulebook, add_drop_reason
 from castline.measure.windows import local_day, order_by_window
 from castline.model.measurement import MeasureSettings
 
@@ -62,16 +62,26 @@ def find_affected_days(judged: Judged, days: Iterable[date], settings: MeasureSe
     """Other days whose verdicts or downloads may be others than before, now that the requests of `days` are.
 
     Whatever comes later in a chain may fall into another window, and a window that is completed only now bears the time
-    of its first request.
+    of its first request. What is dropped for its behaviour may have been in a window before.
     """
-    own = pl.col("day_on").is_in(list(days))
-    known = judged.requests.filter(pl.col("drop").is_null()).select(
-        "time", "listener_key", "agent", "episode", "day_on", "outcome", is_own=own
+    if settings.is_utc_day:
+        return set()
+    is_own = pl.col("day_on").is_in(list(days))
+    requests = judged.requests.sort("time", maintain_order=True).select(
+        "time", "listener_key", "agent", "episode", "day_on", "outcome", "drop", is_own=is_own
     )
+    passed = requests.filter(pl.col("drop").is_null())
+    # The filter's numbers come first; what follows is behaviour.
+    told = requests.filter(pl.col("drop").is_null() | (pl.col("drop") >= len(RULES)))
+    found = _find_affected(judged, passed, settings)
+    return found if told.height == passed.height else found | _find_affected(judged, told, settings)
+
+
+def _find_affected(judged: Judged, known: pl.DataFrame, settings: MeasureSettings) -> set[date]:
     group = ["listener_key"] if settings.max_downloads_per_ip_window else ["listener_key", "agent", "episode"]
     other = known.filter(~pl.col("is_own")).select(group).unique()
     known = known.join(other, on=group, how="semi", maintain_order="left")
-    if known.is_empty() or settings.is_utc_day:
+    if known.is_empty():
         return set()
     chained = order_by_window(known, settings).sort([*group, "time"], maintain_order=True)
     chained = chained.with_columns(chain=_chains(group, settings), zone_day=local_day(settings))

@@ -62,6 +62,11 @@ class LandedDays:
         places = {batch.batch_id: place for place, batch in enumerate(ordered)}
         return _with_numbers(requests, [places[batch.batch_id] for batch in self._batches]), ordered
 
+    def places(self, batch_id: UUID, line_numbers: Sequence[int]) -> pl.DataFrame:
+        """The lines of a batch that was read, as `load` numbers it."""
+        lines = pl.Series("line_number", line_numbers, dtype=pl.UInt32)
+        return pl.DataFrame(lines).select(pl.lit(self._numbers[batch_id], pl.UInt32).alias("batch"), "line_number")
+
     def find_newer(self, days: Iterable[date]) -> set[date]:
         """Those of the days, which were read, on which more has landed since."""
         known = {day: {batch.batch_id for batch in self._by_day.get(day, ())} for day in days}

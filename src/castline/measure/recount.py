@@ -4,7 +4,7 @@ Both counts are of the same requests with the same tables, so that only the sett
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -14,14 +14,15 @@ import polars as pl
 
 from castline.base.period import Period
 from castline.measure.context import load_context
-from castline.measure.judge import OUTCOMES, judge
+from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.landed import LandedDays
-from castline.measure.matching import EpisodeIndex, load_index
+from castline.measure.matching import load_index
 from castline.measure.rules import Rulebook, open_rulebook
+from castline.measure.together import Sources, find_suspects, judge_days, without_behaviour, without_suspects
 from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict
 from castline.store.measure_settings import load_live_settings
-from castline.store.pool import Connection, Store
+from castline.store.pool import Store
 
 _ROWS_AT_ONCE: Final = 1_500_000
 
@@ -59,18 +60,18 @@ class Recount:
 
 def compute_recount(store: Store, owner_id: UUID, period: Period, settings: MeasureSettings) -> Recount:
     """The period's requests under the settings in use and under `settings`. Raises LandingFileMissing."""
-    totals: list[Counter[int]] = [Counter(), Counter()]
     with store.account(owner_id) as connection:
         live = load_live_settings(connection, owner_id)
-        work = _open_work(store, connection, owner_id, (live, settings))
-        sizes = work.landed.count_requests(period.iter_days())
-        gone = work.landed.find_gone(sizes)
-        kept = [day for day in sizes if day not in gone]
-        shares = 1 + sum(sizes[day] for day in kept) // _ROWS_AT_ONCE
-        for share in range(shares):
-            requests = _load_share(work, kept, (share, shares))
-            for book, total in zip(work.books, totals, strict=True):
-                total.update(_count(requests, work.index, book, kept))
+        sources = Sources(
+            connection,
+            owner_id,
+            LandedDays(store, connection, owner_id),
+            load_index(connection, owner_id),
+        )
+        sizes = sources.landed.count_requests(period.iter_days())
+        gone = sources.landed.find_gone(sizes)
+        kept = {day: size for day, size in sizes.items() if day not in gone}
+        totals = [_count(sources, kept, open_rulebook(store.settings, each)) for each in (live, settings)]
     rows = [
         Difference(verdict, reason, totals[0][number], totals[1][number])
         for number, (verdict, reason) in enumerate(OUTCOMES)
@@ -80,37 +81,36 @@ def compute_recount(store: Store, owner_id: UUID, period: Period, settings: Meas
     return Recount(live.version, settings.version, days[0], days[-1], tuple(sorted(gone)), tuple(rows))
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What a recount is made with: the requests, the episodes, and both rulebooks."""
-
-    landed: LandedDays
-    index: EpisodeIndex
-    books: Sequence[Rulebook]
-
-
-def _open_work(store: Store, connection: Connection, owner_id: UUID, both: Iterable[MeasureSettings]) -> _Work:
-    return _Work(
-        LandedDays(store, connection, owner_id),
-        load_index(connection, owner_id),
-        [open_rulebook(store.settings, each) for each in both],
-    )
+def _count(sources: Sources, sizes: Mapping[date, int], book: Rulebook) -> Counter[int]:
+    """How many of the days' requests have each outcome."""
+    days = list(sizes)
+    if sum(sizes.values()) <= _ROWS_AT_ONCE:
+        return _count_outcomes(judge_days(sources, days, book)[0], days)
+    suspects = pl.concat([find_suspects(sources.landed.load([day]), sources.index, book) for day in days])
+    total = Counter(dict(suspects.group_by("outcome").len().iter_rows()))
+    shares = 1 + sum(sizes.values()) // _ROWS_AT_ONCE
+    for share in range(shares):
+        requests = _load_share(sources, days, (share, shares), suspects, book)
+        total.update(_count_outcomes(judge(requests, sources.index, without_behaviour(book)), days))
+    return total
 
 
-def _load_share(work: _Work, days: Sequence[date], share: tuple[int, int]) -> pl.DataFrame:
+def _load_share(
+    sources: Sources, days: Sequence[date], share: tuple[int, int], suspects: pl.DataFrame, book: Rulebook
+) -> pl.DataFrame:
     """The requests of every so-manieth listener, with those of other days that share a window with them.
 
-    Windows are of one listener each, so shares can be judged alone.
+    Windows are of one listener each, so shares can be judged alone once suspects, of whole days, are gone.
     """
     number, count = share
     mine = pl.col("listener_key").bin.head(8).bin.reinterpret(dtype=pl.UInt64) % count == number
     # What has no listener belongs to the first share.
     chosen = mine.fill_null(value=number == 0)
-    own = pl.concat([work.landed.load([]), *(work.landed.load([day]).filter(chosen) for day in days)])
-    beside = load_context(own, days, work.landed.load_listeners, work.index, work.books)
-    return work.landed.in_order(pl.concat([own, beside]))[0]
+    loaded = (sources.landed.load([day]).filter(chosen) for day in days)
+    own = pl.concat(rows.join(suspects, on=["batch", "line_number"], how="anti") for rows in loaded)
+    beside = load_context(own, days, sources.landed.load_listeners, sources.index, [book])
+    return sources.landed.in_order(pl.concat([own, without_suspects(sources, beside, book)]))[0]
 
 
-def _count(requests: pl.DataFrame, index: EpisodeIndex, book: Rulebook, days: Sequence[date]) -> dict[int, int]:
-    judged = judge(requests, index, book).requests.filter(pl.col("day_on").is_in(days))
-    return dict(judged.group_by("outcome").len().iter_rows())
+def _count_outcomes(judged: Judged, days: Sequence[date]) -> Counter[int]:
+    return Counter(dict(judged.requests.filter(pl.col("day_on").is_in(days)).group_by("outcome").len().iter_rows()))

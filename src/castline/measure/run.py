@@ -14,14 +14,15 @@ from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
 from castline.measure.ads import Ad, locate_ads
 from castline.measure.airing import load_ads, name_heard_ads
-from castline.measure.context import find_affected_days, keep_days, load_context
-from castline.measure.judge import OUTCOMES, Judged, judge
+from castline.measure.context import find_affected_days, keep_days
+from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.landed import LandedDays, iter_stretches
 from castline.measure.matching import EpisodeIndex, find_unmatched, load_index
 from castline.measure.restate import compute_restatements, load_standing
 from castline.measure.rollup import Rollup
 from castline.measure.rules import Rulebook, open_rulebook
 from castline.measure.stored import store_days
+from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
 from castline.store.ledger import OpenRun, open_run
@@ -191,11 +192,8 @@ def _versions(store: Store, book: Rulebook) -> dict[str, str]:
 
 
 def _judge_days(work: _Work, days: Sequence[date]) -> tuple[Judged, list[Batch]]:
-    """The days' requests, judged together with those of other days that share a window with them."""
-    own = work.landed.load(days)
-    beside = load_context(own, days, work.landed.load_listeners, work.index, [work.book])
-    requests, batches = work.landed.in_order(pl.concat([own, beside]))
-    return judge(requests, work.index, work.book, locate_ads(work.ads, work.index)), batches
+    sources = Sources(work.run.connection, work.run.owner_id, work.landed, work.index)
+    return judge_days(sources, days, work.book, locate_ads(work.ads, work.index))
 
 
 def _replace_affected(work: _Work, affected: set[date]) -> None:

@@ -11,11 +11,9 @@ from uuid import UUID
 
 import polars as pl
 
-from castline.measure.context import load_context
-from castline.measure.judge import OUTCOMES, Judged, judge
-from castline.measure.landed import LandedDays
-from castline.measure.matching import EpisodeIndex
+from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.rules import Rulebook
+from castline.measure.together import Sources, judge_days
 from castline.measure.windows import order_by_window
 from castline.model.lineage import Batch
 from castline.store.audit import SampledDownload
@@ -40,16 +38,7 @@ class TracedLine:
     row_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tracing:
-    """What downloads are traced with."""
-
-    landed: LandedDays
-    index: EpisodeIndex
-    book: Rulebook
-
-
-def trace_downloads(tracing: Tracing, samples: Iterable[SampledDownload]) -> list[TracedLine]:
+def trace_downloads(sources: Sources, book: Rulebook, samples: Iterable[SampledDownload]) -> list[TracedLine]:
     """The lines of each download that the book still finds, by download and in order of judging.
 
     A download of a day whose requests have passed their retention has none.
@@ -57,8 +46,8 @@ def trace_downloads(tracing: Tracing, samples: Iterable[SampledDownload]) -> lis
     found: list[TracedLine] = []
     ordered = sorted(samples, key=lambda sample: (sample.timestamp, sample.event_id))
     for day, members in groupby(ordered, key=lambda sample: sample.timestamp.astimezone(UTC).date()):
-        if not tracing.landed.find_gone([day]):
-            found += _trace_day(tracing, day, list(members))
+        if not sources.landed.find_gone([day]):
+            found += _trace_day(sources, book, day, list(members))
     return found
 
 
@@ -68,12 +57,13 @@ def find_untraced(samples: Iterable[SampledDownload], lines: Iterable[TracedLine
     return [sample for sample in samples if sample.event_id not in traced]
 
 
-def _trace_day(tracing: Tracing, day: date, samples: Sequence[SampledDownload]) -> Iterator[TracedLine]:
-    own = tracing.landed.load([day])
-    beside = load_context(own, [day], tracing.landed.load_listeners, tracing.index, [tracing.book])
-    requests, batches = tracing.landed.in_order(pl.concat([own, beside]))
-    windows = _windows_of(judge(requests, tracing.index, tracing.book), samples, tracing.book)
-    landed = requests.join(windows, on=["batch", "line_number"], how="semi")
+def _trace_day(sources: Sources, book: Rulebook, day: date, samples: Sequence[SampledDownload]) -> Iterator[TracedLine]:
+    judged, batches = judge_days(sources, [day], book)
+    windows = _windows_of(judged, samples, book)
+    days = windows["time"].dt.date().unique().to_list()
+    landed = sources.landed.in_order(sources.landed.load(days))[0].join(
+        windows, on=["batch", "line_number"], how="semi"
+    )
     rows = {(row["batch"], row["line_number"]): row for row in landed.iter_rows(named=True)}
     for sample in samples:
         for batch, line_number, outcome in _lines_of(windows, sample):

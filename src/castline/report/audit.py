@@ -27,10 +27,11 @@ from castline.base.errors import Conflict
 from castline.base.period import Period
 from castline.measure.conformance import VectorResult, check_vectors
 from castline.measure.landed import LandedDays
-from castline.measure.matching import EpisodeIndex
+from castline.measure.matching import load_index
 from castline.measure.methodology import render_method
 from castline.measure.rules import Rulebook, open_rulebook
-from castline.measure.trace import TracedLine, Tracing, find_untraced, trace_downloads
+from castline.measure.together import Sources
+from castline.measure.trace import TracedLine, find_untraced, trace_downloads
 from castline.model.measurement import MeasureSettings, Restatement
 from castline.report.csv import guard_formula
 from castline.store.audit import (
@@ -53,7 +54,7 @@ from castline.store.measure_settings import (
 )
 from castline.store.pool import Connection, Store
 from castline.store.restatements import load_restatements
-from castline.store.shows import load_audio_keys, load_podcasts
+from castline.store.shows import load_podcasts
 
 _HOLDS: Final = {
     "anomalies.csv": "Days of a show that lie beyond five robust deviations of the four weeks around them.",
@@ -172,12 +173,11 @@ def _trace(
     by_version: dict[str, list[SampledDownload]] = defaultdict(list)
     for sample in samples:
         by_version[stands.get(sample.timestamp.astimezone(UTC).date(), "")].append(sample)
-    landed = LandedDays(store, connection, owner_id)
-    index = EpisodeIndex(load_audio_keys(connection, owner_id))
+    sources = Sources(connection, owner_id, LandedDays(store, connection, owner_id), load_index(connection, owner_id))
     lines: list[TracedLine] = []
     for version, members in sorted(by_version.items()):
         if version in known:
-            lines += trace_downloads(Tracing(landed, index, open_rulebook(store.settings, known[version])), members)
+            lines += trace_downloads(sources, open_rulebook(store.settings, known[version]), members)
     return lines
 
 
