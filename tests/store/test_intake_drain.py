@@ -19,8 +19,10 @@ from castline.base.period import Period
 from castline.ingest.segment_log import EVENTS, LOG_FOLDER, REQUEST, LogWriter, encode_record
 from castline.intake import drain as drain_module
 from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
+from castline.measure.audience import compute_listen_through
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
+from castline.model.query import Query
 from castline.store.landing_files import load_requests
 from castline.store.ledger import load_batches, load_quarantine
 from castline.store.listening import LOG_KIND, load_log_batches
@@ -236,6 +238,30 @@ def test_a_completed_episode_was_heard_to_its_end(here: Store) -> None:
         ("listen_complete", "whole", None, None),
         ("listen_start", "whole", EPISODE_SECONDS, 1.0),
     ]
+
+
+def test_how_far_people_listen_is_what_their_players_told(here: Store) -> None:
+    # Three plays: one to the end, one that left at a quarter, one that told no place. 1 of 3 came to the end; those
+    # that told how much was heard came to (1 + 0.25) / 2 of it on average.
+    owner = make_account(here).user_id
+    host = f"{owner.hex}.example.net"
+    make_hosted(here, owner, host)
+    url = f"https://{host}/one.mp3"
+    take_in(
+        here,
+        delivery(url, beacon(1, "start", 0), beacon(2, "complete"), session="whole"),
+        delivery(url, beacon(1, "start", 0), beacon(2, "progress", EPISODE_SECONDS / 4), session="left"),
+        delivery(url, beacon(1, "start"), session="silent"),
+        delivery(url, beacon(2, "complete"), session="whole"),
+    )
+    drain_intake(here)
+    day = now().date()
+    with here.account(owner) as connection:
+        found = compute_listen_through(connection, owner, Query(day - timedelta(days=1), day))
+    told = [item for item in found if item.play_count]
+    assert [(item.play_count, item.completed_count) for item in told] == [(3, 1)]
+    assert (told[0].listen_through_rate, told[0].mean_completion_rate) == (pytest.approx(1 / 3), pytest.approx(0.625))
+    assert {item.reason for item in found if not item.play_count} == {"no_player_told"}
 
 
 def test_a_clock_in_the_future_is_refused_with_its_reason_and_an_unknown_episode_is_counted(here: Store) -> None:

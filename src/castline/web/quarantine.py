@@ -20,7 +20,7 @@ _KINDS: Final = {
     "access_log": "logs",
     "conversions": "orders and other conversions",
     "rates": "exchange rates",
-    "player": "what players told",
+    "player_events": "what players told",
     "feed": "feeds",
 }
 _FIXES: Final = {
