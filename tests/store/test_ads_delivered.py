@@ -12,11 +12,11 @@ from castline.ingest.landing import import_log
 from castline.measure.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
-from castline.model.campaign import Campaign, Placement
+from castline.model.campaign import Campaign, NewSponsor, Placement
 from castline.model.query import Filters, Measure, Query, Withheld
 from castline.model.show import AdSlot, Episode
 from castline.model.vocab import PlacementKind
-from castline.store.campaigns import NewCampaign, NewPlacement, NewSponsor, create_campaign, create_placement
+from castline.store.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement
 from castline.store.campaigns import create_sponsor as add_sponsor
 from castline.store.listening import load_dirty_days
 from castline.store.metrics import count_events
@@ -124,6 +124,7 @@ def test_ads_are_delivered_as_worked_out_by_hand(world: World, tmp_path: Path) -
     assert world.by_campaign() == (2, 3)
     # 61 s of an unknown place could hold the minute of the dynamic ad, and not the 155 s of the other.
     assert world.by_campaign("ads_not_measurable") == (0, 1)
+    assert world.by_campaign("ads_missed") == (4, 2)
     assert world.count(dimensions=("episode",)) == {(str(world.episodes["one.mp3"].episode_id),): 5}
     assert world.count(dimensions=("app", "campaign"))[("Overcast", str(world.campaigns[1].campaign_id))] == 3
     assert world.count(tz="Asia/Kathmandu") == {(): 5}

@@ -17,6 +17,7 @@ from castline.measure.matching import EpisodeIndex, KnownEpisode
 from castline.model.campaign import Placement
 from castline.model.show import AdSlot, AudioKey
 from castline.model.vocab import PlacementKind
+from castline.report.delivery import AdCounts
 from castline.store.landing_files import LANDED_SCHEMA
 from make import make_id
 from make_money import make_campaign
@@ -166,6 +167,25 @@ def test_seconds_become_bytes(
 ) -> None:
     known = KnownEpisode(make_id(1), make_id(10), 28_848_000, None, False, 1_800, header)  # noqa: FBT003  # its place
     assert compute_ad_span(ad_of(kind, *seconds), known) == expected
+
+
+@pytest.mark.parametrize(
+    ("counts", "downloads", "expected"),
+    [
+        (AdCounts(90, 10, 0), 100, 90),
+        (AdCounts(90, 5, 5), 100, 90),
+        (AdCounts(90, 4, 6), 100, None),
+        # Five downloads of a day that was measured before ads were; then six.
+        (AdCounts(90, 5, 0), 100, 90),
+        (AdCounts(90, 4, 0), 100, None),
+        (AdCounts(0, 0, 0), 0, None),
+        (AdCounts(0, 7, 0), 7, 0),
+    ],
+)
+def test_a_placement_has_no_figure_where_too_much_is_unknown(
+    counts: AdCounts, downloads: int, expected: int | None
+) -> None:
+    assert counts.find_delivered(downloads) == expected
 
 
 def place(number: int, seconds: tuple[int, int] | None, *, campaign: UUID) -> Placement:

@@ -40,7 +40,7 @@ _FINAL_AFTER: Final = timedelta(hours=2)
 # Written since these dimensions were added to the rollups: days that were measured before have none of them.
 _LATER: Final[frozenset[Dimension]] = frozenset({"campaign", "source"})
 # Written since the same day as the dimension `campaign`.
-_ADS: Final[frozenset[Measure]] = frozenset({"ads_delivered", "ads_not_measurable"})
+_ADS: Final[frozenset[Measure]] = frozenset({"ads_delivered", "ads_missed", "ads_not_measurable"})
 _HOUR: Final = timedelta(hours=1)
 Key = tuple[datetime | None, tuple[str, ...]]
 Source = Literal["daily_metrics", "hourly_metrics", "listener_events"]

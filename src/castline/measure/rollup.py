@@ -36,8 +36,8 @@ _MEMBERS: Final = {
     "source": "source",
     "campaign": "campaign",
 }
-# Of the ads of downloads, by what became of them; those that were not sent are the rest.
-_AD_METRICS: Final = {"ads_delivered": DELIVERED, "ads_not_measurable": NOT_KNOWN}
+# Of the ads of downloads, by what became of them.
+_AD_METRICS: Final = {"ads_delivered": DELIVERED, "ads_missed": MISSED, "ads_not_measurable": NOT_KNOWN}
 _AD_LISTS: Final = {"ads_delivered": DELIVERED, "ads_unknown": NOT_KNOWN, "ads_missed": MISSED}
 NO_CAMPAIGN: Final = "none"
 SEVERAL_CAMPAIGNS: Final = "several"

@@ -63,7 +63,8 @@ class PlacementDelivery:
     """One placement, or an episode of the campaign that has none.
 
     `delivered` counts the flight's downloads, `delivered_days_7` those of the first seven UTC days on the air, and so
-    on; None while the days are not over, or where they were never counted.
+    on; None while the days are not over, or where they were never counted. `ads_delivered` are those of the flight with
+    which the ad was sent whole; None where too many of them are not measurable.
     """
 
     show: str
@@ -77,6 +78,12 @@ class PlacementDelivery:
     delivered_days_30: int | None
     delivered_days_60: int | None
     spend: Decimal | None
+    ads_delivered: int | None = None
+
+    @property
+    def paced(self) -> int:
+        """What stands against the contract: ads delivered where they are measurable, else downloads."""
+        return self.delivered if self.ads_delivered is None else self.ads_delivered
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,8 +199,8 @@ class ReportFigures:
 
     @property
     def delivered_contracted(self) -> int:
-        """Downloads of the placements that have a contract: an episode with two of them delivers both."""
-        return sum(item.delivered for item in self.placements if item.contracted is not None)
+        """What stands against the contracts of the placements that have one: an episode with two delivers both."""
+        return sum(item.paced for item in self.placements if item.contracted is not None)
 
 
 @dataclass(frozen=True, slots=True)

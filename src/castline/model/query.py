@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
 
-Measure = Literal["downloads", "consumers", "ads_delivered", "ads_not_measurable"]
+Measure = Literal["downloads", "consumers", "ads_delivered", "ads_missed", "ads_not_measurable"]
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays"]

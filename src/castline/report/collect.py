@@ -21,13 +21,14 @@ from castline.report.delivery import (
     compute_daily,
     count_in_flight,
     deliver_placement,
+    group_ads,
     group_by_episode,
 )
 from castline.report.provenance import collect_provenance
 from castline.roi.compute import compute_roi
 from castline.roi.spend import Delivery, accrue_placement, plan_costs
 from castline.store.campaigns import find_sponsor, load_placements
-from castline.store.listening import load_daily, load_waterfall
+from castline.store.listening import AD_METRICS, load_daily, load_waterfall
 from castline.store.pool import Connection, Store
 from castline.store.reports import (
     Scope,
@@ -108,13 +109,20 @@ def _load_listening(connection: Connection, world: _World, flight: Period, as_of
     first_at = min([flight.start_at, *aired, *published])
     last_at = max([flight.end_at, *aired, *published]) + timedelta(days=LONGEST_DAYS)
     period = Period(first_at, min(last_at, max(as_of, flight.end_at)))
-    rows = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=[world.podcast.podcast_id])
+    shows = [world.podcast.podcast_id]
+    rows = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=shows)
+    ads = [
+        row
+        for metric in AD_METRICS
+        for row in load_daily(connection, owner_id, flight, metric=metric, dimension="placement", podcast_ids=shows)
+    ]
     return Listening(
         show=world.podcast.title,
         episode_days=group_by_episode(rows),
         flight=flight,
         as_of=as_of,
         measured=find_measured_days(connection, owner_id),
+        ads=group_ads(ads),
     )
 
 

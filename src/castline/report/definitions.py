@@ -9,7 +9,7 @@ from castline.model.figures import Definition
 
 _OWN: Final = (
     Definition("batch_rows", 1, "lines or records of the delivered file, as they were taken in"),
-    Definition("contracted", 1, "downloads agreed for the placement, as entered"),
+    Definition("contracted", 1, "downloads or ads agreed for the placement, as entered"),
     Definition("cost", 1, "the campaign's fee, as entered"),
     Definition(
         "delivered_days",
@@ -17,8 +17,12 @@ _OWN: Final = (
         "downloads of the placement's episode in its first 7, 30 and 60 UTC days on the air, whether or not the flight"
         " is over; shown once those days are over",
     ),
-    Definition("delivery_rate", 1, "impressions / contracted"),
-    Definition("over_delivery", 1, "impressions - contracted; below zero is owed"),
+    Definition("delivery_rate", 2, "ads delivered where they are measurable, else impressions / contracted"),
+    Definition(
+        "over_delivery",
+        2,
+        "ads delivered where they are measurable, else impressions, less contracted; below zero is owed",
+    ),
     Definition(
         "orders",
         1,
@@ -33,6 +37,7 @@ _OWN: Final = (
     Definition("visits", 1, "credited visits; they carry no revenue and are no orders"),
 )
 _SHARED: Final = (
+    "ads_delivered",
     "average_order_value",
     "break_even_orders",
     "cost_per_acquisition",

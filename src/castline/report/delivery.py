@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from uuid import UUID
 
 from castline.base.period import Period
@@ -15,6 +16,23 @@ from castline.model.show import Episode
 
 EpisodeDays = Mapping[UUID, Mapping[date, int]]
 LONGEST_DAYS = 60
+# Two counts of the same traffic should agree within this (PTM v2.3, step 5): more unknown ads make no figure.
+_UNKNOWN_SHARE = Fraction(5, 100)
+
+
+@dataclass(frozen=True, slots=True)
+class AdCounts:
+    """What became of a placement's ads within the flight."""
+
+    delivered: int = 0
+    missed: int = 0
+    not_measurable: int = 0
+
+    def find_delivered(self, downloads: int) -> int | None:
+        """How many were delivered; None where of too many of the downloads nobody knows."""
+        known = self.delivered + self.missed
+        whole = max(downloads, known + self.not_measurable)
+        return self.delivered if known and whole - known <= whole * _UNKNOWN_SHARE else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +44,7 @@ class Listening:
     flight: Period
     as_of: datetime
     measured: MeasuredDays
+    ads: Mapping[UUID, AdCounts] = field(default_factory=dict)
 
 
 def group_by_episode(metrics: Iterable[DailyMetric]) -> EpisodeDays:
@@ -34,6 +53,16 @@ def group_by_episode(metrics: Iterable[DailyMetric]) -> EpisodeDays:
     for metric in metrics:
         days[UUID(metric.member)][metric.day_on] = metric.value
     return days
+
+
+def group_ads(metrics: Iterable[DailyMetric]) -> Mapping[UUID, AdCounts]:
+    """What became of the ads by placement, out of rollup rows whose members are placements."""
+    found: dict[UUID, AdCounts] = defaultdict(AdCounts)
+    for row in metrics:
+        name = row.metric.removeprefix("ads_")
+        counts = found[UUID(row.member)]
+        found[UUID(row.member)] = replace(counts, **{name: getattr(counts, name) + row.value})
+    return found
 
 
 def compute_daily(listening: Listening, episode_ids: Sequence[UUID]) -> tuple[DayDownloads, ...]:
@@ -53,6 +82,8 @@ def deliver_placement(
     aired_at = (placement.air_date if placement else None) or episode.publish_date
     air_on = aired_at.astimezone(UTC).date()
     counts = listening.episode_days.get(episode.episode_id, {})
+    delivered = _in_flight(listening, counts, placement)
+    ads = listening.ads.get(placement.placement_id) if placement else None
     return PlacementDelivery(
         show=listening.show,
         episode=episode.title,
@@ -60,11 +91,12 @@ def deliver_placement(
         kind=placement.kind if placement else None,
         position=placement.position if placement else None,
         contracted=placement.contracted_impressions if placement else None,
-        delivered=_in_flight(listening, counts, placement),
+        delivered=delivered,
         delivered_days_7=_first_days(listening, counts, air_on, 7),
         delivered_days_30=_first_days(listening, counts, air_on, 30),
         delivered_days_60=_first_days(listening, counts, air_on, LONGEST_DAYS),
         spend=spend,
+        ads_delivered=ads.find_delivered(delivered) if ads else None,
     )
 
 

@@ -36,8 +36,10 @@ DIMENSIONS: Final[Mapping[AudienceDimension, tuple[str, str]]] = {
 }
 _DELIVERED: Final = (
     "Delivered counts downloads of the campaign's episodes within the flight, from the air day on. It is a part of what"
-    " is counted for the whole show."
+    " is counted for the whole show. Ads delivered are those downloads with which the ad itself was sent whole; where"
+    " that is measurable, over / under is of them."
 )
+_ADS_UNKNOWN: Final = Missing("the logs do not tell of enough downloads whether the ad was sent")
 _WHOLE_SHOW: Final = (
     "Requests for any episode of the show within the flight: received = counted + repeated + too little sent + not a"
     " listener. What is delivered for the campaign are those counted that fetched its episodes."
@@ -120,10 +122,10 @@ def _delivery_rate(figures: ReportFigures) -> Value:
 
 
 def _over_delivery(placement: PlacementDelivery, figures: ReportFigures) -> Value:
-    delivered = _measured(placement.delivered, figures)
+    delivered = _measured(placement.paced, figures)
     if placement.contracted is None or isinstance(delivered, Missing):
         return _NO_CONTRACT if placement.contracted is None else delivered
-    return placement.delivered - placement.contracted
+    return placement.paced - placement.contracted
 
 
 def _summary(figures: ReportFigures) -> Section:
@@ -170,6 +172,7 @@ def _delivery(figures: ReportFigures) -> Section:
             Column("position", "Position", "text"),
             _column("contracted", "Contracted", "count"),
             _column("impressions", "Delivered", "count", name="delivered"),
+            _column("ads_delivered", "Ads delivered", "count"),
             _column("over_delivery", "Over / under", "count"),
             _column("delivered_days", "7 days", "count", name="delivered_days_7"),
             _column("delivered_days", "30 days", "count", name="delivered_days_30"),
@@ -211,6 +214,7 @@ def _placement(placement: PlacementDelivery, figures: ReportFigures) -> tuple[Va
         name_term("position", placement.position) if placement.position else _NO_PLACEMENT,
         _NO_CONTRACT if contracted is None else contracted,
         _measured(placement.delivered, figures),
+        _ADS_UNKNOWN if placement.ads_delivered is None else placement.ads_delivered,
         _over_delivery(placement, figures),
         _after_days(placement.delivered_days_7, placement.air_on, 7, figures),
         _after_days(placement.delivered_days_30, placement.air_on, 30, figures),

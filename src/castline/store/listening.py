@@ -18,8 +18,9 @@ from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
-MEASURED: Final = ("downloads", "consumers", "ads_delivered", "ads_not_measurable")
-Dimension = Literal["total", "episode", "app", "country", "device"]
+AD_METRICS: Final = ("ads_delivered", "ads_missed", "ads_not_measurable")
+MEASURED: Final = ("downloads", "consumers", *AD_METRICS)
+Dimension = Literal["total", "episode", "app", "country", "device", "placement"]
 CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
 
@@ -186,11 +187,6 @@ def copy_rows(
         return cursor.rowcount
 
 
-def _days_of(period: Period) -> dict[str, object]:
-    last_at = period.end_at.astimezone(UTC) - timedelta(microseconds=1)
-    return {"first_on": period.start_at.astimezone(UTC).date(), "last_on": last_at.date()}
-
-
 @contextmanager
 def copying_rows(
     connection: Connection, table: Series, columns: Sequence[str], pieces: Iterable[bytes | memoryview]
@@ -206,3 +202,8 @@ def copying_rows(
         finally:
             wait([copied])
         copied.result()
+
+
+def _days_of(period: Period) -> dict[str, object]:
+    last_at = period.end_at.astimezone(UTC) - timedelta(microseconds=1)
+    return {"first_on": period.start_at.astimezone(UTC).date(), "last_on": last_at.date()}

@@ -142,7 +142,12 @@ _COUNTS: Final[dict[Measure, str]] = {
     "downloads": "count_event_downloads",
     "consumers": "count_event_consumers",
     "ads_delivered": "count_event_ads",
+    "ads_missed": "count_event_ads",
     "ads_not_measurable": "count_event_ads",
 }
 # A download's metadata lists the campaigns of its ads, one entry for each, by what became of them.
-_AD_LISTS: Final[dict[Measure, str]] = {"ads_delivered": "ads_delivered", "ads_not_measurable": "ads_unknown"}
+_AD_LISTS: Final[dict[Measure, str]] = {
+    "ads_delivered": "ads_delivered",
+    "ads_missed": "ads_missed",
+    "ads_not_measurable": "ads_unknown",
+}
