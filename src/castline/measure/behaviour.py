@@ -105,8 +105,8 @@ class Known:
 class Suspects:
     """`rules`: per row of what was judged the number of the rule that takes it, -1 for none.
 
-    `evidence`: one row of EVIDENCE_SCHEMA per subject: `measured` is JSON, `downloads` are those that its requests would
-    have counted; every dropped request is in one of them.
+    `evidence`: one row of EVIDENCE_SCHEMA per subject: `measured` is JSON, `downloads` are those that its requests
+    would have counted; every dropped request is in one of them.
     """
 
     rules: "np.ndarray[tuple[int], np.dtype[np.int64]]"
@@ -117,6 +117,8 @@ def find_suspects(ends: pl.DataFrame, known: Known, book: Rulebook) -> Suspects:
     """What behaves as no people do among requests that `judge_passed` has judged."""
     traffic = read_traffic(ends, known.shows, book)
     taken, suspects = _find_all(traffic, known.agents)
+    if taken.is_empty():
+        return Suspects(np.full(ends.height, -1, np.int64), pl.DataFrame(schema=EVIDENCE_SCHEMA))
     rules = np.full(int(traffic.take_of.max(initial=-1)) + 1, -1, np.int64)
     owner = rules.copy()
     rules[taken["take"].to_numpy()] = taken["rule"].to_numpy()

@@ -24,7 +24,7 @@ FARM: Final = {
     "agent_share": 0.3,
     "agent_times_usual": 4,
     "pair_takes": 15,
-    "pair_deviations": 6,
+    "pair_deviations": 8,
     "mixed_share_of_takes": 0.9,
     "mixed_agents_per_address": 0.15,
     "mixed_usual_agents_share": 0.35,
@@ -40,6 +40,8 @@ FARM: Final = {
 }
 _LEAST: Final = 20
 _BUCKETS_BITS: Final = 22
+# Counting by number pays where not most of the numbers are missing.
+_DENSE: Final = 4
 _V4: Final = r"^((?:::ffff:)?[0-9]+\.[0-9]+\."
 _V6: Final = r"^([0-9A-Fa-f]+:[0-9A-Fa-f]+:"
 # The networks that may be a farm's: a /24 (of IPv6 a /48), a /16 (a /32), and whoever runs the network.
@@ -57,6 +59,8 @@ def find_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
     """Networks whose addresses take one or a few unusual episodes under one or few agents, or all the same set; and
     agents that came for such episodes alone, wherever from.
     """
+    if traffic.takes.is_empty():
+        return []
     whole = _Whole(traffic.takes)
     if whole.lifted.is_empty():
         return []
@@ -104,9 +108,10 @@ class _Whole:
 
     def __init__(self, takes: pl.DataFrame) -> None:
         day = "day_on"
-        self.days = takes.group_by(day).agg(of_day=pl.len())
-        self.agents = takes.group_by(day, "agent").agg(of_agent=pl.len())
-        self.episodes = takes.group_by(day, "episode").agg(of_episode=pl.len(), show=pl.col("show").first())
+        self.agents = _count_by(takes, "agent", "of_agent")
+        self.days = self.agents.group_by(day).agg(of_day=pl.col("of_agent").sum())
+        shows = takes.unique("episode").select("episode", "show")
+        self.episodes = _count_by(takes, "episode", "of_episode").join(shows, on="episode")
         self.shows = self.episodes.group_by(day, "show").agg(of_show=pl.col("of_episode").sum())
         bucket = _mix(takes, day, "agent", "episode")
         often = np.bincount(bucket, minlength=1)[bucket] >= FARM["pair_takes"]
@@ -172,6 +177,20 @@ class _Whole:
         cells = cells.join(self.episodes.drop("show"), on=[day, "episode"])
         cells = cells.join(self.agents, on=[day, "agent"]).join(self.shows, on=[day, "show"])
         return cells.join(self.days, on=day)
+
+
+def _count_by(takes: pl.DataFrame, name: str, count: str) -> pl.DataFrame:
+    """Per day and number the takes."""
+    day, number = takes["day_on"].to_numpy().astype(np.int64), takes[name].to_numpy().astype(np.int64)
+    first, width = int(day.min()), int(number.max()) + 1
+    size = (int(day.max()) - first + 1) * width
+    if size > _DENSE * len(day) or int(number.min()) < 0:
+        return takes.group_by("day_on", name).agg(pl.len().alias(count))
+    counts = np.bincount((day - first) * width + number, minlength=size)
+    found = np.flatnonzero(counts)
+    kinds = {"day_on": takes.schema["day_on"], name: takes.schema[name], count: pl.UInt32()}
+    columns = {"day_on": found // width + first, name: found % width, count: counts[found]}
+    return pl.DataFrame(columns).select(pl.col(column).cast(kind) for column, kind in kinds.items())
 
 
 def _rate(part: pl.Expr, whole: pl.Expr) -> pl.Expr:

@@ -72,11 +72,14 @@ class Finding:
 
 def find_sweeps(traffic: Traffic) -> list[Finding]:
     """Consumers, and addresses that change their agent, that work off a catalogue."""
+    moves = {keys: _sweeps(traffic.visits, keys) for keys in (CONSUMER, ADDRESS)}
+    if all(told.is_empty() for told in moves.values()):
+        return []
     sizes = traffic.takes.group_by("day_on").agg(catalogue=pl.col("episode").n_unique())
     agents = _agents_at(traffic)
     found = []
-    for keys in (CONSUMER, ADDRESS):
-        told = _sweeps(traffic.visits, keys).join(sizes, on="day_on").join(agents, on=ADDRESS)
+    for keys, moved in moves.items():
+        told = moved.join(sizes, on="day_on").join(agents, on=ADDRESS)
         whole = (pl.col("episodes") >= SWEEP["catalogue_episodes"]) & (
             pl.col("episodes") >= SWEEP["catalogue_share"] * pl.col("catalogue")
         )
@@ -149,11 +152,17 @@ def _finding(traffic: Traffic, subjects: pl.DataFrame, keys: Keys) -> Finding:
 
 def find_bursts(traffic: Traffic) -> list[Finding]:
     """Consumers that ask for the same again and again within minutes, and for nothing at other times."""
+    of_one, mixed = (_densest(traffic.visits, keys) for keys in ((*CONSUMER, "episode"), CONSUMER))
+    if of_one.is_empty() and mixed.is_empty():
+        return []
     agents = _agents_at(traffic)
     day = traffic.span_days()
     found = []
-    for keys, least in (((*CONSUMER, "episode"), BURST["requests"]), (CONSUMER, BURST["mixed_requests"])):
-        told = _densest(traffic.visits, keys).join(agents, on=ADDRESS).join(day, on="day_on")
+    for dense, keys, least in (
+        (of_one, (*CONSUMER, "episode"), BURST["requests"]),
+        (mixed, CONSUMER, BURST["mixed_requests"]),
+    ):
+        told = dense.join(agents, on=ADDRESS).join(day, on="day_on")
         paced = (pl.col("visits") >= BURST["paced_requests"]) & (
             pl.col("gap_variation") <= BURST["paced_gap_variation"]
         )
@@ -207,6 +216,8 @@ def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
     """Consumers that take the same stretch of every episode, a little over what counts, and go on with none."""
     many = pl.col("take").n_unique().over(CONSUMER) >= SCRIPTED_RANGE["episodes"]
     visits = traffic.visits.filter(many).with_columns(pl.col("range").fill_null(""))
+    if visits.is_empty():
+        return []
     most = pl.col("range").mode(maintain_order=True).first()
     alone = pl.col("requests") == 1
     of_needed = (pl.col("bytes_sent") / pl.col("needed_bytes")).fill_null(1)

@@ -21,6 +21,7 @@ BUSY_REQUESTS: Final = 20
 ORDINARY_TAKES: Final = 20
 ADDRESS: Final = ("day_on", "who")
 CONSUMER: Final = ("day_on", "who", "agent")
+_BUCKET_BITS: Final = 20
 _TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
 _FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
 
@@ -74,7 +75,7 @@ def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook) -> Tra
     chosen = heads & kept
     ordinary = ~_much(told, address, chosen, ORDINARY_TAKES)
     takes = told.with_columns(is_ordinary=pl.Series(ordinary)).filter(pl.Series(chosen))
-    takes = takes.join(shows, on="episode", how="left", maintain_order="left").with_columns(pl.col("show").fill_null(0))
+    takes = takes.with_columns(show=_show_of(takes["episode"], shows))
     busy = _much(told, address, kept, BUSY_REQUESTS)
     return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends)
 
@@ -87,6 +88,14 @@ def _number_takes(ends: pl.DataFrame, book: Rulebook) -> Ints:
     return keys.select(pl.struct(pl.all()).rank("dense")).to_series().cast(pl.Int64).to_numpy() - 1
 
 
+def _show_of(episodes: pl.Series, shows: pl.DataFrame) -> pl.Series:
+    """The show of each; 0 where none is known."""
+    episode, known = episodes.to_numpy(), shows["episode"].to_numpy()
+    numbers = np.zeros(int(max(episode.max(initial=0), known.max(initial=0))) + 1, np.uint32)
+    numbers[known] = shows["show"].to_numpy()
+    return pl.Series(numbers[episode])
+
+
 def _ascends(take_of: Ints) -> bool:
     return bool((take_of[1:] >= take_of[:-1]).all())
 
@@ -97,9 +106,8 @@ def _first_places(take_of: Ints) -> Ints:
 
 def _mix(who: npt.NDArray[np.uint64], day: npt.NDArray[np.int32]) -> Ints:
     """A bucket for each row, the same for the same address on the same day."""
-    bits = 22 if len(who) > 1 << 19 else 20
     mixed = who ^ (day.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
-    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
+    return (mixed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
 
 
 def _much(told: pl.DataFrame, bucket: Ints, chosen: Flags, least: int) -> Flags:
