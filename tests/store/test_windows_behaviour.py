@@ -81,6 +81,30 @@ def test_a_sweep_is_dropped_and_the_windows_around_it_are_those_of_one_pass(
     assert (verdicts, events) == read_judged(store, account.user_id, WINDOWS[window])
 
 
+def test_other_days_are_looked_at_whole_before_their_windows_reach_over(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    # A rule that would take most addresses of a day tells nothing of any: of one of them alone it would.
+    settings = WINDOWS["first_touch"]
+    make_listened_show(store, account.user_id, *EPISODES)
+    with store.account(account.user_id) as connection:
+        save_adoption(connection, account.user_id, settings, adopted_by=None, reason="a test")
+    replay = [
+        Line(12 * HOUR + 9 * number, address, path=f"/{name}.mp3")
+        for address in PEOPLE[:15]
+        for number, name in enumerate(EPISODES)
+    ]
+    after = [Line(25 * HOUR, PEOPLE[0], path=f"/{name}.mp3") for name in EPISODES[:3]]
+    for number, lines in enumerate((replay, after)):
+        import_log(store, account.user_id, write_log(tmp_path / f"{number}.log", lines))
+        measure(store, account.user_id)
+    with store.account(account.user_id) as connection:
+        ends = {(row.verdict, row.reason): row.request_count for row in load_waterfall(connection, account.user_id)}
+    assert ends == {("counted", "one_minute"): len(replay), ("duplicate", "same_window"): 3}
+    verdicts, events, _ = read_stored(store, account.user_id)
+    assert (verdicts, events) == read_judged(store, account.user_id, settings)
+
+
 @pytest.mark.parametrize("rows_at_once", [1_000_000, 60])
 def test_a_recount_shows_what_measuring_gives_in_whatever_shares(
     rows_at_once: int, store: Store, account: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

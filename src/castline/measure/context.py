@@ -47,6 +47,8 @@ def load_context(
 def keep_days(judged: Judged, days: Iterable[date]) -> Judged:
     """What became of the days' own requests, and the downloads that bear a time of these days."""
     is_own = pl.col("day_on").is_in(list(days))
+    if judged.requests.select(is_own.all()).item():
+        return judged
     downloads = judged.downloads.with_row_index("download").filter(is_own)
     places = downloads.select("download").with_row_index("place")
     deliveries = judged.deliveries
