@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -31,7 +32,7 @@ from castline.intake.beacon import parse_deliveries
 from castline.store.embedded import remove_embedded
 from castline.store.pool import open_store
 
-_GOAL_NGINX, _GOAL_INSERT, _GOAL_DECODE = 0.8, 5.0, 0.8
+_GOAL_NGINX, _GOAL_WEB, _GOAL_INSERT, _GOAL_DECODE = 0.8, 0.25, 5.0, 0.8
 _ROUNDS = 3
 _BATCHES, _IN_FLIGHT = 400, 8
 _REQUEST = (
@@ -49,6 +50,7 @@ sock.settimeout(0)
 print(sock.getsockname()[1], flush=True)
 run_intake(Path(sys.argv[1]), sock, threading.Event(), IntakeOptions(durability=sys.argv[2]))
 """
+_ANSWERS = re.compile(r"castline answers at http://[^:]+:([0-9]+)")
 _NGINX = """
 worker_processes 1; daemon off; pid {place}/pid; error_log {place}/error.log; {user}
 events {{ worker_connections 4096; }}
@@ -88,7 +90,7 @@ class _Asker(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
-        end, place = self._buffer.find(b"\r\n\r\n"), self._buffer.find(b"Content-Length: ")
+        end, place = self._buffer.find(b"\r\n\r\n"), self._buffer.lower().find(b"content-length: ")
         if end < 0 or place < 0:
             return
         length = int(self._buffer[place + 16 : self._buffer.index(b"\r", place)])
@@ -117,6 +119,7 @@ def main() -> int:
         folder.chmod(0o711)
         found: dict[str, object] = {"load_before": os.getloadavg(), "cores": os.cpu_count()}
         found |= _redirects(folder, chosen)
+        found |= _pages(folder, chosen)
         found |= _durable(folder, chosen)
         found |= _batches(folder)
     found["within_limit"] = all(found[name] for name in found if name.endswith("_reached")) and bool(chosen.nginx)
@@ -144,6 +147,28 @@ def _redirects(folder: Path, chosen: argparse.Namespace) -> dict[str, object]:
         "redirect_share_of_nginx": round(share, 3),
         "redirect_goal": _GOAL_NGINX,
         "redirect_reached": share >= _GOAL_NGINX,
+    }
+
+
+def _pages(folder: Path, chosen: argparse.Namespace) -> dict[str, object]:
+    """The pages' own port, which syncs before each answer, and nginx, turn by turn."""
+    ours: list[Rate] = []
+    shares: list[float] = []
+    with _run_web(folder / "web", chosen.database) as (pid, port):
+        if not chosen.nginx:
+            ours = [_ask(pid, port, chosen.connections, chosen.seconds) for _ in range(_ROUNDS)]
+            return {"web": _told(ours), "web_share_of_nginx": None}
+        with _run_nginx(folder / "beside-web", chosen.nginx) as (peer_pid, peer_port):
+            for _ in range(_ROUNDS):
+                peer = _ask(peer_pid, peer_port, chosen.connections, chosen.seconds)
+                ours.append(_ask(pid, port, chosen.connections, chosen.seconds))
+                shares.append(ours[-1].per_cpu_second / peer.per_cpu_second)
+    share = statistics.median(shares)
+    return {
+        "web": _told(ours),
+        "web_share_of_nginx": round(share, 3),
+        "web_goal": _GOAL_WEB,
+        "web_reached": share >= _GOAL_WEB,
     }
 
 
@@ -285,9 +310,27 @@ def _run_intake(data_dir: Path, durability: str) -> Iterator[tuple[int, int]]:
 
 
 @contextmanager
+def _run_web(data_dir: Path, database: str | None) -> Iterator[tuple[int, int]]:
+    environ = os.environ | {"CASTLINE_DATA_DIR": str(data_dir), "CASTLINE_PUBLIC_URL": "https://pod.example.org"}
+    if database:
+        environ["DATABASE_URL"] = database
+    words = [sys.executable, "-m", "castline", "web", "--port", "0"]
+    try:
+        with subprocess.Popen(words, stderr=subprocess.PIPE, text=True, env=environ) as process:
+            try:
+                lines = process.stderr or ()
+                yield process.pid, next(int(found[1]) for line in lines if (found := _ANSWERS.search(line)))
+            finally:
+                process.send_signal(signal.SIGTERM)
+    finally:
+        if not database:
+            remove_embedded(data_dir)
+
+
+@contextmanager
 def _run_nginx(folder: Path, program: str) -> Iterator[tuple[int, int]]:
     place = folder / "nginx"
-    place.mkdir()
+    place.mkdir(parents=True)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     user = "user root;" if os.geteuid() == 0 else ""

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from castline.intake.answer import Asked, compute_answer
-from castline.intake.connection import Connection
+from castline.intake.connection import Client, Connection
 from castline.intake.request import parse_head
 from castline.intake.target import try_parse_target
 from castline.intake.wire import encode_redirect_start
@@ -34,7 +34,7 @@ class _Desk:
         self.connections: dict[Connection, None] = {}
         self.taken: list[tuple[bytes, bytes | None]] = []
 
-    def submit(self, _: Connection, answer: bytes, record: bytes | None = None, failed: bytes | None = None) -> None:
+    def submit(self, _: Client, answer: bytes, record: bytes | None = None, failed: bytes | None = None) -> None:
         assert failed is None or failed
         self.taken.append((answer, record))
 
@@ -127,7 +127,9 @@ _BYTES = st.lists(_HEADED | _NOISE, max_size=5).map(b"".join)
 
 
 @given(_BYTES, st.lists(st.integers(0, 400), max_size=6))
+@example(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nmore", [20])
 @example(b"GET /e/cdn.example.org/one.mp3 HTTP/1.1\r\nHost: a\r\n\r\n", [1])
+@example(b"GET /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nmore", [20])
 @example(b"\r\n\r\nGET /healthz HTTP/1.1\r\nHost: a\r\n\r\n\0\r\n\r\n", [1, 2, 3])
 def test_any_bytes_are_requests_or_end_in_one_refusal_however_they_are_cut(content: bytes, cuts: list[int]) -> None:
     places = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]

@@ -19,6 +19,7 @@ from castline.model.vocab import Scope
 from castline.store.pool import Store
 from castline.web.app import create_app
 from castline.web.listen import bind, page_address
+from castline.web.short_way import ShortWay
 from web.browser import Browser
 
 PASSWORD = "violet tram orchard kettle"
@@ -29,7 +30,9 @@ def run_server(store: Store, settings: Settings) -> Iterator[int]:
     """The port that the application answers on."""
     with bind("127.0.0.1", 0) as sock:
         app = create_app(store, settings)
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", proxy_headers=False, server_header=False))
+        server = uvicorn.Server(
+            uvicorn.Config(app, http=ShortWay, log_level="warning", proxy_headers=False, server_header=False)
+        )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
         thread.start()
         try:

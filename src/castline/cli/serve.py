@@ -105,6 +105,7 @@ def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) ->
 
     from castline.web.app import create_app
     from castline.web.listen import bind, page_address
+    from castline.web.short_way import ShortWay
 
     with bind(host, port) as sock:
         address = page_address(sock)
@@ -115,6 +116,7 @@ def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) ->
         app = create_app(replace(store, settings=settings), settings)
         config = uvicorn.Config(
             app,
+            http=ShortWay,
             log_level="warning",
             access_log=False,
             proxy_headers=False,  # whom to believe is the settings' to say, see castline.web.context

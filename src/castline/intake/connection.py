@@ -3,6 +3,7 @@
 import asyncio
 import re
 import time
+from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from castline.ingest.segment_log import REQUEST, encode_record
@@ -33,21 +34,58 @@ _FORWARDED: Final = re.compile(rb"\r\nx-forwarded-for:([^\r]*)")
 _END: Final = b"\r\n\r\n"
 
 
-class Desk(Protocol):
+@dataclass(frozen=True, slots=True)
+class Short:
+    """A redirect that can be answered the short way: where it leads, and the whole request in lower case."""
+
+    location: bytes
+    lower: bytes
+
+
+def try_short(data: bytes) -> Short | None:
+    """The redirect that these bytes are, whole and alone; None for whatever has to be read the long way."""
+    found = _SHORT.fullmatch(data)
+    if found is None or len(data) > HEAD_BYTES:
+        return None
+    lower, rest = data.lower(), found["rest"]
+    if lower.count(_HOST) != 1 or _LONG.search(lower) or len(rest) > LONGEST_TARGET - 8:
+        return None
+    return Short((b"http://" if found["scheme"] == b"http" else b"https://") + rest, lower)
+
+
+class Client(Protocol):
+    """Who gets an answer."""
+
+    def send(self, answer: bytes, /) -> None: ...
+
+
+class Proxies(Protocol):
+    """Who knows whom to believe about addresses."""
+
+    def find_address(self, peer: str, forwarded: list[str]) -> str: ...
+
+    def is_proxy(self, peer: str) -> bool: ...
+
+
+def find_address(desk: Proxies, peer: str, lower: bytes) -> bytes:
+    """The address that a request in lower case came from, as a record bears it."""
+    if desk.is_proxy(peer):
+        headers = [line.decode("latin-1") for line in _FORWARDED.findall(lower)]
+        peer = desk.find_address(peer, headers)
+    return peer[:64].encode("ascii", "replace")
+
+
+class Desk(Proxies, Protocol):
     """Whom connections hand their requests to; answers leave in the order of `submit`."""
 
     redirect_start: bytes
     connections: "dict[Connection, None]"
 
     def submit(
-        self, connection: "Connection", /, answer: bytes, record: bytes | None = None, failed: bytes | None = None
+        self, connection: Client, /, answer: bytes, record: bytes | None = None, failed: bytes | None = None
     ) -> None: ...
 
     def admit(self, connection: "Connection", /) -> bool: ...
-
-    def find_address(self, peer: str, forwarded: list[str]) -> str: ...
-
-    def is_proxy(self, peer: str) -> bool: ...
 
 
 class Connection(asyncio.Protocol):
@@ -161,20 +199,13 @@ class Connection(asyncio.Protocol):
         return not self._buffer and self._head is None
 
     def _try_short(self, data: bytes) -> bool:
-        found = _SHORT.fullmatch(data)
-        if found is None or len(data) > HEAD_BYTES:
+        found = try_short(data)
+        if found is None or self.request_count >= REQUESTS_PER_CONNECTION - 1:
             return False
-        lower = data.lower()
-        if lower.count(_HOST) != 1 or _LONG.search(lower) or self.request_count >= REQUESTS_PER_CONNECTION - 1:
-            return False
-        scheme, rest = found["scheme"], found["rest"]
-        if len(rest) > LONGEST_TARGET - 8:
-            return False
-        address = self._client(_FORWARDED.findall(lower)) if self._via_proxy else self._address
+        address = find_address(self._desk, self._peer, found.lower) if self._via_proxy else self._address
         self.request_count += 1
         record = encode_record(REQUEST, time.time_ns() // 1000, address, data)
-        start = b"http://" if scheme == b"http" else b"https://"
-        answer = self._desk.redirect_start + start + rest + _END
+        answer = self._desk.redirect_start + found.location + _END
         self._desk.submit(self, answer, record, answer)
         self.since = 0.0
         return True
@@ -255,6 +286,7 @@ class Connection(asyncio.Protocol):
         self._desk.submit(self, sent, record, failed)
         if not lasting:
             self._is_done = True
+            self._buffer.clear()
             self._desk.submit(self, b"")
 
     def _end(self, refusal: BadRequest) -> None:

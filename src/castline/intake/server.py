@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 from castline.base.config import Network
 from castline.ingest.segment_log import LOG_FOLDER, LogWriter
-from castline.intake.connection import Connection
+from castline.intake.connection import Client, Connection
 from castline.intake.wire import encode_redirect_start
 from castline.sources.proxies import find_client, is_trusted
 
@@ -45,11 +45,11 @@ class IntakeOptions:
 
 
 # Connection, answer, and what is sent instead where the record could not be kept. A tuple: it is made for each request.
-_Reply = tuple[Connection, bytes, bytes | None]
+_Reply = tuple[Client, bytes, bytes | None]
 
 
 class IntakeServer:
-    """Serves one socket in one event loop; every method runs in that loop."""
+    """Serves one socket in one event loop, or answers for whoever has one there; every method runs in that loop."""
 
     def __init__(self, data_dir: Path, options: IntakeOptions = IntakeOptions()) -> None:
         self._options, self._loop = options, asyncio.get_running_loop()
@@ -69,6 +69,10 @@ class IntakeServer:
     async def start(self, sock: socket.socket) -> None:
         """The socket is served."""
         self._server = await self._loop.create_server(lambda: Connection(self), sock=sock, backlog=2048)
+        self.begin()
+
+    def begin(self) -> None:
+        """The clock goes: answers bear the time, and who is too slow is ended."""
         self._sweeper = self._loop.create_task(self._sweep())
 
     async def drain(self) -> None:
@@ -106,7 +110,7 @@ class IntakeServer:
         return find_client(peer, forwarded, self._options.trusted_proxies) or peer
 
     def submit(
-        self, connection: Connection, answer: bytes, record: bytes | None = None, failed: bytes | None = None
+        self, connection: Client, answer: bytes, record: bytes | None = None, failed: bytes | None = None
     ) -> None:
         """The answer leaves once the record, and everything before it, is in the log."""
         self._batch.append((connection, answer, failed))

@@ -14,6 +14,7 @@ from castline.accounts.session import IDLE
 from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
+from castline.intake.server import IntakeOptions, IntakeServer
 from castline.store.pool import Store
 from castline.web import api, board, campaign, figures, files, health, intake, pixel, quarantine, sign_in
 from castline.web.context import Context, open_context
@@ -60,7 +61,11 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
     stop = threading.Event()
     sweep = threading.Thread(target=_sweep, args=(context, stop), name="sweep", daemon=True)
     sweep.start()
+    desk = IntakeServer(context.settings.data_dir, IntakeOptions("strict", context.settings.trusted_proxies))
+    desk.begin()
+    app.state.desk = desk  # castline.web.short_way's
     yield
+    await desk.drain()
     stop.set()
     sweep.join(timeout=30)
     _tell_refused(context)

@@ -1,0 +1,92 @@
+"""Redirects that come in masses, answered where their bytes arrive: on the port of the pages as on the intake's own.
+
+A framework takes ten times as long as such an answer does. So a connection between two requests looks at what comes
+whole in one piece; castline.intake.connection knows that one form, and everything else goes the way of every request.
+"""
+
+import re
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from castline.ingest.segment_log import REQUEST, encode_record
+from castline.intake.connection import find_address, try_short
+from castline.web.context import Context
+
+if TYPE_CHECKING:
+    from castline.intake.server import IntakeServer
+
+_BEGIN: Final = b"GET /e"
+_END: Final = b"\r\n\r\n"
+_HOST: Final = re.compile(rb"\r\nhost:[\t ]*([^\r]*?)[\t ]*\r\n")
+_LONGEST_HELD: Final = 64 * 1024
+
+
+class ShortWay(H11Protocol):
+    """A connection of the web server; at most one short answer is under way, and what comes meanwhile waits for it."""
+
+    def __init__(self, config: Any, *given: Any, **named: Any) -> None:
+        super().__init__(config, *given, **named)
+        # The application is castline.web.app's; its lifespan has opened the desk.
+        self._desk: IntakeServer | None = getattr(config.app.state, "desk", None)
+        self._context: Context = config.app.state.context
+        self._held = bytearray()
+        self._is_asked = self._is_leaving = False
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_asked:
+            self._held += data
+            if len(self._held) > _LONGEST_HELD:
+                self.flow.pause_reading()
+        elif not self._take(data):
+            super().data_received(data)
+
+    def send(self, answer: bytes) -> None:
+        """The answer is on its way, and what waited for it goes on."""
+        self._is_asked = False
+        if self.transport.is_closing():
+            return
+        self.transport.write(answer)
+        if self._is_leaving:
+            self.transport.close()
+            return
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        if self._held:
+            held = bytes(self._held)
+            self._held.clear()
+            self.flow.resume_reading()
+            self.data_received(held)
+
+    def shutdown(self) -> None:
+        if self._is_asked:
+            self._is_leaving = True
+        else:
+            super().shutdown()
+
+    def _take(self, data: bytes) -> bool:
+        """Whether the data are one redirect that is answered the short way."""
+        desk = self._desk
+        if desk is None or not data.startswith(_BEGIN) or not data.endswith(_END) or not self._is_between():
+            return False
+        found = try_short(data)
+        host = found and _HOST.search(found.lower)
+        if found is None or not host or not self._context.origins.knows(host[1].decode("latin-1")):
+            return False
+        self._unset_keepalive_if_required()
+        self._is_asked = True
+        address = find_address(desk, self.client[0] if self.client else "", found.lower)
+        answer = desk.redirect_start + found.location + _END
+        desk.submit(self, answer, encode_record(REQUEST, time.time_ns() // 1000, address, data), answer)
+        return True
+
+    def _is_between(self) -> bool:
+        """Whether no request is under way, not even its first bytes, and the client reads what it is sent."""
+        return (
+            (self.cycle is None or self.cycle.response_complete)
+            and self.conn.our_state is self.conn.their_state is h11.IDLE
+            and self.conn.trailing_data == (b"", False)
+            and not self.flow.write_paused
+        )
