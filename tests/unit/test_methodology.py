@@ -1,5 +1,6 @@
 """The description of methodology says what the settings in use say."""
 
+from castline.measure.behaviour import BEHAVIOURS
 from castline.measure.judge import OUTCOMES
 from castline.measure.methodology import render_method
 from castline.measure.rules import own_rulebook
@@ -11,6 +12,14 @@ def test_every_reason_and_version_is_described() -> None:
     page = render_method(book)
     assert [reason for _, reason in OUTCOMES if f"`{reason}`" not in page] == []
     assert [version for version in book.versions.values() if version not in page] == []
+
+
+def test_the_limits_of_behaviour_are_told_where_they_apply() -> None:
+    limits = [f"{name.replace('_', ' ')} {value:g}" for rule in BEHAVIOURS for name, value in rule.limits.items()]
+    told = render_method(own_rulebook(MeasureSettings()))
+    assert [limit for limit in limits if limit not in told] == []
+    untold = render_method(own_rulebook(MeasureSettings(drop_behaviour=False)))
+    assert "## Behaviour" not in untold
 
 
 def test_other_settings_make_another_page_and_another_version() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from castline.measure.behaviour import BEHAVIOUR_VERSION, BEHAVIOURS
 from castline.measure.judge import OUTCOMES
 from castline.measure.networks import INCLUDED_DAYS
 from castline.measure.reasons import REASONS
@@ -47,6 +48,7 @@ def _iter_lines(book: Rulebook) -> Iterator[str]:
     yield f"- Data centres and VPNs: {_switched(settings.drop_data_centres)}."
     yield f"- What an operator vouches for expires after {INCLUDED_DAYS} days unless it is confirmed."
     yield f"- Preload pages: {_switched(settings.drop_preload_pages)}."
+    yield f"- What behaves as no people do: {_switched(settings.drop_behaviour)}."
     ceiling = settings.max_downloads_per_ip_window
     yield f"- Ceiling of one address on one day: {f'{ceiling} downloads' if ceiling else 'none'}.\n"
     yield "| a request ends as | reason | which |\n|---|---|---|"
@@ -55,6 +57,17 @@ def _iter_lines(book: Rulebook) -> Iterator[str]:
     yield "\n| rules and tables | version |\n|---|---|"
     for name, version in book.versions.items():
         yield f"| {name} | `{version}` |"
+    if settings.drop_behaviour:
+        yield from _iter_behaviours()
+
+
+def _iter_behaviours() -> Iterator[str]:
+    yield f"\n## Behaviour that no people show (`{BEHAVIOUR_VERSION}`)\n"
+    yield "Told by the UTC day, from all its requests that passed the filter and not from vouched-for networks.\n"
+    yield "| reason | limits |\n|---|---|"
+    for behaviour in BEHAVIOURS:
+        limits = ", ".join(f"{name.replace('_', ' ')} {value:g}" for name, value in behaviour.limits.items())
+        yield f"| `{behaviour.reason}` | {limits} |"
 
 
 def _iter_deviations(settings: MeasureSettings) -> Iterator[str]:

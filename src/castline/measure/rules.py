@@ -16,7 +16,7 @@ from castline.measure.agents import AgentClassifier, open_classifier, own_classi
 from castline.measure.networks import Networks, load_networks, own_networks
 from castline.model.measurement import MeasureSettings
 
-RULES_VERSION: Final = "ptm-2.3/2"
+RULES_VERSION: Final = "ptm-2.3/3"
 OK: Final = 200
 # Akamai logs an aborted 206 as 000.
 PARTS: Final = (206, 0)
