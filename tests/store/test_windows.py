@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -200,6 +201,28 @@ def test_under_a_ceiling_too_days_are_measured_as_in_one_pass(
     make_listened_show(store, account.user_id)
     _adopt(store, account.user_id, settings)
     _land(store, account.user_id, tmp_path, _requests(chance, 0), chance)
+    verdicts, events, daily = read_stored(store, account.user_id)
+    assert (verdicts, events) == read_judged(store, account.user_id, settings)
+    assert daily == Counter(at.date() for at, _, _ in events)
+
+
+def test_imports_and_measurings_at_the_same_time_lose_and_double_nothing(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    settings = MeasureSettings(window="last_touch")
+    chance = random.Random(3)  # noqa: S311  # what is random is the test
+    make_listened_show(store, account.user_id)
+    _adopt(store, account.user_id, settings)
+    files: list[list[Line]] = [[] for _ in range(4)]
+    for line in _requests(chance, 0):
+        chance.choice(files).append(line)
+    paths = [write_log(tmp_path / f"{number}.log", lines) for number, lines in enumerate(files)]
+    with ThreadPoolExecutor(4) as pool:
+        work: list[Future[Any]] = [pool.submit(import_log, store, account.user_id, path) for path in paths]
+        work += [pool.submit(measure, store, account.user_id) for _ in range(6)]
+        for done in work:
+            done.result()
+    measure(store, account.user_id)
     verdicts, events, daily = read_stored(store, account.user_id)
     assert (verdicts, events) == read_judged(store, account.user_id, settings)
     assert daily == Counter(at.date() for at, _, _ in events)

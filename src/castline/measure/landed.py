@@ -67,13 +67,6 @@ class LandedDays:
         lines = pl.Series("line_number", line_numbers, dtype=pl.UInt32)
         return pl.DataFrame(lines).select(pl.lit(self._numbers[batch_id], pl.UInt32).alias("batch"), "line_number")
 
-    def find_newer(self, days: Iterable[date]) -> set[date]:
-        """Those of the days, which were read, on which more has landed since."""
-        known = {day: {batch.batch_id for batch in self._by_day.get(day, ())} for day in days}
-        self._by_day = {day: batches for day, batches in self._by_day.items() if day not in known}
-        self._know(known)
-        return {day for day, ids in known.items() if {batch.batch_id for batch in self._by_day[day]} != ids}
-
     def _know(self, days: Iterable[date]) -> list[Batch]:
         """The batches that have requests of the days."""
         wanted = sorted(set(days))

@@ -32,7 +32,7 @@ from castline.store.listening import (
     load_dirty_days,
     mark_dirty_days,
 )
-from castline.store.measure_settings import load_day_versions, load_live_settings
+from castline.store.measure_settings import load_day_versions, load_live_settings, lock_measuring
 from castline.store.pool import Store
 from castline.store.restatements import save_restatements
 from castline.store.statistics import analyse_fresh_tables
@@ -149,6 +149,7 @@ def _measure_days(store: Store, owner_id: UUID, days: list[date]) -> tuple[UUID,
             ensure_partitions(connection, first, last)
     parameters = {"days": [str(day) for day in days]}
     with open_run(store, owner_id, "measure.run", parameters=parameters) as run:
+        lock_measuring(run.connection, owner_id)
         # The rows of these days are ours until we commit: an import that comes meanwhile waits and marks them again.
         mark_dirty_days(run.connection, owner_id, days)
         work = _open_work(store, run)
@@ -200,7 +201,7 @@ def _replace_affected(work: _Work, affected: set[date]) -> None:
     """Days beside the measured ones, whose windows changed with theirs, are replaced too.
 
     Not those that wait to be measured anyway, those whose requests are going, and those that stand under settings of
-    before: these stay as they were counted then.
+    before: these stay as they were counted then. What lands on them meanwhile marks them for another run.
     """
     connection, owner_id = work.run.connection, work.run.owner_id
     waiting = {item.day_on for item in load_dirty_days(connection, owner_id)}
@@ -208,13 +209,9 @@ def _replace_affected(work: _Work, affected: set[date]) -> None:
     days = [item.day_on for item in stands if item.settings_version == work.book.settings.version]
     if not days:
         return
-    mark_dirty_days(connection, owner_id, days)
-    # What landed on them before they were ours is not among the requests that were read: they wait for another run.
-    newer = work.landed.find_newer(days)
     for portion in _in_portions(work.landed.count_requests(days)):
         judged, batches = _judge_days(work, portion)
         _replace(work, keep_days(judged, portion), batches, portion, is_beside=True)
-    clear_dirty_days(connection, owner_id, sorted(set(days) - newer))
     work.run.count("days_beside", len(days))
 
 

@@ -92,3 +92,8 @@ def load_stretches(connection: Connection, owner_id: UUID) -> list[Stretch]:
         stretch = [day.day_on for day in members]
         found.append(Stretch(version, stretch[0], stretch[-1], len(stretch)))
     return found
+
+
+def lock_measuring(connection: Connection, owner_id: UUID) -> None:
+    """Nobody else measures the account until the transaction ends: two runs may replace the same neighbouring days."""
+    connection.execute(_SQL["lock_measuring"], {"tenant": owner_id})

@@ -25,3 +25,7 @@ from (
 join runs using (run_id)
 where runs.user_id = :tenant
 order by day_on
+
+-- name: lock_measuring
+-- one row, nothing in it: nobody else measures the account until the transaction ends
+select pg_advisory_xact_lock(hashtextextended('castline measures ' || :tenant::text, 0))
