@@ -1,9 +1,10 @@
 """The run ledger: a run, its data and its counts are one transaction, or nothing."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from itertools import islice
 from typing import Final, Literal
 from uuid import UUID, uuid4
@@ -16,11 +17,12 @@ from castline.base.clock import now
 from castline.base.errors import CastlineError
 from castline.model.lineage import Batch, DatasetUse, Drop, Quarantined, Run
 from castline.store.pool import Store
-from castline.store.rows import find_one, load_all, save
+from castline.store.rows import find_one, load_all, save, save_all
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("ledger")
 _PAYLOAD_LENGTH: Final = 65_536
+_MOST_USES: Final = 100  # of one data set by one run
 _DROPS_AT_ONCE: Final = 1_000  # at the longest, some 64 MB
 
 
@@ -85,8 +87,8 @@ def open_run(
 
 
 def _finish(run: OpenRun) -> None:
-    for use in run.uses:
-        save(run.connection, _SQL["save_dataset_use"], {"run_id": run.run_id} | _use_facts(use))
+    uses = ({"run_id": run.run_id} | _use_facts(use) for use in condense_uses(run.uses))
+    save_all(run.connection, _SQL["save_dataset_use"], uses)
     save(
         run.connection,
         _SQL["finish_run"],
@@ -98,6 +100,31 @@ def _finish(run: OpenRun) -> None:
             "watermark_at": run.watermark_at,
         },
     )
+
+
+def condense_uses(uses: Sequence[DatasetUse]) -> Iterator[DatasetUse]:
+    """The uses; where they are very many parts of one data set, one of them all, with a hash over theirs.
+
+    A day of the intake has thousands of batches and is measured thousands of times. Which of them a figure rests on
+    stands in the rows that were written; what a run read as a whole can still be told from its hash.
+    """
+    groups: dict[tuple[Literal["input", "output"], str], list[DatasetUse]] = {}
+    for use in uses:
+        groups.setdefault((use.direction, use.dataset), []).append(use)
+    for (direction, dataset), members in groups.items():
+        if len(members) <= _MOST_USES:
+            yield from members
+            continue
+        parts = sorted(f"{use.reference} {use.row_count} {(use.content_hash or b'').hex()}" for use in members)
+        yield DatasetUse(
+            direction,
+            dataset,
+            f"{len(members)} parts",
+            sum(use.row_count for use in members),
+            sha256("\n".join(parts).encode()).digest(),
+            min((use.range_start for use in members if use.range_start), default=None),
+            max((use.range_end for use in members if use.range_end), default=None),
+        )
 
 
 def _use_facts(use: DatasetUse) -> dict[str, object]:
