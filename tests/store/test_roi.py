@@ -17,7 +17,8 @@ from castline.model.campaign import AttributionConfig, Campaign
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.listening import DailyMetric
 from castline.model.roi import RoiFigures
-from castline.roi.compute import compute_roi, count_downloads
+from castline.roi.compute import compute_roi
+from castline.roi.day_sums import DaySums, count_downloads
 from castline.store.listening import copy_rows
 from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
@@ -147,6 +148,13 @@ def test_downloads_count_on_the_days_that_an_episode_carries_the_campaign() -> N
         for day in (1, 2, 30, 31)
         for episode in (1, 2)
     ]
-    assert count_downloads(compute_spans(campaign, ()), rows) == {UUID(int=1): 330}
-    assert count_downloads(compute_spans(make_campaign(), ()), rows) == {UUID(int=1): 330, UUID(int=2): 330}
+    days, end_at = DaySums(rows), campaign.end_date + timedelta(days=9)
+    assert count_downloads(compute_spans(campaign, ()), days, end_at) == {UUID(int=1): 330}
+    assert count_downloads(compute_spans(make_campaign(), ()), days, end_at) == {UUID(int=1): 330, UUID(int=2): 330}
+    # Half a day is a day that the span touches.
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    assert count_downloads(compute_spans(campaign, ()), days, noon) == {UUID(int=1): 30}
+    assert count_downloads(compute_spans(campaign, ()), days, campaign.start_date) == {}
+    later = make_campaign(start_date=MARCH + timedelta(days=20))
+    assert count_downloads(compute_spans(later, ()), days, MARCH + timedelta(days=1)) == {}
     assert Period(campaign.start_date, campaign.end_date).end_at == datetime(2026, 3, 31, tzinfo=UTC)

@@ -29,11 +29,6 @@ def minor_unit(currency: str) -> Decimal:
     return Decimal("0.001") if currency in _THREE_DIGITS else Decimal("0.01")
 
 
-def currencies_of(unit: Decimal) -> list[str]:
-    """The currencies whose smallest amount that is."""
-    return sorted(code for code in CURRENCIES if minor_unit(code) == unit)
-
-
 def check_currency(code: str, *, field: str = "currency") -> str:
     """The ISO 4217 code in capitals. Raises InvalidInput if there is no such currency."""
     currency = code.strip().upper()

@@ -3,22 +3,24 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 from uuid import UUID
 
+import polars as pl
+
 from castline.base.period import Period
 from castline.model.campaign import Campaign, Placement
-from castline.model.listening import DailyMetric
+from castline.roi.day_sums import DaySums
 from castline.roi.rates import STALE_DAYS, Rates
+from castline.roi.sums import OrderSum, add_up, read_credits
 from castline.store.attribution import (
     OrderCredit,
     OrderRefund,
-    OrderSum,
     count_order_sponsors,
+    export_order_credits,
     load_order_credits,
     load_order_refunds,
-    sum_order_credits,
 )
 from castline.store.campaigns import load_placements
 from castline.store.conversions import load_rates
@@ -47,7 +49,7 @@ class Books:
     order_sponsors: Mapping[str, int]
     rates: Rates
     placements: Mapping[UUID, Sequence[Placement]]
-    downloads: Mapping[UUID, Mapping[date, Sequence[DailyMetric]]]
+    downloads: Mapping[UUID, DaySums]
     published: Mapping[UUID, datetime]
 
 
@@ -65,7 +67,9 @@ def load_books(
     refunds = load_order_refunds(connection, owner_id, as_of)
     order_ids = sorted({refund.order_id for refund in refunds})
     credited = load_order_credits(connection, owner_id, campaign_ids, order_ids, as_of) if order_ids else []
-    sums = sum_order_credits(connection, owner_id, campaign_ids, moments, STALE_DAYS)
+    told = read_credits(export_order_credits(connection, owner_id, campaign_ids, as_of))
+    rates = _load_rates(connection, owner_id, told, credited)
+    sums = add_up(told, campaigns, moments, rates)
     podcast_ids = sorted({campaign.podcast_id for campaign in campaigns})
     return Books(
         as_of=as_of,
@@ -74,7 +78,7 @@ def load_books(
         credits=_by_campaign(credited, set(campaign_ids)),
         refunds=_group((refund.order_id, refund) for refund in refunds),
         order_sponsors=count_order_sponsors(connection, owner_id, order_ids),
-        rates=_load_rates(connection, owner_id, credited),
+        rates=rates,
         placements=_load_placements(connection, owner_id, campaign_ids),
         downloads=_load_downloads(connection, owner_id, campaigns, as_of),
         published={
@@ -104,8 +108,8 @@ def _load_placements(
 
 def _load_downloads(
     connection: Connection, owner_id: UUID, campaigns: Sequence[Campaign], as_of: datetime
-) -> dict[UUID, dict[date, list[DailyMetric]]]:
-    """By show and UTC day, over all the flights so far."""
+) -> dict[UUID, DaySums]:
+    """By show, over all the flights so far."""
     flown = [item for item in campaigns if item.start_date < as_of]
     if not flown:
         return {}
@@ -113,11 +117,12 @@ def _load_downloads(
     shows = sorted({item.podcast_id for item in flown})
     daily = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=shows)
     by_show = _group((row.podcast_id, row) for row in daily)
-    return {podcast_id: _group((row.day_on, row) for row in rows) for podcast_id, rows in by_show.items()}
+    return {podcast_id: DaySums(rows) for podcast_id, rows in by_show.items()}
 
 
-def _load_rates(connection: Connection, owner_id: UUID, credited: Sequence[OrderCredit]) -> Rates:
+def _load_rates(connection: Connection, owner_id: UUID, told: pl.DataFrame, credited: Sequence[OrderCredit]) -> Rates:
     days = [item.occurred_at.astimezone(UTC).date() for item in credited]
+    days += told.select(pl.from_epoch("at", "us").dt.date().unique())["at"].to_list()
     # A refund may come in another currency than its order, so rates are loaded even where every order is at home.
     if not days:
         return Rates([])

@@ -1,19 +1,18 @@
 """`castline roi CAMPAIGN`: what a campaign cost and brought by a moment."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from castline.attribute.exposure import Span, compute_spans
+from castline.attribute.exposure import compute_spans
 from castline.attribute.window import MODEL_VERSION
-from castline.base.period import Period, start_of_day
 from castline.model.campaign import Campaign
-from castline.model.listening import DailyMetric
 from castline.model.roi import RoiFigures
 from castline.roi.books import Books, load_books
+from castline.roi.day_sums import DaySums, count_downloads
 from castline.roi.figures import RoiFacts, compute_figures
 from castline.roi.spend import Delivery, compute_spend
-from castline.store.attribution import OrderRefund, OrderSum
+from castline.roi.sums import OrderSum
+from castline.store.attribution import OrderRefund
 from castline.store.pool import Connection
 
 
@@ -29,7 +28,8 @@ def compute_from_books(books: Books, campaign: Campaign, *, as_of: datetime | No
 
 def _find_facts(books: Books, campaign: Campaign, as_of: datetime) -> RoiFacts:
     placements = books.placements.get(campaign.campaign_id, ())
-    downloads = count_downloads(compute_spans(campaign, placements), _downloads_of(books, campaign, as_of))
+    days = books.downloads.get(campaign.podcast_id, DaySums(()))
+    downloads = count_downloads(compute_spans(campaign, placements), days, as_of)
     credited = [item for item in books.credits.get(campaign.campaign_id, ()) if item.occurred_at < as_of]
     sums = _sums_before(books, campaign, as_of)
     versions = {item.model_version for item in credited} | {item.model_version for item in sums}
@@ -57,24 +57,3 @@ def _sums_before(books: Books, campaign: Campaign, as_of: datetime) -> list[Orde
 
 def _in_time(refund: OrderRefund) -> tuple[datetime, UUID]:
     return refund.occurred_at, refund.refund_id
-
-
-def _downloads_of(books: Books, campaign: Campaign, as_of: datetime) -> list[DailyMetric]:
-    days = books.downloads.get(campaign.podcast_id, {})
-    end_at = min(campaign.end_date, as_of)
-    if not days or end_at <= campaign.start_date:
-        return []
-    return [row for day in Period(campaign.start_date, end_at).iter_days() for row in days.get(day, ())]
-
-
-def count_downloads(spans: Sequence[Span], daily: Iterable[DailyMetric]) -> dict[UUID, int]:
-    """Downloads by episode on the UTC days that the campaign's spans touch."""
-    by_member = {str(span.episode_id): span for span in spans if span.episode_id is not None}
-    whole_show = next((span for span in spans if span.episode_id is None), None)
-    counts: dict[str, int] = {}
-    for row in daily:
-        span = whole_show or by_member.get(row.member)
-        day_at = start_of_day(row.day_on)
-        if span and day_at < span.end_at and day_at + timedelta(days=1) > span.start_at:
-            counts[row.member] = counts.get(row.member, 0) + row.value
-    return {UUID(member): count for member, count in counts.items()}

@@ -10,7 +10,6 @@ from uuid import UUID
 
 from psycopg import Connection, sql
 
-from castline.base.money import currencies_of
 from castline.model.conversion import AttributionEvent
 from castline.model.vocab import AttributionMethod, AttributionTier, ConversionType
 from castline.store.rows import load_all, load_scalars, save
@@ -18,6 +17,10 @@ from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("attribution")
 Export = Literal["export_conversions", "export_listening", "export_credits"]
+CREDIT_COLUMNS: Final = (
+    *("campaign", "conversion", "campaign_id", "tier", "method", "version"),
+    *("credit", "at", "is_visit", "value", "currency"),
+)
 _CHUNK_BYTES: Final = 1 << 20
 _COLUMNS: Final = tuple(item.name for item in fields(AttributionEvent))
 
@@ -38,27 +41,6 @@ class OrderCredit:
     sponsor_id: UUID | None
     order_id: str | None
     model_version: str
-
-
-@dataclass(frozen=True, slots=True)
-class OrderSum:
-    """What a campaign's orders without a refund come to, of one tier, method and model version, in a span of time.
-
-    `span` is how many of the moments asked for have passed. `orders` and `valued` are sums of credits, `valued` of
-    those with an amount that could be converted; `gross_units` is in minor units of the campaign's currency.
-    """
-
-    campaign_id: UUID
-    tier: AttributionTier
-    method: AttributionMethod
-    model_version: str
-    span: int
-    visit_count: int
-    order_count: int
-    orders: Decimal
-    valued: Decimal
-    gross_units: Decimal
-    unconverted_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,26 +113,18 @@ def copy_credits(connection: Connection, source: Path) -> int:
         return cursor.rowcount
 
 
-def sum_order_credits(
-    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], moments: Sequence[datetime], stale_days: int
-) -> list[OrderSum]:
-    """The sums of the campaigns' orders before the last of the moments, which are in order, without refunded ones.
+def export_order_credits(
+    connection: Connection, owner_id: UUID, campaign_ids: Sequence[UUID], as_of: datetime
+) -> bytes:
+    """Every part of each order before `as_of` that has no refund, as CSV of CREDIT_COLUMNS; null is empty.
 
-    A rate is good for `stale_days` after its own.
+    `campaign` is the place in `campaign_ids`, from 1, null for other campaigns' parts.
     """
-    facts = {
-        "tenant": owner_id,
-        "campaign_ids": list(campaign_ids),
-        "moments": list(moments),
-        "as_of": moments[-1],
-        "stale_days": stale_days,
-        "zero_digits": list(currencies_of(Decimal(1))),
-        "three_digits": list(currencies_of(Decimal("0.001"))),
-    }
+    facts = {"tenant": owner_id, "campaign_ids": list(campaign_ids), "as_of": as_of}
     expect_many_rows(connection)
-    found = load_all(connection, OrderSum, _SQL["sum_order_credits"], facts)
+    row = connection.execute(_SQL["export_order_credits"], facts).fetchone()
     connection.execute(_SQL["expect_few_rows"])
-    return found
+    return str(row[0]).encode() if row and row[0] else b""
 
 
 def load_order_credits(

@@ -60,9 +60,17 @@ with mine as materialized (
     from mine
     where session_id is not null
 )
-select event_id, timestamp at time zone 'utc' as heard_at, podcast_id, episode_id, campaign_id,
+select event_id, timestamp at time zone 'utc' as heard_at, podcast_id, episode_id,
+    -- a download may carry ads of which nobody knows beside the one that it bears
+    case when event_type <> 'download' then campaign_id end as campaign_id,
     encode(heard.listener_key, 'hex') as listener_key, heard.session_id, metadata ->> 'device_id' as device_id,
-    md5(coalesce(user_agent, '')) as agent, platform, country_code, device_type
+    md5(coalesce(user_agent, '')) as agent, platform, country_code, device_type,
+    case when metadata ? 'ads_missed' then (
+        select string_agg(campaign, ' ' order by campaign)
+        from jsonb_array_elements_text(metadata -> 'ads_missed') as missed (campaign)
+        where not coalesce(metadata -> 'ads_delivered' ? campaign, false)
+            and not coalesce(metadata -> 'ads_unknown' ? campaign, false)
+    ) end as missed
 from my_listener_events as heard
 left join households on households.listener_key = heard.listener_key
 left join devices on devices.device_id = heard.metadata ->> 'device_id'
@@ -98,119 +106,47 @@ where event_id = any(:event_ids)
     and timestamp <= :last_at
     and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
 
--- name: sum_order_credits
--- one row per campaign, tier, method, model version and span of time: what orders without a refund come to
--- a span ends at each of the moments; money is in minor units of the campaign's currency, each order rounded half to even
+-- name: export_order_credits
+-- one row: a line per part of an order without a refund that the campaigns have a part in; campaigns by their place
+-- one text, for a driver takes longer over a row than the server over all of it; no field holds a comma or a quote
+-- credit in ten thousand millionths, amounts in ten thousandths; ids only of parts, which are joined again by them
 with mine as materialized (
     select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version
     from my_attribution_events
     where campaign_id = any(:campaign_ids) and timestamp < :as_of and :tenant::uuid = castline_tenant()
 ), parts as (
-    select mine.*, true as is_mine
+    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version
     from mine
     union all
-    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version, false
+    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version
     from my_attribution_events
     where exists (select from campaigns where user_id = :tenant and campaign_id <> all(:campaign_ids))
         and conversion_id = any(array(select conversion_id from mine where credit < 1))
         and campaign_id <> all(:campaign_ids)
         and timestamp < :as_of
-), told as (
-    select parts.*, conversion_type = 'visit' as is_visit, conversions.currency, campaigns.currency as wanted,
-        (conversion_value * 10000)::bigint as parts_of_unit,
-        case
-            when conversions.currency = any(:zero_digits) then 10000
-            when conversions.currency = any(:three_digits) then 10
-            else 100
-        end as step
-    from parts
-    join conversions using (conversion_id)
-    join campaigns on campaigns.campaign_id = parts.campaign_id
-    where conversions.user_id = :tenant
-        and (
-            conversion_type = 'visit'
-            or order_id is null
-            or order_id not in (select order_id from refunds where user_id = :tenant and occurred_at < :as_of)
-        )
-), rounded as materialized (
-    select conversion_id, campaign_id, attribution_method, tier, credit, timestamp, model_version, is_mine, is_visit,
-        currency, wanted, step, parts_of_unit / step
-        + case
-            when parts_of_unit % step * 2 > step or (parts_of_unit % step * 2 = step and parts_of_unit / step % 2 = 1)
-            then 1
-            else 0
-        end as units
-    from told
-), placed as (
-    select *, floor(units * credit) as floored,
-        units - sum(floor(units * credit)) over (partition by conversion_id) as left_over,
-        row_number() over (
-            partition by conversion_id
-            order by floor(units * credit) - units * credit, campaign_id
-        ) as place
-    from rounded
-    where credit < 1
-), shared as (
-    select campaign_id, attribution_method, tier, credit, timestamp, model_version, is_visit, currency, wanted, step,
-        units as share
-    from rounded
-    where credit = 1
-    union all
-    select campaign_id, attribution_method, tier, credit, timestamp, model_version, is_visit, currency, wanted, step,
-        (floored + case when place <= left_over then 1 else 0 end)::bigint
-    from placed
-    where is_mine
-), asked as (
-    select distinct currency, wanted, step, (timestamp at time zone 'utc')::date as day_on
-    from rounded
-    where currency <> wanted and not is_visit
-), rates as materialized (
-    select asked.currency, asked.wanted, asked.day_on,
-        case when base = asked.currency then rate else 1 end * asked.step as factor,
-        case when base = asked.currency then 1 else rate end
-        * case
-            when asked.wanted = any(:zero_digits) then 10000
-            when asked.wanted = any(:three_digits) then 10
-            else 100
-        end as divisor
-    from asked
-    cross join lateral (
-        select base, rate
-        from exchange_rates
-        where user_id = :tenant
-            and rate_on <= asked.day_on and rate_on >= asked.day_on - :stale_days::integer
-            and ((base = asked.currency and quote = asked.wanted) or (base = asked.wanted and quote = asked.currency))
-        order by rate_on desc, (base = asked.currency) desc
-        limit 1
-    ) as latest
-), worth as (
-    select campaign_id, attribution_method, tier, credit, timestamp, model_version, is_visit, share,
-        case
-            when shared.currency = shared.wanted then share
-            else div(share * factor, divisor)
-            + case
-                when mod(share * factor, divisor) * 2 > divisor
-                    or (mod(share * factor, divisor) * 2 = divisor and mod(div(share * factor, divisor), 2) = 1)
-                then 1
-                else 0
-            end
-        end as gross
-    from shared
-    left join rates
-        on shared.currency <> shared.wanted
-        and rates.currency = shared.currency and rates.wanted = shared.wanted
-        and rates.day_on = (timestamp at time zone 'utc')::date
 )
-select campaign_id, tier, attribution_method as method, model_version,
-    width_bucket(timestamp, :moments::timestamptz []) as span,
-    count(*) filter (where is_visit) as visit_count,
-    count(*) filter (where not is_visit) as order_count,
-    coalesce(sum(credit) filter (where not is_visit), 0) as orders,
-    coalesce(sum(credit) filter (where not is_visit and gross is not null), 0) as valued,
-    coalesce(sum(gross) filter (where not is_visit), 0) as gross_units,
-    count(*) filter (where not is_visit and share is not null and gross is null) as unconverted_count
-from worth
-group by campaign_id, tier, attribution_method, model_version, span
+select string_agg(
+    concat(
+        array_position(:campaign_ids::uuid[], parts.campaign_id), ',',
+        case when credit < 1 then conversion_id end, ',',
+        case when credit < 1 then parts.campaign_id end, ',',
+        tier, ',', attribution_method, ',', model_version, ',',
+        (credit * 10000000000)::bigint, ',',
+        (extract(epoch from timestamp) * 1000000)::bigint, ',',
+        conversion_type = 'visit', ',',
+        (conversion_value * 10000)::bigint, ',',
+        currency
+    ),
+    chr(10)
+)
+from parts
+join conversions using (conversion_id)
+where conversions.user_id = :tenant
+    and (
+        conversion_type = 'visit'
+        or order_id is null
+        or order_id not in (select order_id from refunds where user_id = :tenant and occurred_at < :as_of)
+    )
 
 -- name: load_order_credits
 -- one row per credit of each refunded order that the campaigns have a part in, also the parts of other campaigns
