@@ -26,6 +26,7 @@ _NOUNS: Final = (
     "ledger",
     "listening",
     "measurement",
+    "behaviour",
     "conversions",
     "reports",
 )

@@ -15,6 +15,7 @@ from castline.base.period import Period
 from castline.cli.measure_audit import audit
 from castline.cli.measure_figures import FIGURES
 from castline.cli.measure_settings import COUNTING
+from castline.cli.measure_suspects import suspects
 from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
@@ -30,7 +31,7 @@ def measure() -> None:
     """Requests to downloads, by the rules."""
 
 
-for _command in (*FIGURES, *COUNTING, audit):
+for _command in (*FIGURES, *COUNTING, audit, suspects):
     measure.add_command(_command)
 
 
@@ -105,8 +106,11 @@ def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json
 @click.option("--window", type=click.Choice(WINDOWS), default="calendar", show_default=True, help="What counts once.")
 @click.option("--tz", default="UTC", show_default=True, help="The time zone of calendar days.")
 @click.option("--mode", type=click.Choice(["file", "prefix"]), default="file", show_default=True, help="What answered.")
+@click.option("--behaviour/--no-behaviour", default=True, show_default=True, help="Drop what behaves as no people do.")
 @json_option
-def count(source: str, window: Window, tz: str, mode: Delivery, as_json: bool) -> None:
+def count(  # noqa: PLR0917  # one option each
+    source: str, window: Window, tz: str, mode: Delivery, behaviour: bool, as_json: bool
+) -> None:
     """Judge a file of requests without a store: a verdict for each, in the order of the lines."""
     from castline.base.config import load_settings
     from castline.measure.count import count_requests
@@ -114,7 +118,7 @@ def count(source: str, window: Window, tz: str, mode: Delivery, as_json: bool) -
     from castline.model.measurement import MeasureSettings
 
     installation = load_settings()
-    book = open_rulebook(installation, MeasureSettings(window=window, tz=tz))
+    book = open_rulebook(installation, MeasureSettings(window=window, tz=tz, drop_behaviour=behaviour))
     with _open_input(source) as lines:
         found = count_requests(lines, book, installation, mode)
     for line in found.broken[:_BROKEN_SHOWN]:

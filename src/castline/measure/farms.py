@@ -23,7 +23,7 @@ FARM: Final = {
     "times_expected": 10,
     "agent_share": 0.3,
     "agent_times_usual": 4,
-    "pair_takes": 15,
+    "pair_takes": 10,
     "pair_deviations": 8,
     "mixed_share_of_takes": 0.9,
     "mixed_agents_per_address": 0.15,

@@ -14,6 +14,7 @@ from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
 from castline.measure.ads import Ad, locate_ads
 from castline.measure.airing import load_ads, name_heard_ads
+from castline.measure.behaviour import list_evidence
 from castline.measure.context import find_affected_days, keep_days
 from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.landed import LandedDays, iter_stretches
@@ -25,6 +26,7 @@ from castline.measure.stored import store_days
 from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
+from castline.store.evidence import replace_evidence
 from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
     clear_dirty_days,
@@ -223,6 +225,7 @@ def _replace(
     before = load_standing(run.connection, run.owner_id, days, is_beside=is_beside)
     delete_measured(run.connection, run.owner_id, days)
     stored = store_days(run, judged, batches)
+    replace_evidence(run.connection, run.owner_id, run.run_id, days, list_evidence(judged.evidence, days))
     name_heard_ads(run.connection, run.owner_id, days, work.ads)
     now_from = {
         day: {batches[number].batch_id for number in numbers}
