@@ -48,6 +48,7 @@ _LISTENING: Final = {
     "platform": "varchar",
     "country_code": "varchar",
     "device_type": "varchar",
+    "missed": "varchar",
 }
 _CREDITS: Final = {
     "event_id": "uuid",
@@ -98,7 +99,8 @@ PREPARED: Final = (
         and (spans.episode_id is null or spans.episode_id = listening.episode_id)
         and heard_at >= spans.start_at
         and heard_at < spans.end_at
-    where listening.campaign_id is null or listening.campaign_id = spans.campaign_id
+    where (listening.campaign_id is null or listening.campaign_id = spans.campaign_id)
+        and not coalesce(contains(listening.missed, spans.campaign_id::varchar), false)
     """,
     """
     create temp table agents as

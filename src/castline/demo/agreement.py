@@ -43,6 +43,7 @@ class Found:
     requests: RequestCounts
     downloads: Mapping[tuple[str, str, date], int]
     campaigns: tuple[RoiFigures, ...]
+    ads_delivered: tuple[int, ...]
 
 
 def compare(truth: Truth, found: Found) -> list[Difference]:
@@ -55,8 +56,9 @@ def compare(truth: Truth, found: Found) -> list[Difference]:
     pairs += [(f"requests: {fate}", truth.requests[fate], requests.pop(fate, 0)) for fate in FATES]
     pairs += [(f"requests: {name}", 0, count) for name, count in requests.items()]
     pairs += _download_pairs(truth.downloads, found.downloads)
-    for known, figures in zip(truth.campaigns, found.campaigns, strict=True):
+    for known, figures, ads in zip(truth.campaigns, found.campaigns, found.ads_delivered, strict=True):
         pairs += _campaign_pairs(known, figures)
+        pairs.append((f"{known.name}: ads delivered", known.ads_delivered, ads))
     return [Difference(name, str(known), str(given)) for name, known, given in pairs if known != given]
 
 

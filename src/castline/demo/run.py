@@ -186,8 +186,12 @@ def _find(store: Store, owner_id: UUID, world: World, rows: tuple[CampaignRow, .
             slugs[episode.episode_id] = (slug_of[shows[episode.podcast_id]], episode.guid)
         period = Period.of_days(world.first_on, world.last_on)
         daily = load_daily(connection, owner_id, period, dimension="episode")
+        sent = load_daily(connection, owner_id, period, metric="ads_delivered", dimension="campaign")
     return Found(
         requests=load_request_counts(store, owner_id),
         downloads={(*slugs[UUID(row.member)], row.day_on): row.value for row in daily},
         campaigns=tuple(row.figures for row in rows),
+        ads_delivered=tuple(
+            sum(item.value for item in sent if item.member == str(row.figures.campaign_id)) for row in rows
+        ),
     )

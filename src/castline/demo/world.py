@@ -35,6 +35,7 @@ class CampaignTruth:
 
     name: str
     order_count: int
+    ads_delivered: int
     gross_revenue: Decimal
     refunds: Decimal
     net_revenue: Decimal
@@ -94,7 +95,8 @@ def make_world(*, seed: int, last_on: date, line_count: int) -> World:
     visit_count = max(round(line_count / REQUESTS_PER_VISIT), 1)
     audience = make_audience(plan, rng, max(visit_count // _VISITS_PER_HOUSEHOLD, 50))
     requests = _make_traffic(plan, shows, audience, (visit_count, midnights, rng))
-    shop = Shop(plan, audience, counted_requests(requests), int(midnights[0]), DAY_COUNT, rng)
+    heard = _heard_requests(shows, requests)
+    shop = Shop(plan, audience, heard, int(midnights[0]), DAY_COUNT, rng)
     orders = make_orders(shop)
     refunds = make_refunds(shop, orders)
     rates = make_rates(plan, rng, first_on, DAY_COUNT)
@@ -113,7 +115,7 @@ def make_world(*, seed: int, last_on: date, line_count: int) -> World:
             malformed_count=len(requests) // MALFORMED_EVERY,
             requests={fate: int((requests.fate == index).sum()) for index, fate in enumerate(FATES)},
             downloads=_count_downloads(shows, requests),
-            campaigns=_count_money(plan, orders, refunds, rates),
+            campaigns=_count_money(plan, orders, refunds, rates, _count_ads(plan, heard, int(midnights[0]))),
         ),
     )
 
@@ -137,6 +139,26 @@ def _make_traffic(
     return join(parts).sorted_by_time()
 
 
+def _heard_requests(shows: list[MadeShow], requests: Requests) -> Requests:
+    """The downloads that held their episode's advertisement: all but those that were broken off before it."""
+    counted = counted_requests(requests)
+    first = np.cumsum([0, *(len(show.episodes) for show in shows)])
+    sizes = np.array([episode.audio_bytes for show in shows for episode in show.episodes])
+    return counted.chosen(counted.sent_bytes >= sizes[first[counted.show] + counted.path])
+
+
+def _count_ads(plan: WorldPlan, heard: Requests, first_at: int) -> list[int]:
+    """How often each campaign's advertisement was sent on the days of its flight."""
+    slugs = [show.slug for show in plan.shows]
+    days = (heard.at - first_at) // DAY_SECONDS
+    counts = []
+    for campaign in plan.campaigns:
+        first, end = campaign.flight_days
+        is_its_own = (heard.show == slugs.index(campaign.show)) & np.isin(heard.path, np.array(campaign.episodes) - 1)
+        counts.append(int((is_its_own & (days >= first) & (days < end)).sum()))
+    return counts
+
+
 def _count_downloads(shows: list[MadeShow], requests: Requests) -> dict[tuple[str, str, date], int]:
     counted = counted_requests(requests)
     keys = np.stack([counted.show, counted.path, counted.at // DAY_SECONDS])
@@ -149,7 +171,7 @@ def _count_downloads(shows: list[MadeShow], requests: Requests) -> dict[tuple[st
 
 
 def _count_money(
-    plan: WorldPlan, orders: list[Order], refunds: list[Refund], rates: list[Rate]
+    plan: WorldPlan, orders: list[Order], refunds: list[Refund], rates: list[Rate], ads: list[int]
 ) -> tuple[CampaignTruth, ...]:
     table = {(rate.base, rate.quote, rate.on): rate.rate for rate in rates}
     given: Counter[int] = Counter()
@@ -165,14 +187,14 @@ def _count_money(
             amount = refund.amount * _rate(plan, table, refund.order)
             back[refund.order.campaign] = back.get(refund.order.campaign, Decimal(0)) + amount
     return tuple(
-        _campaign_truth(campaign, given[index], gross.get(index, Decimal(0)), back.get(index, Decimal(0)))
+        _campaign_truth(campaign, (given[index], ads[index]), gross.get(index, Decimal(0)), back.get(index, Decimal(0)))
         for index, campaign in enumerate(plan.campaigns)
     )
 
 
-def _campaign_truth(campaign: CampaignPlan, count: int, gross: Decimal, back: Decimal) -> CampaignTruth:
+def _campaign_truth(campaign: CampaignPlan, counts: tuple[int, int], gross: Decimal, back: Decimal) -> CampaignTruth:
     net = gross + back
-    return CampaignTruth(campaign.name, count, gross, back, net, (net - campaign.value) / campaign.value)
+    return CampaignTruth(campaign.name, *counts, gross, back, net, (net - campaign.value) / campaign.value)
 
 
 def _rate(plan: WorldPlan, table: dict[tuple[str, str, date], Decimal], order: Order) -> Decimal:

@@ -20,7 +20,7 @@ _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
 AD_METRICS: Final = ("ads_delivered", "ads_missed", "ads_not_measurable")
 MEASURED: Final = ("downloads", "consumers", *AD_METRICS)
-Dimension = Literal["total", "episode", "app", "country", "device", "placement"]
+Dimension = Literal["total", "episode", "app", "country", "device", "campaign", "placement"]
 CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
 
