@@ -47,7 +47,7 @@ def settings_options(command: Command) -> Command:
 def _switch(name: str) -> Callable[[Command], Command]:
     word = name.removeprefix(_SWITCH).replace("_", "-")
     return click.option(
-        f"--drop-{word}/--count-{word}", name, default=None, help=f"Whether {word.replace('-', ' ')} are dropped."
+        f"--drop-{word}/--count-{word}", name, default=None, help=f"What becomes of {word.replace('-', ' ')}."
     )
 
 
