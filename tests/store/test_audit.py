@@ -74,6 +74,18 @@ def test_every_request_and_every_sampled_download_is_accounted_for(store: Store,
     }
 
 
+def test_what_behaves_as_no_people_do_is_told_with_its_evidence(store: Store, account: User, tmp_path: Path) -> None:
+    episodes = [f"e{number}" for number in range(90)]
+    make_listened_show(store, account.user_id, *episodes)
+    sweep = [Line(9 * number, path=f"/{name}.mp3") for number, name in enumerate(episodes)]
+    import_log(store, account.user_id, write_log(tmp_path / "sweep.log", sweep))
+    measure(store, account.user_id)
+    [suspect] = _rows(build_audit(store, account.user_id, WEEK), "behaviour.csv")
+    assert (suspect["reason"], suspect["request_count"], suspect["download_count"]) == ("sweep", "90", "90")
+    assert json.loads(suspect["measured"]).keys()
+    assert json.loads(suspect["limits"]).keys()
+
+
 def test_the_manifest_has_the_hash_of_every_other_file(store: Store, account: User, tmp_path: Path) -> None:
     pack = _audited(store, account, tmp_path)
     manifest = json.loads(pack.files["manifest.json"])

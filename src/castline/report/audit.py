@@ -44,6 +44,7 @@ from castline.store.audit import (
     load_monthly_waterfall,
     sample_downloads,
 )
+from castline.store.evidence import load_evidence
 from castline.store.listening import load_daily
 from castline.store.measure_settings import (
     DayVersion,
@@ -58,6 +59,7 @@ from castline.store.shows import load_podcasts
 
 _HOLDS: Final = {
     "anomalies.csv": "Days of a show that lie beyond five robust deviations of the four weeks around them.",
+    "behaviour.csv": "What was dropped because it behaves as no people do: what was found, against which limits.",
     "batches.csv": "What was delivered: received = accepted + refused, and judged = accepted.",
     "methodology.md": "How downloads are counted, from the settings in use.",
     "restatements.csv": "What changed on days that were final, with its cause.",
@@ -87,6 +89,20 @@ class Anomaly:
     downloads: int
     low: float
     high: float
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedSuspect:
+    """Evidence of behaviour without what tells who it was."""
+
+    day_on: date
+    reason: str
+    asn: int | None
+    address_count: int
+    request_count: int
+    download_count: int
+    measured: Mapping[str, object]
+    limits: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +158,7 @@ def build_audit(store: Store, owner_id: UUID, period: Period) -> AuditPack:
             "batches.csv": render_rows(AuditedBatch, batches),
             "restatements.csv": render_rows(Restatement, restated),
             "anomalies.csv": render_rows(Anomaly, anomalies),
+            "behaviour.csv": _suspects(connection, owner_id, period),
             "runs.csv": render_rows(AuditedRun, load_audited_runs(connection, owner_id, period)),
         }
     vectors = check_vectors(store.settings)
@@ -192,6 +209,13 @@ def _audited(sample: SampledDownload, untraced: Collection[UUID]) -> AuditedDown
         sample.run_id,
         sample.event_id not in untraced,
     )
+
+
+def _suspects(connection: Connection, owner_id: UUID, period: Period) -> bytes:
+    names = [field.name for field in fields(AuditedSuspect)]
+    found = load_evidence(connection, owner_id, period)
+    rows = [AuditedSuspect(*(getattr(row, name) for name in names)) for row in found]
+    return render_rows(AuditedSuspect, sorted(rows, key=repr))
 
 
 def _settings(connection: Connection, owner_id: UUID, book: Rulebook) -> bytes:
