@@ -76,8 +76,8 @@ class Landing:
         """The requests lie in the draft folder, one file per UTC day."""
         for day, rows in _cut_days(requests):
             part = LandedPart(day, len(self.parts), rows.height)
-            rows.sort("time", "line_number").write_parquet(
-                self._draft / f"{part.part:05d}", compression="zstd", compression_level=1
+            rows.write_parquet(
+                self._draft / f"{part.part:05d}", compression="zstd", compression_level=1, statistics=False
             )
             self.parts.append(part)
 
