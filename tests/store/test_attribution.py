@@ -8,12 +8,10 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from psycopg.types.json import Jsonb
 
 from castline.attribute.engine import AttributionResult, attribute
 from castline.base.money import split_by_weight
 from castline.ingest.conversions import receive_conversions
-from castline.ingest.places import listener_key
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig
 from castline.model.conversion import ConversionInput, RefundInput
@@ -215,32 +213,6 @@ def test_a_household_is_credited_to_each_campaign_it_heard_within_the_window(wor
         ("1", "Show", "pixel", "household", "confirmed", half),
         ("2", "Show", "pixel", "household", "confirmed", ONE),
     ]
-
-
-def test_a_download_that_missed_the_ad_exposes_nobody_to_it(world: MoneyWorld) -> None:
-    show, other = (world.add(name, AttributionConfig(method="pixel")).campaign_id for name in ("Show", "Other show"))
-    world.hear(*(Heard(f"203.0.113.{number}", at(1)) for number in range(1, 5)))
-    tell(world, *(order(number, 20, ip_address=f"203.0.113.{number}") for number in range(1, 5)))
-    # Nothing known; one missed; the other delivered, this one not known; missed once and delivered once.
-    facts = [
-        {},
-        {"ads_missed": [str(show)], "ads_delivered": [str(other)]},
-        {"ads_delivered": [str(other)], "ads_unknown": [str(show)]},
-        {"ads_missed": [str(show)], "ads_delivered": [str(other), str(show)]},
-    ]
-    with world.store.ingest(world.owner_id) as connection:
-        for number, told in enumerate(facts, start=1):
-            key = listener_key(world.store.settings, world.owner_id, f"203.0.113.{number}")
-            connection.execute(
-                "update listener_events set metadata = %s, campaign_id = %s where listener_key = %s",
-                (Jsonb(told), other if number in {2, 3} else None, key),
-            )
-    run(world)
-    found = [(row[0], row[1]) for row in load_credits(world)]
-    assert found == [
-        ("1", "Other show"), ("1", "Show"), ("2", "Other show"), ("3", "Other show"), ("3", "Show"),
-        ("4", "Other show"), ("4", "Show"),
-    ]  # fmt: skip
 
 
 def test_an_address_of_many_is_modeled_and_one_of_a_crowd_says_nothing(world: MoneyWorld) -> None:
