@@ -14,12 +14,14 @@ from castline.ingest.feeds import add_feed, poll_feeds
 from castline.ingest.landing import import_log
 from castline.ingest.probes import probe_files
 from castline.ingest.url_patterns import map_pattern, unmap_pattern
+from castline.jobs.table import probe_new_files
 from castline.measure.matching import load_index
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.store.listening import load_dirty_days, load_waterfall
 from castline.store.pool import Store
 from castline.store.shows import load_episodes
+from make import make_account
 from make_logs import MONDAY, Line, write_log
 from make_media import frames, id3
 
@@ -214,3 +216,13 @@ def test_a_file_is_read_again_when_its_address_or_the_artwork_changes(
     assert len(probe_files(store, owner_id)) == 1
     assert probe_files(store, owner_id) == []
     assert len(probe_files(store, owner_id, force=True)) == 1
+
+
+def test_the_scheduled_job_reads_the_new_files_of_every_account(store: Store, tmp_path: Path, files: str) -> None:
+    (tmp_path / "files" / "one.mp3").write_bytes(id3(10) + frames())
+    owners = [make_account(store).user_id for _ in range(2)]
+    for owner_id in owners:
+        follow(store, owner_id, tmp_path / "feed.xml", item(1, f"{files}/one.mp3"))
+    probe_new_files(store)
+    assert [probe_files(store, owner_id) for owner_id in owners] == [[], []]
+    assert [len(probe_files(store, owner_id, force=True)) for owner_id in owners] == [1, 1]

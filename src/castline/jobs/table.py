@@ -13,7 +13,9 @@ from castline.base.clock import now
 from castline.base.errors import CastlineError
 from castline.ingest.feeds import poll_feeds
 from castline.ingest.merging import iter_owners, merge_landing
+from castline.ingest.probes import probe_files
 from castline.measure.run import measure
+from castline.store.accounts import load_users
 from castline.store.jobs import load_owners_to_attribute, load_owners_to_measure
 from castline.store.pool import Store
 from castline.store.retention import apply_retention
@@ -42,6 +44,14 @@ def poll_due_feeds(store: Store) -> None:
         by_owner.setdefault(feed.user_id, []).append(feed.podcast_id)
     for owner_id, podcast_ids in by_owner.items():
         _keep_going("feed.poll", owner_id, partial(poll_feeds, store, owner_id, podcast_ids))
+
+
+def probe_new_files(store: Store) -> None:
+    """The headers of each show's newest files are known, as far as their servers tell."""
+    with store.system() as connection:
+        owners = [user.user_id for user in load_users(connection) if user.is_active]
+    for owner_id in owners:
+        _keep_going("episode.probe", owner_id, partial(probe_files, store, owner_id))
 
 
 def measure_due_days(store: Store) -> None:
@@ -81,6 +91,7 @@ def drop_expired(store: Store) -> None:
 JOBS: Final = (
     Job("partitions.make", "10 0 * * *", make_partitions),
     Job("feeds.poll", "* * * * *", poll_due_feeds),
+    Job("episode.probe", "20 */6 * * *", probe_new_files),
     Job("measure.run", "* * * * * */20", measure_due_days),
     Job("landing.compact", "*/2 * * * * 10", merge_landed),
     Job("attribution.run", "*/5 * * * *", attribute_changed),
