@@ -133,6 +133,14 @@ def test_what_lands_later_is_merged_with_what_was_merged(here: Store, account: U
         assert len(files(here, owner)) == 2
 
 
+def test_a_log_whose_rows_were_merged_is_still_known(here: Store, account: User, tmp_path: Path) -> None:
+    land(here, account.user_id, tmp_path, range(12))
+    first = import_log(here, account.user_id, tmp_path / "3.log", host="cdn.example.org")
+    merge_landing(here, account.user_id)
+    again = import_log(here, account.user_id, tmp_path / "3.log", host="cdn.example.org")
+    assert (again, again.days) == (first, (DAY, DAY + timedelta(days=1)))
+
+
 def test_large_files_are_left_alone(
     here: Store, account: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from castline.sources.log_file import LogFile, read_ahead
 from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import find_format
-from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
+from castline.store.landing_files import Landing, decode_parts, encode_parts, landing_place, open_landing
 from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
 from castline.store.listening import LOG_KIND, find_log_by_file, mark_dirty_days
 from castline.store.pool import Store
@@ -240,7 +240,7 @@ def _iter_drops(drops: pl.DataFrame) -> Iterator[Drop]:
 
 
 def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:
-    days = sorted({date.fromisoformat(str(day)) for day, _, _ in batch.metadata.get("parts", [])})
+    days = sorted({part.day_on for part in decode_parts(batch)})
     return LogImport(
         source=source,
         batch_id=batch.batch_id,
