@@ -55,17 +55,24 @@ def _visit_show(
     weight = audience.weight[people]
     person = people[rng.choice(len(people), count, p=weight / weight.sum())]
     second = _seconds(rng, count, show.plan.utc_offset_minutes * 60)
+    published = _published(show)[episode] - midnights[day]
+    # Whoever comes on the day of publication comes after it, most of them soon.
+    soon = published + (DAY_SECONDS - published) * rng.beta(1.0, 3.0, count)
+    second = np.where(published > 0, np.minimum(soon.astype(np.int64), DAY_SECONDS - 1), second)
     return person, np.full(count, index), episode, day, second
 
 
 def _chances(show: MadeShow, midnights: Ints) -> NDArray[np.float64]:
-    """How wanted each episode is on each day; nothing before the day after it came out."""
-    published = np.array([item.published_at.timestamp() for item in show.episodes])
-    age = (midnights[:, None] - published[None, :]) / DAY_SECONDS
-    fresh = np.where(age > 0, np.exp(-age / _FRESH_DAYS) + _BACK_CATALOGUE, 0.0)
+    """How wanted each episode is on each day; on the day of publication as much as is left of it."""
+    age = (midnights[:, None] - _published(show)[None, :]) / DAY_SECONDS
+    fresh = (np.exp(-np.maximum(age, 0) / _FRESH_DAYS) + _BACK_CATALOGUE) * np.clip(1 + age, 0, 1)
     days = len(midnights)
     weekday = _WEEKDAYS[(midnights // DAY_SECONDS + 3) % 7]  # 1970-01-01 was a Thursday
     return np.asarray(fresh * (weekday * (1 + _GROWTH * np.arange(days) / days))[:, None])
+
+
+def _published(show: MadeShow) -> Ints:
+    return np.array([item.published_at.timestamp() for item in show.episodes]).astype(np.int64)
 
 
 def _seconds(rng: np.random.Generator, count: int, offset: int) -> Ints:
