@@ -48,7 +48,7 @@ TABLES = (
     """
     create table listening (
         event_id uuid, heard_at timestamp, podcast_id uuid, episode_id uuid, campaign_id uuid, listener_key varchar,
-        session_id varchar, device_id varchar, agent varchar
+        session_id varchar, device_id varchar, agent varchar, missed varchar
     )
     """,
 )
@@ -66,7 +66,8 @@ def memory() -> Iterator[duckdb.DuckDBPyConnection]:
     )
     memory.execute(f"insert into spans values ('{SPRING}', '{ACME}', '{SHOW}', null, '2026-03-01', '2026-04-01')")
     memory.execute(
-        f"insert into listening values ('{make_id(50)}', '2026-03-05', '{SHOW}', '{EPISODE}', null, 'aa', 's', 'd', '')"
+        f"insert into listening values ('{make_id(50)}', '2026-03-05', '{SHOW}', '{EPISODE}', null, 'aa', 's', 'd', '',"
+        " null)"
     )
     memory.execute(
         "insert into conversions (conversion_id, sponsor_id, occurred_at, conversion_type, order_id)"

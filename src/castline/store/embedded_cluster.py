@@ -4,6 +4,8 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -23,6 +25,9 @@ _LOG_LIMIT_BYTES: Final = 10_000_000
 _START_SECONDS: Final = 300  # recovery after a crash may replay max_wal_size
 _ORPHAN_SECONDS: Final = 30  # how long the children of a killed postmaster may take to notice
 _STOP_SECONDS: Final = 60
+_ANSWER_SECONDS: Final = 5
+# The only message that PostgreSQL answers before it knows who asks: length and code, and N or S comes back.
+_SSL_REQUEST: Final = struct.pack("!ii", 8, 80877103)
 _SMALL_SHARED_MEMORY_BYTES: Final = 512_000_000
 
 _SETTINGS: Final = """\
@@ -139,9 +144,14 @@ def find_running(place: Place) -> Running | None:
 
 def _answers(running: Running) -> bool:
     """A process that was killed a moment ago still looks alive, and its socket still takes connections."""
-    from psycopg.pq import PGconn, Ping  # noqa: PLC0415  # it takes longer to load than all the rest of the keeper
-
-    return PGconn.ping(f"{running.dsn}&connect_timeout=5".encode()) == Ping.OK
+    try:
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(_ANSWER_SECONDS)
+            asking.connect(str(running.socket_folder / f".s.PGSQL.{running.port}"))
+            asking.sendall(_SSL_REQUEST)
+            return asking.recv(1) in {b"N", b"S"}
+    except OSError:
+        return False
 
 
 def _find_starting(place: Place) -> Running | None:
@@ -228,13 +238,13 @@ def _check_version(place: Place) -> None:
 
 
 def _write_settings(place: Place) -> None:
-    socket = place.home / "run"
-    if len(os.fsencode(socket)) > _SOCKET_LIMIT:
-        socket = Path(tempfile.mkdtemp(prefix="castline-", dir="/tmp"))  # short, and mkdtemp makes it 0700
-    socket.mkdir(mode=0o700, exist_ok=True)
-    _give(socket, place)
+    sockets = place.home / "run"
+    if len(os.fsencode(sockets)) > _SOCKET_LIMIT:
+        sockets = Path(tempfile.mkdtemp(prefix="castline-", dir="/tmp"))  # short, and mkdtemp makes it 0700
+    sockets.mkdir(mode=0o700, exist_ok=True)
+    _give(sockets, place)
     shared_memory = "posix" if _has_shared_memory() else "mmap"
-    settings = _SETTINGS.format(socket=str(socket).replace("'", "''"), shared_memory=shared_memory)
+    settings = _SETTINGS.format(socket=str(sockets).replace("'", "''"), shared_memory=shared_memory)
     _write(place, "castline.conf", settings)
     # Peer: the kernel says who is at the other end of the socket. Root and the owner could read the files anyway.
     _write(place, "pg_hba.conf", "local all all peer map=castline\n")
