@@ -59,6 +59,8 @@ def add_up(
 
     An amount is split in its own currency by the credits, and each share is converted at the rate of its day.
     """
+    if credited.is_empty() or not campaigns:
+        return []
     shares = _convert(_share(_round(credited)), campaigns, rates)
     ends = np.array([_micros(moment) for moment in moments], dtype=np.int64)
     spans = np.searchsorted(ends, shares["at"].to_numpy(), side="right")
