@@ -22,12 +22,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from castline.base.config import Settings
 from castline.base.period import Period
 from castline.ingest.landing import import_log
+from castline.measure.query import run_query
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
-from castline.model.listening import DailyMetric
+from castline.model.query import AnswerRow, Query
 from castline.store.accounts import create_user
 from castline.store.embedded import remove_embedded
-from castline.store.listening import load_daily
 from castline.store.pool import Store, open_store
 from make_logs import MONDAY, Line, make_listened_show, write_log
 
@@ -107,9 +107,11 @@ def _time_peer(store: Store, owner_id: UUID) -> float:
     return time.perf_counter() - started
 
 
-def _figures(store: Store, owner_id: UUID) -> list[DailyMetric]:
+def _figures(store: Store, owner_id: UUID) -> tuple[AnswerRow, ...]:
+    first_on = MONDAY.date()
+    asked = Query(first_on, first_on + timedelta(days=_DAYS - 1), dimensions=("show", "app"), grain="day")
     with store.account(owner_id) as connection:
-        return load_daily(connection, owner_id, Period(MONDAY, MONDAY + timedelta(days=_DAYS)), dimension="app")
+        return run_query(connection, owner_id, asked).rows
 
 
 def _lines(count: int) -> Iterator[Line]:

@@ -13,7 +13,7 @@ from castline.measure.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.campaign import Campaign, NewSponsor, Placement
-from castline.model.query import Filters, Measure, Query, Withheld
+from castline.model.query import AnswerRow, Filters, Measure, Query, Withheld
 from castline.model.show import AdSlot, Episode
 from castline.model.vocab import PlacementKind
 from castline.store.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement
@@ -193,6 +193,32 @@ def test_what_no_bytes_tell_is_withheld_and_no_zero(world: World, tmp_path: Path
         answer = run_query(connection, world.owner_id, WEEK)
     detail = "not measurable: of none of 1 ads is known whether it was sent"
     assert (answer.rows, answer.withheld, answer.not_measurable) == ((), Withheld("bytes_not_told", detail), 1)
+
+
+def test_ads_that_are_all_missed_are_a_zero_though_one_is_not_known(world: World, tmp_path: Path) -> None:
+    world.place(0, (95, 155), "dynamic")
+    import_lines(world, tmp_path / "access.log", [LINES[1], LINES[7]])
+    measure(world.store, world.owner_id)
+    assert (world.count(), world.count("ads_missed")) == ({(): 0}, {(): 1})
+
+
+def test_ads_are_told_by_placement_in_days_of_whole_hours(world: World, tmp_path: Path) -> None:
+    baked, dynamic = world.place(0, (95, 155)), world.place(1, (95, 155), "dynamic")
+    import_lines(world, tmp_path / "access.log", LINES)
+    measure(world.store, world.owner_id)
+    split = replace(WEEK, dimensions=("placement",))
+    with world.store.account(world.owner_id) as connection:
+        answers = [
+            run_query(connection, world.owner_id, replace(split, tz=tz))
+            for tz in ("UTC", "Europe/Oslo", "Asia/Kathmandu")
+        ]
+    expected = (
+        AnswerRow(None, (str(dynamic.placement_id),), 3),
+        AnswerRow(None, (str(baked.placement_id),), 2),
+    )
+    assert [answer.rows for answer in answers] == [expected, expected, ()]
+    assert answers[2].withheld is not None
+    assert (answers[2].withheld.reason, answers[2].counting.counted_from) == ("days_off_the_hour", "nothing")
 
 
 def test_nobody_elses_days_and_placements_are_touched(world: World, store: Store, tmp_path: Path) -> None:

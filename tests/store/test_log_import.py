@@ -1,6 +1,7 @@
 """A log goes into the landing zone and becomes downloads; the same input twice changes nothing."""
 
 import gzip
+from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -11,13 +12,15 @@ import pytest
 from castline.base.clock import now
 from castline.base.period import Period
 from castline.ingest.landing import import_log
+from castline.measure.query import run_query
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
-from castline.model.listening import DailyMetric, VerdictCount
+from castline.model.listening import VerdictCount
+from castline.model.query import AnswerRow, Query
 from castline.sources.logs.reading import NotAnAccessLog
 from castline.store.landing_files import LandingFileMissing
 from castline.store.ledger import load_batches, load_quarantine, load_runs
-from castline.store.listening import load_daily, load_dirty_days, load_refused, load_waterfall
+from castline.store.listening import load_dirty_days, load_refused, load_waterfall
 from castline.store.pool import Store
 from make import make_account
 from make_logs import MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log
@@ -25,6 +28,7 @@ from make_logs import MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log
 pytestmark = pytest.mark.store
 DAY = MONDAY.date()
 WEEK = Period.of_days(DAY, DAY + timedelta(days=6))
+DAILY = Query(DAY, DAY + timedelta(days=6), grain="day")
 
 LINES: list[Line | str] = [
     Line(),
@@ -99,19 +103,18 @@ def test_downloads_are_rolled_up_by_day_and_dimension(store: Store, account: Use
     import_log(store, account.user_id, write_log(tmp_path / "access.log", LINES))
     measure(store, account.user_id)
     with store.account(account.user_id) as connection:
-        total = load_daily(connection, account.user_id, WEEK)
-        apps = load_daily(connection, account.user_id, WEEK, dimension="app", podcast_ids=[podcast.podcast_id])
-        consumers = load_daily(connection, account.user_id, WEEK, metric="consumers")
+        total = run_query(connection, account.user_id, replace(DAILY, dimensions=("show",))).rows
+        apps = run_query(connection, account.user_id, replace(DAILY, dimensions=("app",))).rows
+        consumers = run_query(
+            connection, account.user_id, replace(DAILY, measure="consumers", dimensions=("show",))
+        ).rows
         hours = connection.execute(
             "select hour_at, value from my_hourly_metrics where dimension = 'total' order by hour_at"
         ).fetchall()
-    show, next_day = podcast.podcast_id, DAY + timedelta(days=1)
-    assert total == [
-        DailyMetric(DAY, show, "downloads", "total", "", 3),
-        DailyMetric(next_day, show, "downloads", "total", "", 1),
-    ]
-    assert [(row.day_on, row.member, row.value) for row in apps] == [(DAY, "Overcast", 3), (next_day, "Overcast", 1)]
-    assert [(row.day_on, row.value) for row in consumers] == [(DAY, 2), (next_day, 1)]
+    show, next_day = str(podcast.podcast_id), MONDAY + timedelta(days=1)
+    assert total == (AnswerRow(MONDAY, (show,), 3), AnswerRow(next_day, (show,), 1))
+    assert apps == (AnswerRow(MONDAY, ("Overcast",), 3), AnswerRow(next_day, ("Overcast",), 1))
+    assert [row.value for row in consumers] == [2, 1]
     assert hours == [(MONDAY, 2), (MONDAY + timedelta(hours=23), 1), (MONDAY + timedelta(days=1), 1)]
 
 
@@ -285,8 +288,8 @@ def test_a_stray_day_of_1970_makes_two_partitions_and_no_more(store: Store, acco
     import_log(store, account.user_id, write_log(tmp_path / "a.log", [old, Line()]))
     assert measure(store, account.user_id).download_count == 2
     with store.account(account.user_id) as connection:
-        days = load_daily(connection, account.user_id, Period.of_days(date(1970, 1, 1), DAY))
-    assert [row.day_on for row in days] == [date(1970, 1, 1), DAY]
+        days = connection.execute("select distinct day_on from my_daily_metrics order by day_on").fetchall()
+    assert days == [(date(1970, 1, 1),), (DAY,)]
 
 
 def test_another_account_sees_nothing_of_it(store: Store, account: User, tmp_path: Path) -> None:

@@ -191,10 +191,8 @@ def test_a_rollup_answers_by_source_only_where_it_covers_the_days(store: Store, 
     with store.ingest(account.user_id) as connection:
         connection.execute("delete from listener_events where podcast_id = %s", (podcast_id,))
     answer = ask(store, account, replace(WEEK, dimensions=("source",)))
-    assert (answer.rows, answer.withheld) == (
-        (),
-        Withheld("not_measured", "some of these days were measured before `source` was; measure them again"),
-    )
+    detail = "not measurable: some of these days were measured before `source` was; measure them again"
+    assert (answer.rows, answer.withheld) == ((), Withheld("not_measured", detail))
 
 
 def test_downloads_without_a_campaign_are_of_none(store: Store, account: User) -> None:

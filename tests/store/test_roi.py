@@ -15,7 +15,7 @@ from castline.ingest.rates import import_rates
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig, Campaign
 from castline.model.conversion import ConversionInput, RefundInput
-from castline.model.listening import DailyMetric
+from castline.model.query import AnswerRow
 from castline.model.roi import RoiFigures
 from castline.roi.compute import compute_roi
 from castline.roi.day_sums import DaySums, count_downloads
@@ -144,7 +144,7 @@ def test_an_order_without_a_rate_counts_as_an_order_and_not_as_money(world: Mone
 def test_downloads_count_on_the_days_that_an_episode_carries_the_campaign() -> None:
     campaign = make_campaign(episode_ids=(UUID(int=1),))
     rows = [
-        DailyMetric(date(2026, 3, day), campaign.podcast_id, "downloads", "episode", str(UUID(int=episode)), 10 * day)
+        AnswerRow(datetime(2026, 3, day, tzinfo=UTC), (str(campaign.podcast_id), str(UUID(int=episode))), 10 * day)
         for day in (1, 2, 30, 31)
         for episode in (1, 2)
     ]

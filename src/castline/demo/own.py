@@ -20,7 +20,8 @@ from castline.demo.stage import (
     open_demo_account,
     show_progress,
 )
-from castline.store.listening import load_daily
+from castline.measure.query import run_query
+from castline.model.query import ask_days
 from castline.store.pool import Store, open_store
 from castline.store.shows import load_audio_keys, load_episodes, load_podcasts
 
@@ -69,10 +70,11 @@ def _find(store: Store, owner_id: UUID, data_dir: Path, password: str) -> OwnRes
         show = load_podcasts(connection, owner_id)[0]
         titles = {episode.episode_id: episode.title for episode in load_episodes(connection, owner_id)}
         keys = load_audio_keys(connection, owner_id)
-        daily = load_daily(connection, owner_id, Period(_EVER, now()), dimension="episode")
+        queries = ask_days(Period(_EVER, now()), "downloads", ("episode",))
+        rows = [row for query in queries for row in run_query(connection, owner_id, query).rows]
     downloads: Counter[UUID] = Counter()
-    for row in daily:
-        downloads[UUID(row.member)] += row.value
+    for row in rows:
+        downloads[UUID(row.members[0])] += row.value or 0
     return OwnResult(
         data_dir=str(data_dir),
         email=EMAIL,

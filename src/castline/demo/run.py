@@ -10,7 +10,6 @@ from uuid import UUID
 import msgspec
 
 from castline.base.config import load_settings
-from castline.base.period import Period
 from castline.demo.agreement import Difference, Found, compare
 from castline.demo.feed_server import serve_feeds
 from castline.demo.log_files import write_logs
@@ -30,8 +29,9 @@ from castline.demo.stage import (
 from castline.demo.tables import write_conversions, write_rates
 from castline.demo.world import World, make_world
 from castline.intake.drain import drain_intake
+from castline.measure.query import run_query
+from castline.model.query import Query
 from castline.model.roi import RoiFigures
-from castline.store.listening import load_daily
 from castline.store.pool import Store, open_store
 from castline.store.shows import load_episodes, load_podcasts
 
@@ -184,14 +184,15 @@ def _find(store: Store, owner_id: UUID, world: World, rows: tuple[CampaignRow, .
         slug_of = {show.plan.title: show.plan.slug for show in world.shows}
         for episode in load_episodes(connection, owner_id):
             slugs[episode.episode_id] = (slug_of[shows[episode.podcast_id]], episode.guid)
-        period = Period.of_days(world.first_on, world.last_on)
-        daily = load_daily(connection, owner_id, period, dimension="episode")
-        sent = load_daily(connection, owner_id, period, metric="ads_delivered", dimension="campaign")
+        asked = Query(world.first_on, world.last_on, dimensions=("episode",), grain="day")
+        daily = run_query(connection, owner_id, asked).rows
+        ads = Query(world.first_on, world.last_on, "ads_delivered", ("campaign",))
+        sent = {row.members[0]: row.value or 0 for row in run_query(connection, owner_id, ads).rows}
     return Found(
         requests=load_request_counts(store, owner_id),
-        downloads={(*slugs[UUID(row.member)], row.day_on): row.value for row in daily},
+        downloads={
+            (*slugs[UUID(row.members[0])], row.start_at.date()): row.value or 0 for row in daily if row.start_at
+        },
         campaigns=tuple(row.figures for row in rows),
-        ads_delivered=tuple(
-            sum(item.value for item in sent if item.member == str(row.figures.campaign_id)) for row in rows
-        ),
+        ads_delivered=tuple(sent.get(str(row.figures.campaign_id), 0) for row in rows),
     )

@@ -13,6 +13,7 @@ from uuid import UUID
 from castline.base.clock import now
 from castline.catalogue.metrics import load_metrics
 from castline.model.query import (
+    AD_MEASURES,
     Answer,
     AnswerRow,
     CountedFrom,
@@ -39,21 +40,23 @@ from castline.store.pool import Connection
 _FINAL_AFTER: Final = timedelta(hours=2)
 # Written since these dimensions were added to the rollups: days that were measured before have none of them.
 _LATER: Final[frozenset[Dimension]] = frozenset({"campaign", "source"})
-# Written since the same day as the dimension `campaign`.
-_ADS: Final[frozenset[Measure]] = frozenset({"ads_delivered", "ads_missed", "ads_not_measurable"})
 _HOUR: Final = timedelta(hours=1)
 Key = tuple[datetime | None, tuple[str, ...]]
 Source = Literal["daily_metrics", "hourly_metrics", "listener_events"]
 _LOST: Final[dict[Source, tuple[WithheldReason, str]]] = {
     "hourly_metrics": (
         "hours_not_kept",
-        "hourly figures are kept for a year, and from {day} they are gone; ask in UTC, or by later days",
+        "not measurable: hourly figures are kept for a year, and those of {day} are gone; ask in UTC, or by later days",
     ),
     "listener_events": (
         "raw_not_kept",
         "not measurable: it needs raw downloads, which are kept for 90 days, and those of {day} are gone",
     ),
 }
+_OFF_THE_HOUR: Final = Withheld(
+    "days_off_the_hour",
+    "not measurable: placements are kept by whole hours, and days of this zone begin between them; ask in UTC",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
         if loss is None:
             counting = _counting(days, query, source, at or now())
             return _answer(asked, source, Answer(query, (), counting, None, compared))
-    return Answer(query, (), _counting(days, query, "nothing", at or now()), lost, compared)
+    return Answer(query, (), _counting(days, query, "nothing", at or now()), lost or _OFF_THE_HOUR, compared)
 
 
 def _answer(asked: _Asked, source: Source, empty: Answer) -> Answer:
@@ -88,11 +91,15 @@ def _answer(asked: _Asked, source: Source, empty: Answer) -> Answer:
     rows = _fill(asked, _read(asked, source))
     if asked.query.measure != "ads_delivered":
         return replace(empty, rows=rows)
-    unknown = sum(_read(replace(asked, query=replace(asked.query, measure="ads_not_measurable")), source).values())
-    if unknown and not any(row.value for row in rows):
+    unknown = _sum_ads(asked, source, "ads_not_measurable")
+    if unknown and not any(row.value for row in rows) and not _sum_ads(asked, source, "ads_missed"):
         detail = f"not measurable: of none of {unknown:,} ads is known whether it was sent"
         return replace(empty, withheld=Withheld("bytes_not_told", detail), not_measurable=unknown)
     return replace(empty, rows=rows, not_measurable=unknown)
+
+
+def _sum_ads(asked: _Asked, source: Source, measure: Measure) -> int:
+    return sum(_read(replace(asked, query=replace(asked.query, measure=measure)), source).values())
 
 
 def _iter_sources(query: Query) -> Iterator[Source]:
@@ -107,7 +114,8 @@ def _iter_sources(query: Query) -> Iterator[Source]:
             yield "daily_metrics"
         elif _begins_on_hours(query):
             yield "hourly_metrics"
-    yield "listener_events"
+    if "placement" not in query.dimensions:
+        yield "listener_events"
 
 
 def _used_dimensions(query: Query) -> set[Dimension]:
@@ -135,14 +143,14 @@ def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
             reason, detail = _LOST[source]
             return Withheld(reason, detail.format(day=lost[0].day_on))
     later = set() if source == "listener_events" else _used_dimensions(asked.query) & _LATER
-    if asked.query.measure in _ADS:
+    if asked.query.measure in AD_MEASURES:
+        # Ads are written since the same day as the dimension.
         later |= {"campaign"}
     rollup: Rollup = "hourly_metrics" if source == "hourly_metrics" else "daily_metrics"
     missing = [name for name in sorted(later) if not _is_covered(asked, rollup, name)]
     if missing:
-        return Withheld(
-            "not_measured", f"some of these days were measured before `{missing[0]}` was; measure them again"
-        )
+        detail = f"not measurable: some of these days were measured before `{missing[0]}` was; measure them again"
+        return Withheld("not_measured", detail)
     return None
 
 

@@ -1,8 +1,8 @@
 """What is asked of the figures, as one value for page, API, report and export; and what is answered."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final, Literal, get_args
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -11,12 +11,13 @@ from castline.base.errors import InvalidInput
 from castline.base.period import Period
 
 Measure = Literal["downloads", "consumers", "ads_delivered", "ads_missed", "ads_not_measurable"]
-Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "source"]
+Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "placement", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays"]
 CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "nothing"]
-WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured", "bytes_not_told"]
+WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured", "bytes_not_told", "days_off_the_hour"]
 
+AD_MEASURES: Final[tuple[Measure, ...]] = ("ads_delivered", "ads_missed", "ads_not_measurable")
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
@@ -80,7 +81,15 @@ class Query:
             raise InvalidInput(field="from", detail=f"{self.day_count} days are too many, {longest} are kept")
         if len(set(self.dimensions)) != len(self.dimensions) or len(self.dimensions) > _MOST_DIMENSIONS:
             raise InvalidInput(field="dimension", detail="up to two different dimensions can be asked for at once")
+        self._check_placement()
         parse_zone(self.tz)
+
+    def _check_placement(self) -> None:
+        """Placements are told of ads alone, and crossed with nothing: a download keeps only its ads' campaigns."""
+        apart = {*self.dimensions, *self.filters.by_dimension()} <= {"show", "placement"}
+        if "placement" in self.dimensions and not (self.measure in AD_MEASURES and apart):
+            detail = "`placement` splits ads alone, and stands beside no other dimension or filter but the show"
+            raise InvalidInput(field="dimension", detail=detail)
 
     @property
     def zone(self) -> ZoneInfo:
@@ -166,7 +175,10 @@ class Counting:
 
 @dataclass(frozen=True, slots=True)
 class Withheld:
-    """Why there is no figure at all, though there may have been something to count."""
+    """Why there is no figure at all, though there may have been something to count.
+
+    `detail` has the cause after `not measurable: `.
+    """
 
     reason: WithheldReason
     detail: str
@@ -193,6 +205,24 @@ class Answer:
             return None
         values = [row.value for row in self.rows if row.value is not None]
         return sum(values) if values or (not self.withheld and self.query.dimensions) else None
+
+
+def ask_days(
+    period: Period, measure: Measure, dimensions: tuple[Dimension, ...], podcast_ids: Iterable[UUID] = ()
+) -> list[Query]:
+    """The measure by UTC day of the period; several queries where it has more days than one may ask for.
+
+    Days outside of `EARLIEST` to `LATEST` are left out: nothing of them can be asked, whatever a flight or feed says.
+    """
+    shows = Filters(podcast_ids=tuple(podcast_ids))
+    first_on = max(period.start_at.astimezone(UTC).date(), EARLIEST)
+    end_on = min((period.end_at.astimezone(UTC) - timedelta(microseconds=1)).date(), LATEST)
+    queries = []
+    while first_on <= end_on:
+        last_on = min(end_on, first_on + timedelta(days=_LONGEST_DAYS - 1))
+        queries.append(Query(first_on, last_on, measure, dimensions, "day", filters=shows))
+        first_on = last_on + timedelta(days=1)
+    return queries
 
 
 def parse_zone(name: str) -> ZoneInfo:

@@ -29,10 +29,12 @@ from castline.measure.conformance import VectorResult, check_vectors
 from castline.measure.landed import LandedDays
 from castline.measure.matching import load_index
 from castline.measure.methodology import render_method
+from castline.measure.query import run_query
 from castline.measure.rules import Rulebook, open_rulebook
 from castline.measure.together import Sources
 from castline.measure.trace import TracedLine, find_untraced, trace_downloads
 from castline.model.measurement import MeasureSettings, Restatement
+from castline.model.query import ask_days
 from castline.report.csv import guard_formula
 from castline.store.audit import (
     AuditedBatch,
@@ -45,7 +47,6 @@ from castline.store.audit import (
     sample_downloads,
 )
 from castline.store.evidence import load_evidence
-from castline.store.listening import load_daily
 from castline.store.measure_settings import (
     DayVersion,
     load_adoptions,
@@ -232,8 +233,10 @@ def _find_anomalies(connection: Connection, owner_id: UUID, period: Period) -> l
     """The days of each show, by day, that lie outside of what the days around them lead to expect."""
     titles = {show.podcast_id: show.title for show in load_podcasts(connection, owner_id)}
     series: dict[UUID, dict[date, int]] = defaultdict(dict)
-    for row in load_daily(connection, owner_id, period):
-        series[row.podcast_id][row.day_on] = row.value
+    for query in ask_days(period, "downloads", ("show",)):
+        for row in run_query(connection, owner_id, query).rows:
+            if row.start_at and row.value is not None:
+                series[UUID(row.members[0])][row.start_at.date()] = row.value
     found = [
         anomaly
         for podcast_id, counts in series.items()

@@ -10,31 +10,33 @@ from castline.base.config import Settings
 from castline.base.errors import InvalidInput
 from castline.base.money import minor_unit
 from castline.base.period import Period
+from castline.measure.query import run_query
 from castline.model.campaign import Campaign, Placement
-from castline.model.figures import PlacementDelivery, ReportFigures, Subject
+from castline.model.figures import MeasuredDays, PlacementDelivery, ReportFigures, Subject
+from castline.model.query import ask_days
 from castline.model.roi import RoiFigures
 from castline.model.show import Episode, Podcast
 from castline.model.vocab import AttributionMethod
 from castline.report.delivery import (
     LONGEST_DAYS,
+    Aired,
     Listening,
     compute_daily,
     count_in_flight,
-    deliver_placement,
-    group_ads,
-    group_by_episode,
+    describe_delivery,
 )
+from castline.report.listening import load_ads
 from castline.report.provenance import collect_provenance
 from castline.roi.compute import compute_roi
+from castline.roi.day_sums import DaySums
 from castline.roi.spend import Delivery, accrue_placement, plan_costs
 from castline.store.campaigns import find_sponsor, load_placements
-from castline.store.listening import AD_METRICS, load_daily, load_waterfall
+from castline.store.listening import load_waterfall
 from castline.store.pool import Connection, Store
 from castline.store.reports import (
     Scope,
     count_raw_conversions,
     count_sponsor_conversions,
-    find_measured_days,
     load_audience,
 )
 from castline.store.shows import find_podcast, load_episodes
@@ -79,7 +81,7 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
     listening = _load_listening(connection, world, flight, as_of)
     audience = load_audience(connection, scope)
     kept_count = sum(share.downloads for share in audience if share.dimension == "app")
-    placements = _deliver(world, listening)
+    placements = _deliver(world, listening, as_of)
     return ReportFigures(
         as_of=as_of,
         subject=_subject(connection, world),
@@ -109,44 +111,39 @@ def _load_listening(connection: Connection, world: _World, flight: Period, as_of
     first_at = min([flight.start_at, *aired, *published])
     last_at = max([flight.end_at, *aired, *published]) + timedelta(days=LONGEST_DAYS)
     period = Period(first_at, min(last_at, max(as_of, flight.end_at)))
-    shows = [world.podcast.podcast_id]
-    rows = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=shows)
-    ads = [
-        row
-        for metric in AD_METRICS
-        for row in load_daily(connection, owner_id, flight, metric=metric, dimension="placement", podcast_ids=shows)
-    ]
+    queries = ask_days(period, "downloads", ("episode",), [world.podcast.podcast_id])
+    answers = [run_query(connection, owner_id, query) for query in queries]
+    counting = answers[0].counting if answers else None
     return Listening(
-        show=world.podcast.title,
-        episode_days=group_by_episode(rows),
+        downloads=DaySums(row for answer in answers for row in answer.rows),
+        ads=load_ads(connection, owner_id, [world.campaign], as_of)[world.campaign.campaign_id],
         flight=flight,
-        as_of=as_of,
-        measured=find_measured_days(connection, owner_id),
-        ads=group_ads(ads),
+        measured=MeasuredDays(counting.first_on, counting.last_on) if counting else MeasuredDays(),
     )
 
 
-def _deliver(world: _World, listening: Listening) -> tuple[PlacementDelivery, ...]:
+def _deliver(world: _World, listening: Listening, as_of: datetime) -> tuple[PlacementDelivery, ...]:
     """One row per placement, and one per other episode that the campaign runs in, in the order of their air days.
 
     Where it runs in the whole show, only episodes that somebody fetched during the flight have a row.
     """
-    spends = _accrue(world, listening)
+    spends = _accrue(world, listening, as_of)
+    aired = {key: Aired(world.podcast.title, episode, as_of) for key, episode in world.episodes.items()}
     rows = [
-        deliver_placement(listening, world.episodes[item.episode_id], item, spends[item.placement_id])
+        describe_delivery(listening, aired[item.episode_id], item, spends[item.placement_id])
         for item in world.placements
     ]
     placed = {placement.episode_id for placement in world.placements}
     named = set(world.campaign.episode_ids)
     rows += [
-        deliver_placement(listening, world.episodes[key], None, None)
+        describe_delivery(listening, aired[key], None, None)
         for key in world.episode_ids
         if key not in placed and (key in named or count_in_flight(listening, key))
     ]
     return tuple(sorted(rows, key=lambda row: (row.air_on, row.episode, row.position or "")))
 
 
-def _accrue(world: _World, listening: Listening) -> dict[UUID, Decimal]:
+def _accrue(world: _World, listening: Listening, as_of: datetime) -> dict[UUID, Decimal]:
     """What each placement has earned of its cost by the moment, to the minor unit."""
     plans = plan_costs(world.campaign, world.placements)
     published = {key: episode.publish_date for key, episode in world.episodes.items()}
@@ -154,7 +151,7 @@ def _accrue(world: _World, listening: Listening) -> dict[UUID, Decimal]:
     delivery = Delivery(published, downloads)
     unit = minor_unit(world.campaign.currency)
     return {
-        item.placement_id: accrue_placement(item, plans[item.placement_id], delivery, listening.as_of).quantize(unit)
+        item.placement_id: accrue_placement(item, plans[item.placement_id], delivery, as_of).quantize(unit)
         for item in world.placements
     }
 

@@ -1,8 +1,7 @@
-"""Downloads by episode and day become what each placement delivered."""
+"""Downloads by episode and day become what each placement delivered: of a report and of the pages alike."""
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,10 +10,10 @@ from uuid import UUID
 from castline.base.period import Period
 from castline.model.campaign import Placement
 from castline.model.figures import DayDownloads, MeasuredDays, PlacementDelivery
-from castline.model.listening import DailyMetric
+from castline.model.query import AD_MEASURES, Measure
 from castline.model.show import Episode
+from castline.roi.day_sums import DaySums
 
-EpisodeDays = Mapping[UUID, Mapping[date, int]]
 LONGEST_DAYS = 60
 # Two counts of the same traffic should agree within this (PTM v2.3, step 5): more unknown ads make no figure.
 _UNKNOWN_SHARE = Fraction(5, 100)
@@ -37,84 +36,98 @@ class AdCounts:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Downloads by episode and UTC day, of which those of the flight count; only `measured` are known."""
+    """Downloads by episode and UTC day, and ads by placement and day, of which those of the flight count.
 
-    show: str
-    episode_days: EpisodeDays
+    Only the days `measured` are known.
+    """
+
+    downloads: DaySums
+    ads: Mapping[Measure, DaySums]
     flight: Period
-    as_of: datetime
     measured: MeasuredDays
-    ads: Mapping[UUID, AdCounts] = field(default_factory=dict)
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last UTC day of the flight."""
+        last_at = self.flight.end_at - timedelta(microseconds=1)
+        return self.flight.start_at.astimezone(UTC).date(), last_at.astimezone(UTC).date()
 
 
-def group_by_episode(metrics: Iterable[DailyMetric]) -> EpisodeDays:
-    """Downloads by episode and UTC day out of rollup rows whose members are episodes."""
-    days: dict[UUID, dict[date, int]] = defaultdict(dict)
-    for metric in metrics:
-        days[UUID(metric.member)][metric.day_on] = metric.value
-    return days
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a placement delivered within the flight; `ads` is None where too many of them are not measurable."""
 
+    downloads: int
+    ads: int | None
 
-def group_ads(metrics: Iterable[DailyMetric]) -> Mapping[UUID, AdCounts]:
-    """What became of the ads by placement, out of rollup rows whose members are placements."""
-    found: dict[UUID, AdCounts] = defaultdict(AdCounts)
-    for row in metrics:
-        name = row.metric.removeprefix("ads_")
-        counts = found[UUID(row.member)]
-        found[UUID(row.member)] = replace(counts, **{name: getattr(counts, name) + row.value})
-    return found
+    @property
+    def paced(self) -> int:
+        """What stands against the contract: ads delivered where they are measurable, else downloads."""
+        return self.downloads if self.ads is None else self.ads
 
 
 def compute_daily(listening: Listening, episode_ids: Sequence[UUID]) -> tuple[DayDownloads, ...]:
     """One row per UTC day of the flight so far with the episodes' downloads: zero for none, None for unknown."""
-    parts = [listening.episode_days.get(episode_id, {}) for episode_id in episode_ids]
 
     def count(day: date) -> int | None:
-        return sum(counts.get(day, 0) for counts in parts) if day in listening.measured else None
+        counts = (listening.downloads.count(str(episode_id), day, day) for episode_id in episode_ids)
+        return sum(counts) if day in listening.measured else None
 
     return tuple(DayDownloads(day, count(day)) for day in listening.flight.iter_days())
 
 
-def deliver_placement(
-    listening: Listening, episode: Episode, placement: Placement | None, spend: Decimal | None
+def deliver_placement(listening: Listening, placement: Placement) -> Delivered:
+    """Downloads of the flight and the ads sent with them, from the air day on: none before it could hold the ad."""
+    first_on, last_on = listening.days
+    if placement.air_date:
+        first_on = max(first_on, placement.air_date.astimezone(UTC).date())
+    downloads = listening.downloads.count(str(placement.episode_id), first_on, last_on)
+    counts = (listening.ads[measure].count(str(placement.placement_id), *listening.days) for measure in AD_MEASURES)
+    return Delivered(downloads, AdCounts(*counts).find_delivered(downloads))
+
+
+def count_in_flight(listening: Listening, episode_id: UUID) -> int:
+    """Downloads of the episode on the flight's days."""
+    return listening.downloads.count(str(episode_id), *listening.days)
+
+
+@dataclass(frozen=True, slots=True)
+class Aired:
+    """An episode of a show, by a name of both, as known at a moment."""
+
+    show: str
+    episode: Episode
+    as_of: datetime
+
+
+def describe_delivery(
+    listening: Listening, aired: Aired, placement: Placement | None, spend: Decimal | None
 ) -> PlacementDelivery:
-    """What a placement delivered; without one, the same of an episode that runs in the campaign."""
+    """The report's row of a placement; without one, the same of an episode that runs in the campaign."""
+    episode = aired.episode
     aired_at = (placement.air_date if placement else None) or episode.publish_date
     air_on = aired_at.astimezone(UTC).date()
-    counts = listening.episode_days.get(episode.episode_id, {})
-    delivered = _in_flight(listening, counts, placement)
-    ads = listening.ads.get(placement.placement_id) if placement else None
+    plain = Delivered(count_in_flight(listening, episode.episode_id), None)
+    delivered = deliver_placement(listening, placement) if placement else plain
+    after = {days: _first_days(listening, aired, air_on, days) for days in (7, 30, LONGEST_DAYS)}
     return PlacementDelivery(
-        show=listening.show,
+        show=aired.show,
         episode=episode.title,
         air_on=air_on,
         kind=placement.kind if placement else None,
         position=placement.position if placement else None,
         contracted=placement.contracted_impressions if placement else None,
-        delivered=delivered,
-        delivered_days_7=_first_days(listening, counts, air_on, 7),
-        delivered_days_30=_first_days(listening, counts, air_on, 30),
-        delivered_days_60=_first_days(listening, counts, air_on, LONGEST_DAYS),
+        delivered=delivered.downloads,
+        delivered_days_7=after[7],
+        delivered_days_30=after[30],
+        delivered_days_60=after[LONGEST_DAYS],
         spend=spend,
-        ads_delivered=ads.find_delivered(delivered) if ads else None,
+        ads_delivered=delivered.ads,
     )
 
 
-def _in_flight(listening: Listening, counts: Mapping[date, int], placement: Placement | None) -> int:
-    """Downloads of the flight, from the air day on: what was fetched before it could not hold the ad."""
-    aired_at = placement.air_date if placement and placement.air_date else listening.flight.start_at
-    first_on = aired_at.astimezone(UTC).date()
-    return sum(counts.get(day, 0) for day in listening.flight.iter_days() if day >= first_on)
-
-
-def _first_days(listening: Listening, counts: Mapping[date, int], air_on: date, days: int) -> int | None:
+def _first_days(listening: Listening, aired: Aired, air_on: date, days: int) -> int | None:
     measured_from = listening.measured.first_on
-    if air_on + timedelta(days=days) > listening.as_of.date() or measured_from is None or measured_from > air_on:
+    if air_on + timedelta(days=days) > aired.as_of.date() or measured_from is None or measured_from > air_on:
         return None
-    return sum(counts.get(air_on + timedelta(days=day), 0) for day in range(days))
-
-
-def count_in_flight(listening: Listening, episode_id: UUID) -> int:
-    """Downloads of the episode on the flight's days."""
-    counts = listening.episode_days.get(episode_id, {})
-    return sum(counts.get(day, 0) for day in listening.flight.iter_days())
+    return listening.downloads.count(str(aired.episode.episode_id), air_on, air_on + timedelta(days=days - 1))

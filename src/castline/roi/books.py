@@ -10,7 +10,9 @@ from uuid import UUID
 import polars as pl
 
 from castline.base.period import Period
+from castline.measure.query import run_query
 from castline.model.campaign import Campaign, Placement
+from castline.model.query import ask_days
 from castline.roi.day_sums import DaySums
 from castline.roi.rates import STALE_DAYS, Rates
 from castline.roi.sums import OrderSum, add_up, read_credits
@@ -24,7 +26,6 @@ from castline.store.attribution import (
 )
 from castline.store.campaigns import load_placements
 from castline.store.conversions import load_rates
-from castline.store.listening import load_daily
 from castline.store.pool import Connection
 from castline.store.shows import load_episodes
 
@@ -115,8 +116,9 @@ def _load_downloads(
         return {}
     period = Period(min(item.start_date for item in flown), min(max(item.end_date for item in flown), as_of))
     shows = sorted({item.podcast_id for item in flown})
-    daily = load_daily(connection, owner_id, period, dimension="episode", podcast_ids=shows)
-    by_show = _group((row.podcast_id, row) for row in daily)
+    queries = ask_days(period, "downloads", ("show", "episode"), shows)
+    rows = (row for query in queries for row in run_query(connection, owner_id, query).rows)
+    by_show = _group((UUID(row.members[0]), row) for row in rows)
     return {podcast_id: DaySums(rows) for podcast_id, rows in by_show.items()}
 
 

@@ -1,4 +1,4 @@
-"""Downloads of a show's episodes by day, so that any run of days is counted without reading those between."""
+"""Figures of episodes or placements by day, so that any run of days is counted without reading those between."""
 
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
@@ -9,22 +9,23 @@ from typing import Final
 from uuid import UUID
 
 from castline.attribute.exposure import Span
-from castline.model.listening import DailyMetric
+from castline.model.query import AnswerRow
 
 _MOMENT: Final = timedelta(microseconds=1)
 
 
 class DaySums:
-    """Of one show: the downloads of each episode, added up from its first day on."""
+    """Of answers by UTC day: what each member of the last dimension has, added up from its first day on."""
 
-    def __init__(self, rows: Iterable[DailyMetric]) -> None:
+    def __init__(self, rows: Iterable[AnswerRow]) -> None:
         days: dict[str, list[tuple[date, int]]] = defaultdict(list)
         for row in rows:
-            days[row.member].append((row.day_on, row.value))
+            if row.start_at and row.value is not None:
+                days[row.members[-1]].append((row.start_at.date(), row.value))
         self._sums = {member: _add_up(sorted(found)) for member, found in days.items()}
 
     def count(self, member: str, first_on: date, last_on: date) -> int:
-        """Downloads of the episode from `first_on` to `last_on`, both included."""
+        """What the member has from `first_on` to `last_on`, both included."""
         if member not in self._sums or last_on < first_on:
             return 0
         days, sums = self._sums[member]

@@ -12,15 +12,13 @@ from psycopg import Connection, sql
 
 from castline.base.period import Period, start_of_day
 from castline.model.lineage import Batch
-from castline.model.listening import DailyMetric, VerdictCount
+from castline.model.listening import VerdictCount
+from castline.model.query import MEASURES
 from castline.store.rows import find_one, load_all, load_scalars, save
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
-AD_METRICS: Final = ("ads_delivered", "ads_missed", "ads_not_measurable")
-MEASURED: Final = ("downloads", "consumers", *AD_METRICS)
-Dimension = Literal["total", "episode", "app", "country", "device", "campaign", "placement"]
 CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
 
@@ -44,28 +42,6 @@ class VerdictRow:
     verdict: str
     reason: str
     request_count: int
-
-
-def load_daily(  # noqa: PLR0913  # one filter each, most of them optional
-    connection: Connection,
-    owner_id: UUID,
-    period: Period,
-    *,
-    metric: str = "downloads",
-    dimension: Dimension = "total",
-    podcast_ids: Sequence[UUID] | None = None,
-) -> list[DailyMetric]:
-    """One row per UTC day of the period, show and member, by day; the member of `total` is the empty text.
-
-    Members are episode ids, app names, ISO 3166 country codes and device types; what is not known is `unknown`.
-    """
-    facts = _days_of(period) | {
-        "tenant": owner_id,
-        "metric": metric,
-        "dimension": dimension,
-        "podcast_ids": None if podcast_ids is None else list(podcast_ids),
-    }
-    return load_all(connection, DailyMetric, _SQL["load_daily"], facts)
 
 
 def load_waterfall(
@@ -141,7 +117,7 @@ def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]
     facts = {
         "tenant": owner_id,
         "days": list(days),
-        "metrics": list(MEASURED),
+        "metrics": list(MEASURES),
         "start_at": start_of_day(min(days)),
         "end_at": start_of_day(max(days) + timedelta(days=1)),
     }

@@ -85,16 +85,6 @@ from unnest(
     :reason::text[], :count::bigint[]
 ) as rows (day_on, batch_id, podcast_id, episode_id, verdict, reason, request_count)
 
--- name: load_daily
--- one row per UTC day, show and member of the dimension
-select day_on, podcast_id, metric, dimension, member, value
-from my_daily_metrics
-where day_on >= :first_on and day_on <= :last_on
-    and metric = :metric and dimension = :dimension
-    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-order by day_on, podcast_id, value desc, member
-
 -- name: load_waterfall
 -- one row per verdict and reason: requests, the most first
 select verdict, reason, sum(request_count)::bigint as request_count

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from castline.base.period import Period
 from castline.model.campaign import Campaign
-from castline.model.figures import AudienceShare, ConversionCounts, MeasuredDays, RawConversions, TableUse
+from castline.model.figures import AudienceShare, ConversionCounts, RawConversions, TableUse
 from castline.model.lineage import Batch, Run
 from castline.model.report import Report
 from castline.store.ledger import OpenRun
@@ -98,9 +98,3 @@ def load_batches_used(connection: Connection, scope: Scope) -> list[Batch]:
 def load_runs_used(connection: Connection, scope: Scope, batch_ids: list[UUID]) -> list[Run]:
     """The newest run of each job that wrote rows which the campaign's figures rest on."""
     return load_all(connection, Run, _SQL["load_runs_used"], scope.facts | {"batch_ids": batch_ids})
-
-
-def find_measured_days(connection: Connection, owner_id: UUID) -> MeasuredDays:
-    """The UTC days of which requests were measured."""
-    found = find_one(connection, MeasuredDays, _SQL["find_measured_days"], {"tenant": owner_id})
-    return found or MeasuredDays()

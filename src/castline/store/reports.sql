@@ -203,9 +203,3 @@ select distinct on (job) run_id, user_id, job, status, code_version, rule_versio
 from runs
 where user_id = :tenant and run_id in (select run_id from used) and finished_at is not null
 order by job, finished_at desc, run_id
-
--- name: find_measured_days
--- one row: the first and the last UTC day of which requests were measured, null if none were
-select min(day_on) as first_on, max(day_on) as last_on
-from request_verdicts
-where user_id = :tenant
