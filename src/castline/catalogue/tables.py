@@ -27,6 +27,7 @@ _NOUNS: Final = (
     "listening",
     "measurement",
     "behaviour",
+    "sketches",
     "conversions",
     "reports",
 )

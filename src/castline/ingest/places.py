@@ -43,6 +43,11 @@ def listener_key(settings: Settings, owner_id: UUID, ip_text: str) -> bytes:
     return blake2b(packed, key=derive_key(settings, _PURPOSE, owner_id), digest_size=_KEY_BYTES).digest()
 
 
+def listener_key_id(settings: Settings, owner_id: UUID) -> str:
+    """Which secret the account's addresses are hashed with, as 16 characters that do not tell it."""
+    return derive_key(settings, "listener id", owner_id).hex()[:16]
+
+
 def truncate_ip(ip: str | None, privacy: IpPrivacy) -> str | None:
     """What may be kept of an address: itself, its /24 or /48 network, or nothing; None for what is no address."""
     packed = None if ip is None else try_pack_address(ip)

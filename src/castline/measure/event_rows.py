@@ -97,8 +97,8 @@ class _Known:
 
     def __init__(self, judged: Judged, owner_id: UUID) -> None:
         self.uuids = {name: encode_ids(judged.episodes[name]) for name in ("podcast_id", "episode_id")}
-        self._agents = _hash_words(judged.agents["user_agent"], b"agent" + owner_id.bytes)
-        self._episodes = _hash_words(judged.episodes["episode_id"], b"episode" + owner_id.bytes)
+        self._agents = hash_words(judged.agents["user_agent"], b"agent" + owner_id.bytes)
+        self._episodes = hash_words(judged.episodes["episode_id"], b"episode" + owner_id.bytes)
 
     def event_ids(self, rows: pl.DataFrame, keys: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
         """A UUID of version 8 per download: 48 bits of its time in milliseconds, then bits of its window's hash.
@@ -110,9 +110,9 @@ class _Known:
         high, low = words[:, 0], words[:, 1]
         for table, numbers in ((self._agents, rows["agent"]), (self._episodes, rows["episode"])):
             found = table[numbers.to_numpy()]
-            high, low = _mix(high ^ found[:, 0]), _mix(low ^ found[:, 1])
+            high, low = mix_words(high ^ found[:, 0]), mix_words(low ^ found[:, 1])
         days = rows["day_on"].to_physical().to_numpy().astype(np.uint64)
-        high, low = _mix(high + days), _mix(low ^ (high + days))
+        high, low = mix_words(high + days), mix_words(low ^ (high + days))
         millis = rows["time"].dt.epoch("ms").to_numpy().astype(np.uint64) & np.uint64((1 << 48) - 1)
         ids = np.empty((len(high), 2), ">u8")
         ids[:, 0] = (millis << np.uint64(16)) | np.uint64(0x8000) | (high & np.uint64(0x0FFF))
@@ -124,7 +124,7 @@ def _describe_all(judged: Judged, carried: pl.DataFrame) -> tuple[pa.Array, Ints
     """The fields that an agent, the source and the ads of a download fill: each combination once, and its place."""
     downloads = judged.downloads
     source, campaign = downloads["delivery"].fill_null(FILE), carried["campaign_id"].fill_null("")
-    told = [_numbered(values) for values in (source, campaign, carried["ads"])]
+    told = [number_values(values) for values in (source, campaign, carried["ads"])]
     number = downloads["agent"].to_numpy().astype(np.int64)
     size = judged.agents.height
     for values, numbers in told:
@@ -135,11 +135,11 @@ def _describe_all(judged: Judged, carried: pl.DataFrame) -> tuple[pa.Array, Ints
     blobs = []
     for combined in distinct.tolist():
         rest, agent = divmod(combined, len(agents))
-        values = []
+        facts = []
         for known, _ in told:
             rest, place = divmod(rest, len(known))
-            values.append(known[place])
-        blobs.append(_describe(agents[agent], *values))
+            facts.append(known[place])
+        blobs.append(_describe(agents[agent], *facts))
     return pa.array(blobs, pa.binary()), np.searchsorted(distinct, number)
 
 
@@ -151,13 +151,13 @@ def _describe(agent: tuple[str | None, ...], source: str, campaign_id: str, ads:
     return b"".join([*map(encode_text, fields), encode_field(metadata), campaign])
 
 
-def _numbered(texts: pl.Series) -> tuple[list[str], Ints]:
-    """The distinct texts, and for each row the place of its text among them."""
-    distinct = texts.unique().sort()
-    if len(distinct) == 1:
-        return distinct.to_list(), np.zeros(len(texts), np.int64)
-    places = texts.replace_strict(distinct, range(len(distinct)), return_dtype=pl.Int64)
-    return distinct.to_list(), places.to_numpy()
+def number_values(values: pl.Series) -> tuple[pl.Series, Ints]:
+    """The distinct values in order, and for each row the place of its value among them."""
+    distinct = values.unique().sort()
+    if len(distinct) <= 1:
+        return distinct, np.zeros(len(values), np.int64)
+    places = values.replace_strict(distinct, range(len(distinct)), return_dtype=pl.Int64)
+    return distinct, places.to_numpy()
 
 
 def _encode_addresses(texts: pl.Series) -> pa.Array:
@@ -229,13 +229,13 @@ def _read_numbers(texts: pl.Series, form: tuple[int, int, int]) -> Ints:
     return numbers
 
 
-def _hash_words(texts: pl.Series, salt: bytes) -> Words:
+def hash_words(texts: pl.Series, salt: bytes) -> Words:
     """Two words per text."""
     hashed = (blake2b(text.encode(), digest_size=16, key=salt).digest() for text in texts)
     return np.frombuffer(b"".join(hashed), ">u8").astype(np.uint64).reshape(-1, 2)
 
 
-def _mix(words: Words) -> Words:
+def mix_words(words: Words) -> Words:
     """The finaliser of SplitMix64 (Steele, Lea, Flood 2014), which no two words share."""
     words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -12,9 +12,11 @@ import polars as pl
 from castline.base.clock import now
 from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
+from castline.ingest.places import listener_key_id
 from castline.measure.ads import Ad, locate_ads
 from castline.measure.airing import load_ads, name_heard_ads
 from castline.measure.behaviour import list_evidence
+from castline.measure.consumer_sets import sketch_days
 from castline.measure.context import find_affected_days, keep_days
 from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.landed import LandedDays, iter_stretches
@@ -37,6 +39,7 @@ from castline.store.listening import (
 from castline.store.measure_settings import load_day_versions, load_live_settings, lock_measuring
 from castline.store.pool import Store
 from castline.store.restatements import save_restatements
+from castline.store.sketches import replace_sketches
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions
 
@@ -176,6 +179,7 @@ class _Work:
     index: EpisodeIndex
     ads: list[Ad]
     landed: LandedDays
+    key_id: str
 
 
 def _open_work(store: Store, run: OpenRun) -> _Work:
@@ -186,6 +190,7 @@ def _open_work(store: Store, run: OpenRun) -> _Work:
         load_index(connection, owner_id),
         load_ads(connection, owner_id),
         LandedDays(store, connection, owner_id),
+        listener_key_id(store.settings, owner_id),
     )
 
 
@@ -226,6 +231,7 @@ def _replace(
     delete_measured(run.connection, run.owner_id, days)
     stored = store_days(run, judged, batches)
     replace_evidence(run.connection, run.owner_id, run.run_id, days, list_evidence(judged.evidence, days))
+    replace_sketches(run.connection, run.owner_id, run.run_id, days, sketch_days(judged, run.owner_id, work.key_id))
     name_heard_ads(run.connection, run.owner_id, days, work.ads)
     now_from = {
         day: {batches[number].batch_id for number in numbers}
