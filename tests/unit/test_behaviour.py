@@ -208,6 +208,7 @@ def test_the_evidence_says_who_did_what_beyond_which_limits() -> None:
             "episodes": 120,
             "catalogue": 120,
             "agents_at_address": 1,
+            "returns": 0,
         },
         BEHAVIOURS[0].limits,
     )
@@ -262,6 +263,33 @@ def test_a_dense_pool_ends_as_the_plain_counter_says(settings: Settings) -> None
             "header_bytes": None,
         }
         for place in range(12_000)
+    ]
+    lines = [json.dumps(item | {"time": item["time"].isoformat()}).encode() for item in requests]
+    found = count_requests(lines, own_rulebook(MeasureSettings()), settings, "file").verdicts
+    assert [(item.verdict, item.reason) for item in found] == count_plainly(requests, Rules())
+
+
+@pytest.mark.parametrize(("addresses", "episodes", "seconds"), [(5, 100, 600), (3, 65, 3_600), (10, 100, 86_400)])
+def test_chance_at_few_addresses_works_off_no_list(
+    settings: Settings, addresses: int, episodes: int, seconds: int
+) -> None:
+    chance = random.Random(addresses)  # noqa: S311  # the same requests each time
+    requests: list[dict[str, Any]] = [
+        {
+            "id": place,
+            "time": MONDAY + timedelta(seconds=chance.randrange(seconds)),
+            "ip": f"81.2.3.{chance.randrange(addresses)}",
+            "user_agent": APP,
+            "method": "GET",
+            "status": 206,
+            "range": f"bytes={chance.randrange(1, 50) * 10_000}-",
+            "bytes_sent": chance.choice((30_000, 700_000)),
+            "episode": f"e{chance.randrange(episodes)}",
+            "file_bytes": BYTES,
+            "duration_seconds": 1_800,
+            "header_bytes": None,
+        }
+        for place in range(400 * addresses)
     ]
     lines = [json.dumps(item | {"time": item["time"].isoformat()}).encode() for item in requests]
     found = count_requests(lines, own_rulebook(MeasureSettings()), settings, "file").verdicts

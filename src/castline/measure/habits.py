@@ -29,6 +29,8 @@ SWEEP: Final = {
     "paced_episodes": 25,
     "paced_gap_seconds": 6,
     "paced_gap_variation": 0.2,
+    "moves_before_return": 12,
+    "returns_per_episode": 0.1,
 }
 # A class of 30 that presses play at nine is none.
 BURST: Final = {
@@ -90,8 +92,27 @@ def find_sweeps(traffic: Traffic) -> list[Finding]:
         listed = (whole | lone) & once
         # A crowd behind one address asks for much in an hour; only a list is worked off without coming back.
         chosen = told.filter(listed if keys == ADDRESS else listed | _is_hasty())
-        found.append(_finding(traffic, chosen, keys))
+        found.append(_finding(traffic, _worked_off(traffic, chosen, keys), keys))
     return found
+
+
+def _worked_off(traffic: Traffic, chosen: pl.DataFrame, keys: Keys) -> pl.DataFrame:
+    """The subjects that, until they had all their episodes, went on with few that they had left.
+
+    Several downloads at a time take turns; so only who moved often in between has left an episode.
+    """
+    mine = traffic.takes.join(chosen.select(keys), on=keys, how="semi").select("take", "episode", *keys)
+    asked = traffic.ends.select("row", at=pl.col("time").dt.epoch("us"), take=pl.Series(traffic.take_of))
+    ordered = asked.join(mine, on="take").sort(*keys, "at", "row")
+    firsts = ordered.group_by(*keys, "episode").agg(pl.col("at").min()).group_by(keys).agg(until=pl.col("at").max())
+    moved = pl.col("episode").ne_missing(pl.col("episode").shift().over(keys))
+    moves = ordered.with_columns(moves=moved.cast(pl.Int64).cum_sum().over(keys)).join(
+        firsts, on=keys, maintain_order="left"
+    )
+    since = (pl.col("moves") - pl.col("moves").shift().over(*keys, "episode")).fill_null(0)
+    left = (since >= SWEEP["moves_before_return"]) & (pl.col("at") <= pl.col("until"))
+    told = chosen.join(moves.with_columns(left=left).group_by(keys).agg(returns=pl.col("left").sum()), on=keys)
+    return told.filter(pl.col("returns") <= SWEEP["returns_per_episode"] * pl.col("episodes"))
 
 
 def _agents_at(traffic: Traffic) -> pl.DataFrame:
