@@ -1,15 +1,20 @@
 """Where the figures of a report come from, read beside them."""
 
+from collections.abc import Iterator
 from datetime import datetime
+from uuid import UUID
 
 from castline import __version__
 from castline.base.assets import iter_assets
 from castline.base.config import Settings
+from castline.base.period import Period
 from castline.model.figures import BatchUse, ListUse, Provenance, RunUse
 from castline.model.lineage import Batch, Run
+from castline.model.measurement import Restatement
 from castline.store.listening import LOG_KIND
 from castline.store.pool import Connection
 from castline.store.reports import Scope, count_rows_used, load_batches_used, load_runs_used
+from castline.store.restatements import load_restatements
 
 
 def collect_provenance(connection: Connection, settings: Settings, scope: Scope, notes: tuple[str, ...]) -> Provenance:
@@ -29,9 +34,25 @@ def collect_provenance(connection: Connection, settings: Settings, scope: Scope,
             for asset in iter_assets()
             if asset.name.startswith("geo/")
         ),
-        restatements=(),
+        restatements=tuple(_tell_restatements(connection, scope)),
         notes=notes,
     )
+
+
+def _tell_restatements(connection: Connection, scope: Scope) -> Iterator[str]:
+    """One line per run and cause that changed final days of the show since the flight began, the newest first."""
+    since = Period(scope.period.start_at, scope.as_of)
+    changed: dict[tuple[UUID, str], list[Restatement]] = {}
+    for row in load_restatements(connection, scope.campaign.user_id, since):
+        if row.podcast_id == scope.campaign.podcast_id:
+            changed.setdefault((row.run_id, row.cause), []).append(row)
+    for (_, cause), rows in changed.items():
+        days = sorted(row.day_on for row in rows)
+        before, after = sum(row.before_count for row in rows), sum(row.after_count for row in rows)
+        yield (
+            f"{rows[0].restated_at:%Y-%m-%d}: the show's downloads on {len(days)} of the days {days[0]} to {days[-1]} "
+            f"went from {before:,} to {after:,} ({cause.replace('_', ' ')})"
+        )
 
 
 def _newest(batches: list[Batch]) -> datetime | None:
