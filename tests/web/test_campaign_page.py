@@ -8,12 +8,25 @@ from pathlib import Path
 
 import pytest
 
+from castline.base.clock import now
+from castline.measure.query import run_query
+from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig
-from castline.store.campaigns import NewCampaign, create_campaign, save_campaign_status
+from castline.model.query import Query
+from castline.report.build import prepare_report
+from castline.store.campaigns import (
+    NewCampaign,
+    NewPlacement,
+    create_campaign,
+    create_placement,
+    save_campaign_status,
+)
 from castline.store.pool import Store
+from castline.store.shows import load_episodes
 from make_logs import MONDAY
 from web.browser import Browser
+from web.test_pages import tiles
 from web.world import DAYS, World, make_world
 
 pytestmark = pytest.mark.store
@@ -64,3 +77,59 @@ def test_codes_are_words(signed_in: Browser, world: World) -> None:
     cells = [cell.strip() for cell in re.findall(r"<td[^>]*>([^<]*)</td>", main.partition('id="provenance-title"')[0])]
     assert [cell for cell in cells if re.fullmatch(r"[a-z]+(_[a-z]+)+", cell)] == []
     assert {"Two-byte probe", "A minute or more of audio"} <= set(cells)
+
+
+def pace(page: str) -> list[str]:
+    """What the dashboard says was delivered, by campaign."""
+    cells = re.findall(r'<td class="pace">(.*?)</td>', page, re.DOTALL)
+    return [" ".join(re.sub(r"<[^>]+>", "", cell).split()) for cell in cells]
+
+
+def place(store: Store, world: World) -> None:
+    """The campaign has an ad from 95 to 155 seconds in the episode that 231 of the 301 downloads are of."""
+    with store.account(world.owner_id) as connection:
+        placement = NewPlacement(
+            world.campaign.campaign_id,
+            next(item.episode_id for item in load_episodes(connection, world.owner_id) if item.title == "one.mp3"),
+            "mid",
+            "host-read",
+            Decimal(95),
+            Decimal(155),
+            contracted_impressions=200,
+        )
+        create_placement(connection, world.owner_id, placement)
+
+
+def test_dashboard_and_campaign_page_say_what_the_report_says_was_delivered(
+    store: Store, signed_in: Browser, world: World
+) -> None:
+    address = f"/campaigns/{world.campaign.campaign_id}"
+    assert pace(signed_in.get("/").text) == ["301 downloads, ads not measurable: no placement was entered"]
+    place(store, world)
+    why = "the logs do not tell of enough downloads whether the ad was sent"
+    # Nothing was measured since: downloads stand against the contract.
+    assert pace(signed_in.get("/").text) == [f"231 of 200 301 downloads, ads not measurable: {why}"]
+    before = tiles(signed_in.get(address).text)
+    assert (before["Ads delivered"], before["Delivered of contracted"]) == ("\N{EM DASH}", "115.5\N{NO-BREAK SPACE}%")
+    measure(store, world.owner_id)
+    with store.account(world.owner_id) as connection:
+        query = Query(MONDAY.date(), MONDAY.date() + timedelta(days=DAYS - 1), "ads_delivered")
+        sent = run_query(connection, world.owner_id, query).total
+    assert sent == 231
+    assert pace(signed_in.get("/").text) == ["231 of 200 301 downloads, 231 ads"]
+    assert tiles(signed_in.get(address).text)["Ads delivered"] == "231"
+    document = prepare_report(store, world.owner_id, world.campaign, now())
+    assert (document.figures.delivered_contracted, document.figures.contracted) == (231, 200)
+
+
+def test_a_flight_without_any_request_is_not_measurable_and_not_zero(
+    store: Store, signed_in: Browser, world: World
+) -> None:
+    gone = MONDAY - timedelta(days=40)
+    new = NewCampaign(
+        "Long ago", world.show.podcast_id, world.campaign.sponsor_id, gone, gone + timedelta(days=7), Decimal(100)
+    )
+    with store.account(world.owner_id) as connection:
+        create_campaign(connection, world.owner_id, new)
+    page = signed_in.get(f"/?from={gone:%Y-%m-%d}&to={gone:%Y-%m-%d}").text
+    assert pace(page) == ["not measurable: no request of this flight was measured"]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from typing import Final
 from uuid import UUID
 
 from castline.base.period import Period
@@ -15,6 +16,8 @@ from castline.model.show import Episode
 from castline.roi.day_sums import DaySums
 
 LONGEST_DAYS = 60
+ADS_UNKNOWN: Final = "the logs do not tell of enough downloads whether the ad was sent"
+NO_PLACEMENT: Final = "no placement was entered"
 # Two counts of the same traffic should agree within this (PTM v2.3, step 5): more unknown ads make no figure.
 _UNKNOWN_SHARE = Fraction(5, 100)
 
@@ -57,6 +60,7 @@ class Listening:
 class Delivered:
     """What a placement delivered within the flight; `ads` is None where too many of them are not measurable."""
 
+    contracted: int | None
     downloads: int
     ads: int | None
 
@@ -64,6 +68,36 @@ class Delivered:
     def paced(self) -> int:
         """What stands against the contract: ads delivered where they are measurable, else downloads."""
         return self.downloads if self.ads is None else self.ads
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignDelivery:
+    """What the placements of a campaign delivered together.
+
+    `paced` is what stands against `contracted`, of the placements that have a contract. `ads` is None unless all
+    placements' are measurable, and `reason` says why.
+    """
+
+    contracted: int | None
+    paced: int
+    ads: int | None
+    reason: str = ""
+
+
+def add_up_delivery(placements: Sequence[Delivered]) -> CampaignDelivery:
+    """The sums over a campaign's placements, as they stand one by one in its report."""
+    contracts = [item.contracted for item in placements if item.contracted is not None]
+    known = [item.ads for item in placements if item.ads is not None]
+    reason = "" if placements else NO_PLACEMENT
+    if len(known) < len(placements):
+        part = f"of {len(placements) - len(known)} of {len(placements)} placements, " if known else ""
+        reason = f"{part}{ADS_UNKNOWN}"
+    return CampaignDelivery(
+        contracted=sum(contracts) if contracts else None,
+        paced=sum(item.paced for item in placements if item.contracted is not None),
+        ads=None if reason else sum(known),
+        reason=reason,
+    )
 
 
 def compute_daily(listening: Listening, episode_ids: Sequence[UUID]) -> tuple[DayDownloads, ...]:
@@ -83,7 +117,7 @@ def deliver_placement(listening: Listening, placement: Placement) -> Delivered:
         first_on = max(first_on, placement.air_date.astimezone(UTC).date())
     downloads = listening.downloads.count(str(placement.episode_id), first_on, last_on)
     counts = (listening.ads[measure].count(str(placement.placement_id), *listening.days) for measure in AD_MEASURES)
-    return Delivered(downloads, AdCounts(*counts).find_delivered(downloads))
+    return Delivered(placement.contracted_impressions, downloads, AdCounts(*counts).find_delivered(downloads))
 
 
 def count_in_flight(listening: Listening, episode_id: UUID) -> int:
@@ -107,7 +141,7 @@ def describe_delivery(
     episode = aired.episode
     aired_at = (placement.air_date if placement else None) or episode.publish_date
     air_on = aired_at.astimezone(UTC).date()
-    plain = Delivered(count_in_flight(listening, episode.episode_id), None)
+    plain = Delivered(None, count_in_flight(listening, episode.episode_id), None)
     delivered = deliver_placement(listening, placement) if placement else plain
     after = {days: _first_days(listening, aired, air_on, days) for days in (7, 30, LONGEST_DAYS)}
     return PlacementDelivery(
@@ -116,7 +150,7 @@ def describe_delivery(
         air_on=air_on,
         kind=placement.kind if placement else None,
         position=placement.position if placement else None,
-        contracted=placement.contracted_impressions if placement else None,
+        contracted=delivered.contracted,
         delivered=delivered.downloads,
         delivered_days_7=after[7],
         delivered_days_30=after[30],

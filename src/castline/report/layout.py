@@ -23,6 +23,7 @@ from castline.model.figures import (
     Value,
 )
 from castline.report.definitions import load_definitions, name_metric
+from castline.report.delivery import ADS_UNKNOWN, NO_PLACEMENT, Delivered, add_up_delivery
 from castline.report.frozen import compute_hash, freeze_figures, name_report
 from castline.report.sources import lay_out_provenance
 from castline.report.words import find_word, name_term
@@ -39,15 +40,15 @@ _DELIVERED: Final = (
     " is counted for the whole show. Ads delivered are those downloads with which the ad itself was sent whole; where"
     " that is measurable, over / under is of them."
 )
-_ADS_UNKNOWN: Final = Missing("the logs do not tell of enough downloads whether the ad was sent")
+_ADS_UNKNOWN: Final = Missing(ADS_UNKNOWN)
 _WHOLE_SHOW: Final = (
     "Requests for any episode of the show within the flight: received = counted + repeated + too little sent + not a"
     " listener. What is delivered for the campaign are those counted that fetched its episodes."
 )
 _NO_CONTRACT: Final = Missing("no number of downloads was contracted")
-_NOT_MEASURED: Final = Missing("no request of this flight was measured")
+NOT_MEASURED: Final = Missing("no request of this flight was measured")
 _DAY_UNKNOWN: Final = Missing("this day was not measured")
-_NO_PLACEMENT: Final = Missing("no placement was entered")
+_NO_PLACEMENT: Final = Missing(NO_PLACEMENT)
 _NOT_SHARED: Final = Missing("the fee is not split by placement")
 
 
@@ -109,7 +110,15 @@ def _share(part: int, whole: int) -> Decimal:
 
 def _measured(count: int, figures: ReportFigures) -> Value:
     """The count, unless nothing was measured at all: then it is unknown and not zero."""
-    return count if figures.counting or figures.roi.impressions else _NOT_MEASURED
+    return count if figures.counting or figures.roi.impressions else NOT_MEASURED
+
+
+def lay_out_ads(figures: ReportFigures) -> Figure:
+    """How many ads the placements delivered together, or why nobody knows: for pages, beside the summary."""
+    placed = [item for item in figures.placements if item.kind]
+    found = add_up_delivery([Delivered(item.contracted, item.delivered, item.ads_delivered) for item in placed])
+    value = Missing(found.reason) if found.ads is None else _measured(found.ads, figures)
+    return _figure("ads_delivered", "Ads delivered", value, "count")
 
 
 def _delivery_rate(figures: ReportFigures) -> Value:

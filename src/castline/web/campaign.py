@@ -13,11 +13,11 @@ from starlette.responses import RedirectResponse, Response
 from castline.base.clock import now
 from castline.base.errors import NotFound
 from castline.model.campaign import Campaign
-from castline.model.figures import Document
+from castline.model.figures import Document, Figure
 from castline.model.report import Report
 from castline.report.build import build_report, prepare_report
 from castline.report.charts import render_daily_chart
-from castline.report.layout import describe_unmeasured
+from castline.report.layout import describe_unmeasured, lay_out_ads
 from castline.report.renderers import RENDERERS, parse_formats
 from castline.store.campaigns import find_campaign, find_sponsor
 from castline.store.reports import load_reports
@@ -48,6 +48,7 @@ def show_campaign(request: Request, visitor: Visitor, campaign_id: UUID) -> Resp
         "sponsor": sponsor,
         "show": show,
         "document": document,
+        "summary": _summary(document),
         "sections": _sections(document),
         "definitions": {item.name: item.explained for item in document.definitions} if document else {},
         "chart": render_daily_chart([(day.day_on, day.downloads) for day in document.figures.daily], CHART)
@@ -107,6 +108,14 @@ def _find(context: Context, owner_id: UUID, campaign_id: UUID) -> Campaign:
 
 def _path_of(report: Report) -> Path:
     return Path(unquote(urlsplit(report.file_url or "").path))
+
+
+def _summary(document: Document | None) -> list[Figure]:
+    """The report's figures at a glance, with the ads that its placements tell of behind the downloads."""
+    if document is None:
+        return []
+    first, *others = document.section("summary").figures
+    return [first, lay_out_ads(document.figures), *others]
 
 
 def _sections(document: Document | None) -> list[object]:

@@ -1,19 +1,26 @@
 """Campaigns as the pages show them: what was delivered, what it cost, what it brought."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
+from castline.base.period import Period
 from castline.model.campaign import Campaign
+from castline.model.figures import MeasuredDays
 from castline.model.roi import RoiFigures
 from castline.model.vocab import CampaignStatus
+from castline.report.delivery import CampaignDelivery, Delivered, Listening, add_up_delivery, deliver_placement
+from castline.report.layout import NOT_MEASURED
+from castline.report.listening import Ads, load_ads
 from castline.roi.books import Books
 from castline.roi.compute import compute_from_books
-from castline.store.campaigns import load_campaigns, load_placements, load_sponsors
+from castline.roi.day_sums import DaySums
+from castline.store.campaigns import load_campaigns, load_sponsors
+from castline.store.listening import load_waterfall
 from castline.store.overview import load_credited_campaigns
 from castline.store.pool import Connection
 from castline.store.shows import load_podcasts
@@ -22,7 +29,10 @@ from castline.web.query import MetricQuery
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """One campaign: figures are of its whole flight until now, whatever days the page is about."""
+    """One campaign: figures are of its whole flight until now, whatever days the page is about.
+
+    `unmeasured` says why nothing is known of what was delivered, empty where something is.
+    """
 
     campaign_id: UUID
     name: str
@@ -33,17 +43,18 @@ class CampaignRow:
     end_date: datetime
     currency: str
     cost: Decimal
-    delivered: int
-    contracted: int | None
+    downloads: int
+    delivery: CampaignDelivery
     credited_orders: Decimal
     net_revenue: Decimal
     roi_rate: Decimal | None
     roas: Decimal | None
+    unmeasured: str = ""
 
     @property
     def delivery_rate(self) -> float | None:
-        """Delivered / contracted, None where nothing was contracted."""
-        return self.delivered / self.contracted if self.contracted else None
+        """Delivered / contracted as the report has it, None where nothing was contracted."""
+        return self.delivery.paced / self.delivery.contracted if self.delivery.contracted else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,17 +74,38 @@ def load_campaign_rows(
     """The campaigns whose flight touches the days, newest first."""
     shows = {show.podcast_id: show.title for show in load_podcasts(connection, owner_id)}
     sponsors = {sponsor.sponsor_id: sponsor.name for sponsor in load_sponsors(connection, owner_id)}
-    contracted: dict[UUID, list[int]] = defaultdict(list)
-    for placement in load_placements(connection, owner_id):
-        contracted[placement.campaign_id].append(placement.contracted_impressions or 0)
+    asked = [campaign for campaign in load_campaigns(connection, owner_id) if _is_asked_for(campaign, query)]
+    placed = [campaign for campaign in asked if books.placements.get(campaign.campaign_id)]
+    ads = load_ads(connection, owner_id, placed, books.as_of)
     rows = []
-    for campaign in load_campaigns(connection, owner_id):
-        if not _is_asked_for(campaign, query):
-            continue
+    for campaign in asked:
         figures = compute_from_books(books, campaign)
         names = (shows[campaign.podcast_id], sponsors[campaign.sponsor_id])
-        rows.append(_row(campaign, figures, names, sum(contracted[campaign.campaign_id]) or None))
+        row = _row(campaign, figures, names, _deliver(books, campaign, ads.get(campaign.campaign_id)))
+        rows.append(row if figures.impressions else _tell_unmeasured(connection, row, campaign, books.as_of))
     return tuple(rows)
+
+
+def _deliver(books: Books, campaign: Campaign, ads: Ads | None) -> CampaignDelivery:
+    """What the placements delivered, by the report's own count; nothing before the flight."""
+    placements = books.placements.get(campaign.campaign_id, ())
+    if ads is None:
+        contracts = [item.contracted_impressions for item in placements]
+        return add_up_delivery([Delivered(contracted, 0, None) for contracted in contracts])
+    flight = Period(campaign.start_date, min(campaign.end_date, books.as_of))
+    downloads = books.downloads.get(campaign.podcast_id, DaySums(()))
+    listening = Listening(downloads, ads, flight, MeasuredDays())
+    return add_up_delivery([deliver_placement(listening, item) for item in placements])
+
+
+def _tell_unmeasured(connection: Connection, row: CampaignRow, campaign: Campaign, as_of: datetime) -> CampaignRow:
+    """Without any request in the flight nothing is known, and that is no zero."""
+    if as_of <= campaign.start_date:
+        return replace(row, unmeasured="the flight has not begun")
+    flight = Period(campaign.start_date, min(campaign.end_date, as_of))
+    if load_waterfall(connection, campaign.user_id, flight, podcast_ids=[campaign.podcast_id]):
+        return row
+    return replace(row, unmeasured=NOT_MEASURED.reason)
 
 
 def _is_asked_for(campaign: Campaign, query: MetricQuery) -> bool:
@@ -81,7 +113,7 @@ def _is_asked_for(campaign: Campaign, query: MetricQuery) -> bool:
     return is_of_show and campaign.start_date < query.period.end_at and campaign.end_date > query.period.start_at
 
 
-def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], contracted: int | None) -> CampaignRow:
+def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], delivery: CampaignDelivery) -> CampaignRow:
     return CampaignRow(
         campaign_id=campaign.campaign_id,
         name=campaign.name,
@@ -92,8 +124,8 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], contra
         end_date=campaign.end_date,
         currency=figures.currency,
         cost=figures.cost,
-        delivered=figures.impressions,
-        contracted=contracted,
+        downloads=figures.impressions,
+        delivery=delivery,
         credited_orders=figures.credited_orders,
         net_revenue=figures.net_revenue,
         roi_rate=figures.roi_rate,
