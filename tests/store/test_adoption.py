@@ -1,5 +1,6 @@
 """Settings are adopted with a reason; days are measured again under them, and what changed on final days is logged."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from castline.model.show import Podcast
 from castline.store.landing_files import landing_place
 from castline.store.ledger import load_runs
 from castline.store.listening import LOG_KIND, load_dirty_days, load_waterfall
-from castline.store.measure_settings import load_adoptions, load_live_settings, load_stretches
+from castline.store.measure_settings import load_adoptions, load_live_settings, load_stretches, lock_measuring
 from castline.store.pool import Store
 from castline.store.restatements import load_restatements
 from make_logs import MONDAY, Line, make_listened_show, write_log
@@ -154,3 +155,16 @@ def test_settings_are_not_adopted_without_a_reason(store: Store, account: User) 
         adopt_settings(store, account.user_id, Wish(LAST, account.user_id, " "))
     with store.account(account.user_id) as connection:
         assert load_adoptions(connection, account.user_id) == []
+
+
+def test_an_adoption_waits_for_the_run_under_way(store: Store, account: User, tmp_path: Path) -> None:
+    _measured(store, account, tmp_path)
+    with ThreadPoolExecutor(1) as pool:
+        with store.ingest(account.user_id) as connection:
+            lock_measuring(connection, account.user_id)
+            adopting = pool.submit(adopt_settings, store, account.user_id, _wish(LAST, account))
+            with pytest.raises(TimeoutError):
+                adopting.result(timeout=1)
+            with store.account(account.user_id) as other:
+                assert load_live_settings(other, account.user_id) == CALENDAR
+        assert adopting.result(timeout=30).stretches == (Stretch(LAST.version, DAY, WEDNESDAY, 3),)

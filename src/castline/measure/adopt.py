@@ -14,7 +14,13 @@ from castline.measure.run import MeasureResult, measure
 from castline.model.measurement import MeasureSettings, Stretch
 from castline.store.ledger import open_run
 from castline.store.listening import mark_dirty_days
-from castline.store.measure_settings import load_day_versions, load_live_settings, load_stretches, save_adoption
+from castline.store.measure_settings import (
+    load_day_versions,
+    load_live_settings,
+    load_stretches,
+    lock_measuring,
+    save_adoption,
+)
 from castline.store.pool import Store
 
 _FIRST_DAY: Final = date(1970, 1, 1)
@@ -62,6 +68,8 @@ def _adopt(store: Store, owner_id: UUID, wish: Wish) -> MeasureSettings:
         before = load_live_settings(connection, owner_id)
     facts = {"before": before.version, "after": wish.settings.version, "reason": wish.reason}
     with open_run(store, owner_id, "measure.adopt", parameters=facts) as run:
+        # A day that a run is measuring by the settings of before would stand under them, and nobody would know.
+        lock_measuring(run.connection, owner_id)
         if wish.settings != before:
             save_adoption(
                 run.connection, owner_id, wish.settings, adopted_by=wish.adopted_by, reason=wish.reason.strip()
