@@ -150,7 +150,7 @@ def test_zero_nothing_known_and_withheld_are_three_answers(store: Store, account
     assert values(ask(store, account, around)) == [None, 1, 0, 1, None]
     gone = ask(store, account, replace(around, measure="consumers"))
     assert (gone.rows, gone.counting.counted_from) == ((), "nothing")
-    detail = "not measurable: it needs raw downloads, which are kept for 90 days, and those of 2026-03-10 are gone"
+    detail = "not measurable: raw downloads are gone, and 2026-03-10 was measured before its consumers were sketched"
     assert gone.withheld == Withheld("raw_not_kept", detail)
 
 

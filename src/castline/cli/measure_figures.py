@@ -105,7 +105,10 @@ def query(
 @_zone
 @json_option
 def audience(day: datetime | None, shows: tuple[str, ...], tz: str, as_json: bool) -> None:
-    """Consumers of a day, its ISO week, the 28 days to it and its month: unions of sets, never sums."""
+    """Consumers of a day, its ISO week, the 28 days to it and its month: unions of sets, never sums.
+
+    Exact while raw downloads are kept, estimates with their error beyond.
+    """
     from castline.cli.session import open_account
     from castline.measure.audience import compute_audience
     from castline.store.metrics import find_counting
@@ -121,9 +124,10 @@ def audience(day: datetime | None, shows: tuple[str, ...], tz: str, as_json: boo
     show_table(
         [
             {"span": row.span, "from": row.first_on, "to": row.last_on, "show": row.show, "consumers": row.consumers}
+            | {"basis": None if row.withheld else _basis(row.error_rate)}
             for row in rows
         ],
-        ["span", "from", "to", "show", "consumers"],
+        ["span", "from", "to", "show", "consumers", "basis"],
     )
     for detail in sorted({row.withheld.detail for row in rows if row.withheld}):
         say(detail)
@@ -157,11 +161,15 @@ def overlap(first: datetime | None, last: datetime | None, shows: tuple[str, ...
             "other": row.second_show,
             "its_consumers": row.second_consumers,
             "both": row.both_consumers,
-            "of_union": f"{row.jaccard_rate:.1%}",
+            "error": row.both_error_count,
+            "of_union": None if row.jaccard_rate is None else f"{row.jaccard_rate:.1%}",
         }
         for row in found.rows
     ]
-    show_table(rows, ["show", "consumers", "other", "its_consumers", "both", "of_union"])
+    estimated = ["error"] if found.basis == "sketch" else []
+    show_table(rows, ["show", "consumers", "other", "its_consumers", "both", *estimated, "of_union"])
+    if estimated:
+        say(f"consumers: {_basis(found.error_rate)} (19 of 20 times); both: withheld below twice its error")
 
 
 @click.command("pacing")
@@ -295,10 +303,16 @@ def _show_answer(answer: "Answer") -> None:
         show_table([_row(answer, row) for row in answer.rows], columns)
         if answer.not_measurable:
             say(f"{answer.not_measurable:,} more ads are not measurable: nobody knows whether they were sent")
+    if counting.basis == "sketch":
+        say(f"{_basis(counting.error_rate)} (19 of 20 times): raw downloads of these days are gone")
     fresh = f"{counting.measured_at:%Y-%m-%d %H:%M} UTC" if counting.measured_at else "never"
     say(f"{answer.query.first_on} to {answer.query.last_on}, days of {answer.query.tz}")
     say(f"{counting.metric} from {counting.counted_from}, last counted {fresh}")
     say(f"provisional from {counting.provisional_from} on")
+
+
+def _basis(error_rate: float) -> str:
+    return f"estimate ± {error_rate:.1%}" if error_rate else "exact"
 
 
 def _row(answer: "Answer", row: "AnswerRow") -> dict[str, object]:

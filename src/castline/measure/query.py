@@ -1,7 +1,8 @@
 """One question, one answer: the coarsest table that tells it exactly is found here, and named in the answer.
 
 Daily rollups answer UTC days, hourly rollups the days of other time zones, raw downloads whatever crosses two
-dimensions and every count of consumers. Method: docs/method/metrics.md
+dimensions and every count of consumers; where they are gone, sketches estimate consumers.
+Method: docs/method/metrics.md
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,8 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.catalogue.metrics import load_metrics
+from castline.measure.consumer_sets import unite_sets
+from castline.measure.sketch import ERROR_RATE, estimate_count
 from castline.model.query import (
     AD_MEASURES,
     Answer,
@@ -35,6 +38,7 @@ from castline.store.metrics import (
     sum_rollup,
 )
 from castline.store.pool import Connection
+from castline.store.sketches import find_unsketched_day, has_mixed_keys
 
 # A day is final at 02:00 UTC of the next: what comes later restates it.
 _FINAL_AFTER: Final = timedelta(hours=2)
@@ -42,7 +46,12 @@ _FINAL_AFTER: Final = timedelta(hours=2)
 _LATER: Final[frozenset[Dimension]] = frozenset({"campaign", "source"})
 _HOUR: Final = timedelta(hours=1)
 Key = tuple[datetime | None, tuple[str, ...]]
-Source = Literal["daily_metrics", "hourly_metrics", "listener_events"]
+Source = Literal["daily_metrics", "hourly_metrics", "listener_events", "consumer_sketches"]
+_SECRET_CHANGED: Final = Withheld(
+    "secret_changed",
+    "not measurable: the secret that addresses are hashed with changed within these days, and nobody can tell which"
+    " listeners before are which after; ask for the days before and after it apart",
+)
 _LOST: Final[dict[Source, tuple[WithheldReason, str]]] = {
     "hourly_metrics": (
         "hours_not_kept",
@@ -51,6 +60,10 @@ _LOST: Final[dict[Source, tuple[WithheldReason, str]]] = {
     "listener_events": (
         "raw_not_kept",
         "not measurable: it needs raw downloads, which are kept for 90 days, and those of {day} are gone",
+    ),
+    "consumer_sketches": (
+        "raw_not_kept",
+        "not measurable: raw downloads are gone, and {day} was measured before its consumers were sketched",
     ),
 }
 _OFF_THE_HOUR: Final = Withheld(
@@ -79,7 +92,7 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
     lost: Withheld | None = None
     for source in _iter_sources(query):
         loss = _find_loss(asked, source)
-        lost = lost or loss
+        lost = loss if source == "consumer_sketches" else lost or loss
         if loss is None:
             counting = _counting(days, query, source, at or now())
             return _answer(asked, source, Answer(query, (), counting, None, compared))
@@ -116,6 +129,14 @@ def _iter_sources(query: Query) -> Iterator[Source]:
             yield "hourly_metrics"
     if "placement" not in query.dimensions:
         yield "listener_events"
+    if query.measure == "consumers" and _is_sketched(query):
+        yield "consumer_sketches"
+
+
+def _is_sketched(query: Query) -> bool:
+    """Sets are kept of UTC days, by show and by the campaigns whose ads were delivered."""
+    filtered = query.filters.by_dimension().keys()
+    return query.is_utc and query.grain != "hour" and {*query.dimensions} <= {"show"} and filtered <= {"campaign"}
 
 
 def _used_dimensions(query: Query) -> set[Dimension]:
@@ -137,6 +158,8 @@ def _begins_on_hours(query: Query) -> bool:
 
 def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
     """Why the table cannot answer, None if it can."""
+    if source == "consumer_sketches":
+        return _find_sketch_loss(asked)
     if source != "daily_metrics":
         lost = find_lost_days(asked.connection, asked.owner_id, asked.query, source)
         if lost:
@@ -154,6 +177,14 @@ def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
     return None
 
 
+def _find_sketch_loss(asked: _Asked) -> Withheld | None:
+    day = find_unsketched_day(asked.connection, asked.owner_id, asked.query)
+    if day:
+        reason, detail = _LOST["consumer_sketches"]
+        return Withheld(reason, detail.format(day=day))
+    return _SECRET_CHANGED if has_mixed_keys(asked.connection, asked.owner_id, asked.query) else None
+
+
 def _is_covered(asked: _Asked, source: Rollup, dimension: Dimension) -> bool:
     """True if the members of the dimension sum to the total."""
     whole = Query(asked.query.first_on, asked.query.last_on, tz=asked.query.tz, filters=asked.query.filters)
@@ -166,6 +197,9 @@ def _is_covered(asked: _Asked, source: Rollup, dimension: Dimension) -> bool:
 
 def _read(asked: _Asked, source: Source) -> dict[Key, int]:
     query = asked.query
+    if source == "consumer_sketches":
+        sets = unite_sets(asked.connection, asked.owner_id, query, by_show="show" in query.dimensions)
+        return {(start, (str(show),) if show else ()): estimate_count(union) for (start, show), union in sets.items()}
     if source == "listener_events":
         counts = count_events(asked.connection, asked.owner_id, query)
         width = len(query.dimensions)
@@ -174,33 +208,27 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
     dimension = next(iter(_used_dimensions(query)), None)
     cut = Cut(dimension, filtered.get(dimension)) if dimension else Cut("total")
     sums = sum_rollup(asked.connection, asked.owner_id, query, source, cut)
+    shows = {row.podcast_id: str(row.podcast_id) for row in sums}
+    are_shows = [name == "show" for name in query.dimensions]
     return {
-        (
-            row.start_at,
-            tuple(str(row.podcast_id) if name == "show" else row.member for name in query.dimensions),
-        ): row.value
+        (row.start_at, tuple([shows[row.podcast_id] if is_show else row.member for is_show in are_shows])): row.value
         for row in sums
     }
 
 
 def _fill(asked: _Asked, found: dict[Key, int]) -> tuple[AnswerRow, ...]:
     """The rows in order of time, the most first; without dimensions one for each bucket, whether it has any or not."""
-    # In UTC, for the two hours that a clock shows twice are equal in its own zone.
-    known: dict[Key, int | None] = {
-        (start and start.astimezone(UTC), members): value for (start, members), value in found.items()
-    }
+    # In UTC, for the two hours that a clock shows twice are equal in its own zone. Few starts, and many rows of each.
+    starts = {start: start and start.astimezone(UTC) for start in {start for start, _ in found}}
+    known: dict[Key, int | None] = {(starts[start], members): value for (start, members), value in found.items()}
     if not asked.query.dimensions:
         for start in _iter_buckets(asked.query):
             known.setdefault((start and start.astimezone(UTC), ()), 0 if _was_measured(asked, start) else None)
-    rows = [
-        AnswerRow(start and start.astimezone(asked.query.zone), members, value)
-        for (start, members), value in known.items()
-    ]
-    return tuple(sorted(rows, key=lambda row: (_moment(row.start_at), -(row.value or 0), row.members)))
-
-
-def _moment(start: datetime | None) -> float:
-    return start.timestamp() if start else 0.0
+    zone = asked.query.zone
+    begun = {start for start, _ in known}
+    local = {start: (start.timestamp(), start.astimezone(zone)) if start else (0.0, None) for start in begun}
+    rows = sorted((local[start][0], -(value or 0), members, start) for (start, members), value in known.items())
+    return tuple(AnswerRow(local[start][1], members, known[start, members]) for _, _, members, start in rows)
 
 
 def _iter_buckets(query: Query) -> Iterator[datetime | None]:
@@ -244,4 +272,6 @@ def _counting(days: CountedDays, query: Query, source: CountedFrom, at: datetime
         first_on=days.first_on,
         last_on=days.last_on,
         provisional_from=min(days.dirty_on, open_on) if days.dirty_on else open_on,
+        basis="sketch" if source == "consumer_sketches" else "exact",
+        error_rate=ERROR_RATE if source == "consumer_sketches" else 0.0,
     )

@@ -14,8 +14,11 @@ Measure = Literal["downloads", "consumers", "ads_delivered", "ads_missed", "ads_
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "placement", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays"]
-CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "nothing"]
-WithheldReason = Literal["raw_not_kept", "hours_not_kept", "not_measured", "bytes_not_told", "days_off_the_hour"]
+CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "consumer_sketches", "nothing"]
+Basis = Literal["exact", "sketch"]
+WithheldReason = Literal[
+    "raw_not_kept", "secret_changed", "hours_not_kept", "not_measured", "bytes_not_told", "days_off_the_hour"
+]
 
 AD_MEASURES: Final[tuple[Measure, ...]] = ("ads_delivered", "ads_missed", "ads_not_measurable")
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
@@ -160,7 +163,7 @@ class Counting:
 
     `metric` names the catalogue's definition and its version, such as `downloads/1`; `rules` the version of the rules
     of the last counting. Days from `provisional_from` on may still change; outside of `first_on` to `last_on` nothing
-    was measured.
+    was measured. Where `basis` is `sketch` figures are estimates, 19 of 20 within `error_rate` of the truth.
     """
 
     metric: str
@@ -171,6 +174,8 @@ class Counting:
     first_on: date | None
     last_on: date | None
     provisional_from: date
+    basis: Basis = "exact"
+    error_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -223,7 +223,9 @@ def _count(kpi: Kpi, answer: Answer) -> Kpi:
     if answer.withheld:
         return replace(kpi, note=f"{answer.withheld.detail[:1].upper()}{answer.withheld.detail[1:]}.")
     count, before = answer.total or 0, (answer.compared.total if answer.compared else 0) or 0
-    return replace(kpi, value=f"{count:,}", change_rate=_change(count, before))
+    error_rate = answer.counting.error_rate
+    note = f"Estimate ± {error_rate:.1%}: raw downloads of these days are gone." if error_rate else kpi.note
+    return replace(kpi, value=f"{count:,}", change_rate=_change(count, before), note=note)
 
 
 def _is_measured(days: Answer | None) -> bool:
