@@ -89,8 +89,10 @@ def test_a_worker_stops_when_it_is_asked_to(data_dir: Path) -> None:
 
 
 @pytest.mark.store
-def test_a_job_that_does_not_end_is_rolled_back_when_it_is_stopped_and_done_again(data_dir: Path) -> None:
-    settings, day = Settings(data_dir=data_dir), date(2026, 9, 7)
+def test_a_job_that_does_not_end_is_rolled_back_when_it_is_stopped_and_done_again(tmp_path: Path) -> None:
+    # A store of its own: the others begin without an account.
+    data_dir, day = tmp_path / "stopped", date(2026, 9, 7)
+    settings = Settings(data_dir=data_dir)
     with open_store(settings) as store:
         owner_id = make_account(store).user_id
         with store.ingest(owner_id) as connection:
@@ -110,6 +112,7 @@ def test_a_job_that_does_not_end_is_rolled_back_when_it_is_stopped_and_done_agai
             assert [item.day_on for item in load_dirty_days(connection, owner_id)] == [day]
             assert {run.status for run in load_runs(connection, owner_id)} <= {"failed"}
         assert measure(store, owner_id).days == (day,)
+    remove_embedded(data_dir)
 
 
 def is_worker_waiting(store: Store) -> bool:

@@ -110,15 +110,14 @@ def _import_all(task: "LogTask", places: tuple[str, ...], *, as_json: bool) -> i
 
 def _watch(task: "LogTask", places: tuple[str, ...], every: float, *, as_json: bool) -> None:
     """One line of JSON, or one message, per log, until the process is interrupted; the log under way is finished."""
-    import signal
     from threading import Event
 
     from castline.cli.main import show_error
+    from castline.cli.signals import set_on_signal
     from castline.ingest.log_places import watch_logs
 
     stop = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
+    set_on_signal(stop)
     say(f"watching {', '.join(places)}; interrupt to stop")
     for done in watch_logs(task, places, stop=stop, every_seconds=every):
         if isinstance(done, CastlineError):

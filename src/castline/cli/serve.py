@@ -16,6 +16,7 @@ import click
 from castline.base.config import Settings, load_settings
 from castline.base.errors import InvalidInput
 from castline.cli.output import say
+from castline.cli.signals import set_on_signal
 
 if TYPE_CHECKING:
     from castline.store.pool import Store
@@ -69,8 +70,7 @@ def web(host: str, port: int, plain_http: bool) -> None:
 def worker() -> None:
     """Do the scheduled work alone, until it is stopped."""
     with _opened(load_settings()) as store, _working(store) as work:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: work.stop.set())
+        set_on_signal(work.stop)
         say("The worker works; stop it with Ctrl+C.")
         work.stop.wait()
     work.leave()
