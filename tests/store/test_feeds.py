@@ -9,13 +9,20 @@ from uuid import UUID
 
 import pytest
 
-from castline.base.errors import CastlineError, InvalidInput
+from castline.base.errors import Ambiguous, CastlineError, InvalidInput
 from castline.ingest.feeds import FeedOutcome, add_feed, poll_feeds
 from castline.model.account import User
 from castline.model.show import Episode, Podcast
 from castline.store.ledger import load_quarantine, load_runs
 from castline.store.pool import Store
-from castline.store.shows import load_audio_keys, load_episodes, load_feed_state, load_podcasts
+from castline.store.shows import (
+    create_podcast,
+    find_podcast,
+    load_audio_keys,
+    load_episodes,
+    load_feed_state,
+    load_podcasts,
+)
 
 pytestmark = pytest.mark.store
 
@@ -220,3 +227,11 @@ def test_polling_by_name_reaches_a_paused_show(store: Store, account: User, site
     assert isinstance(podcast_id, UUID)
     assert poll_feeds(store, account.user_id, [podcast_id])[0].counts["created"] == 1
     assert _show(store, account).ingestion_status == "active"
+
+
+def test_shows_of_one_title_are_told_apart_by_their_ids(store: Store, account: User) -> None:
+    with store.account(account.user_id) as connection:
+        ids = [create_podcast(connection, account.user_id, "Twice", f"https://{n}.example/feed") for n in "ab"]
+        with pytest.raises(Ambiguous) as caught:
+            find_podcast(connection, account.user_id, "twice")
+    assert all(f"Twice ({podcast_id})" in caught.value.message for podcast_id in ids)

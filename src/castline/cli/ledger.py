@@ -172,13 +172,18 @@ def list_quarantine(include_replayed: bool, limit: int, as_json: bool) -> None:
 @quarantine.command("replay")
 @json_option
 def replay_quarantine(as_json: bool) -> None:
-    """Try every refused row again, after what it lacked was added."""
+    """Try refused rows again, after what they lacked was added; lines of logs stay as they are."""
     from castline.cli.session import open_account
     from castline.ingest.replay import replay
+    from castline.store.ledger import count_quarantine
 
     with open_account() as acting:
         result = replay(acting.store, acting.owner_id)
+        with acting.store.account(acting.owner_id) as connection:
+            others = sum(count_quarantine(connection, acting.owner_id).values()) - result.refused_count
     if as_json:
         show_json(result)
         return
     say(f"{result.accepted_count} went through, {result.refused_count} are still refused")
+    if others > 0:
+        say(f"{others} rows of logs and other sources are not tried again: mend the source and import it anew")

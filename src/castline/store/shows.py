@@ -70,7 +70,7 @@ def find_podcast(connection: Connection, owner_id: UUID, ref: str) -> Podcast:
         for show in shows
         if _fits(ref, show.podcast_id) or ref == show.feed_url or ref.casefold() == show.title.casefold()
     }
-    return _only(list(named.values()), "feed", ref, [show.title for show in named.values()])
+    return _only(list(named.values()), "feed", ref, [(show.title, show.podcast_id) for show in named.values()])
 
 
 def find_podcast_by_feed(
@@ -122,7 +122,7 @@ def find_episode(connection: Connection, owner_id: UUID, ref: str) -> Episode:
         for episode in load_episodes(connection, owner_id)
         if _fits(ref, episode.episode_id) or ref == episode.guid or ref.casefold() == episode.title.casefold()
     ]
-    return _only(named, "episode", ref, [episode.title for episode in named])
+    return _only(named, "episode", ref, [(episode.title, episode.episode_id) for episode in named])
 
 
 def load_aliases(connection: Connection, owner_id: UUID, podcast_id: UUID) -> list[EpisodeAlias]:
@@ -203,9 +203,10 @@ def _fits(ref: str, row_id: UUID) -> bool:
     return len(ref) >= _PREFIX_LENGTH and str(row_id).startswith(ref.lower())
 
 
-def _only(found: list[Row], noun: str, ref: str, names: list[str]) -> Row:
+def _only(found: list[Row], noun: str, ref: str, names: list[tuple[str, UUID]]) -> Row:
     if not found:
         raise NotFound(noun=noun, key=ref)
     if len(found) > 1:
-        raise Ambiguous(noun=noun, key=ref, count=len(found), candidates=", ".join(names[:5]))
+        some = ", ".join(f"{name} ({key})" for name, key in names[:5])
+        raise Ambiguous(noun=noun, key=ref, count=len(found), candidates=some)
     return found[0]
