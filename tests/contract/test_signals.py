@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-# The waiting thread is struck again and again while it takes and leaves the event's lock.
+# The waiting thread is struck while it takes and leaves the event's lock; each event is set once, or this never ends.
 PROGRAM = """
 import os, signal, threading
 from castline.cli.signals import set_on_signal

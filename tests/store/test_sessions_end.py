@@ -50,6 +50,7 @@ def test_what_a_killed_client_has_asked_for_ends_by_itself(store: Store, tmp_pat
         process.send_signal(signal.SIGKILL)
         process.wait(30)
     wait_until(lambda: not is_at_work(store, mark))
+    assert process.returncode == -signal.SIGKILL
 
 
 def test_an_interrupted_store_rolls_back_what_it_was_at_and_no_other_is_disturbed(store: Store) -> None:

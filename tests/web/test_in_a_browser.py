@@ -249,3 +249,4 @@ def test_a_session_that_ended_leads_to_the_sign_in_form_also_from_a_filter(open_
     page.context.clear_cookies()
     page.get_by_role("link", name="7 days").click()
     page.wait_for_url("**/sign-in?next=*")
+    assert page.locator("input[name=password]").is_visible()
