@@ -170,8 +170,8 @@ def test_the_pdf_shows_every_table_row_and_every_key_figure(document: Document) 
             units = [column.unit for column in table.columns]
             line = "".join(format_value(cell, unit, "USD") for cell, unit in zip(row, units, strict=True))
             assert squeezed(line) in text
-    assert "Number1TheLongTide1Mar2026Host-readPre-roll1,0001,500—5003501,500—500.00333.33" in text
-    assert "Number2TheLongTide2Mar2026Host-readMid-roll2,0001,500—−500350——500.00333.33" in text
+    assert "Number11Mar2026·Host-read,pre-roll1,0001,500—5003501,500—500.00333.33" in text
+    assert "Number22Mar2026·Host-read,mid-roll2,0001,500—−500350——500.00333.33" in text
     for words in (
         "Delivereddownloads3,000of3,000contracted,100.0%",
         "AttributedrevenueUSD2,300.00",
@@ -224,8 +224,26 @@ def test_a_figure_that_is_not_measurable_is_a_dash_with_its_reason_and_never_zer
 
 
 def test_a_hundred_placements_all_have_their_row() -> None:
-    text = pdf_text(render_pdf(lay_out(make_figures(placement_count=100))))
-    assert [number for number in range(1, 101) if f"Number{number}TheLongTide" not in text] == []
+    figures = make_figures(placement_count=100)
+    text = pdf_text(render_pdf(lay_out(figures)))
+    rows = [f"{squeezed(row.episode)}{row.air_on.day}{row.air_on:%b%Y}·Host-read" for row in figures.placements]
+    assert (len(rows), [row for row in rows if row not in text]) == (100, [])
+
+
+def test_an_episode_title_of_fifty_letters_stands_on_one_line_of_its_delivery() -> None:
+    figures = make_figures(placement_count=1)
+    title = "How the harbour got its bell, and who rings it now"
+    placed = replace(figures, placements=(replace(figures.placements[0], episode=title),))
+    pages = PdfReader(BytesIO(render_pdf(lay_out(placed)))).pages
+    assert title in [line.strip() for line in pages[1].extract_text().splitlines()]
+
+
+def test_the_delivery_of_a_campaign_on_two_shows_names_the_show_of_each_episode() -> None:
+    figures = make_figures()
+    first, second = figures.placements
+    text = pdf_text(render_pdf(lay_out(replace(figures, placements=(first, replace(second, show="Night Ferry"))))))
+    assert "Number1TheLongTide1Mar2026·Host-read" in text
+    assert "Number2NightFerry2Mar2026·Host-read" in text
 
 
 def test_names_as_long_as_their_columns_stay_on_the_cover() -> None:
