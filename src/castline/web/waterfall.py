@@ -10,12 +10,7 @@ from castline.store.listening import load_waterfall
 from castline.store.pool import Connection
 from castline.web.query import MetricQuery
 
-_VERDICTS: Final[dict[Verdict, str]] = {
-    "dropped": "Not a listener",
-    "partial": "Less than a minute",
-    "duplicate": "Same listener, same episode, same day",
-    "counted": "Counted",
-}
+_ORDER: Final[tuple[Verdict, ...]] = ("dropped", "partial", "duplicate", "counted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +37,13 @@ class Waterfall:
 def load_steps(connection: Connection, owner_id: UUID, query: MetricQuery) -> Waterfall:
     """The steps from received to counted over the days and the show of the query, in the order of the pipeline."""
     rows = load_waterfall(connection, owner_id, query.period, podcast_ids=query.podcast_ids)
-    order = list(_VERDICTS)
-    rows = sorted(rows, key=lambda row: (order.index(row.verdict), -row.request_count, row.reason))
+    rows = sorted(rows, key=lambda row: (_ORDER.index(row.verdict), -row.request_count, row.reason))
     received = sum(row.request_count for row in rows)
     steps, left = [], received
     for row in rows:
         end = left
         left -= row.request_count
-        title, reason = _VERDICTS[row.verdict], find_word("reason", row.reason)
+        title, reason = find_word("verdict", row.verdict), find_word("reason", row.reason)
         steps.append(Step(row.verdict, title, reason, row.request_count, left / received, end / received))
     counted = sum(row.request_count for row in rows if row.verdict == "counted")
     return Waterfall(received, counted, tuple(steps))

@@ -33,8 +33,13 @@
     button.title = text;
   }
 
+  // The canvas knows no light-dark(): an element that wears the colour tells which of the two it is.
   function colour(name) {
-    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    var probe = document.body.appendChild(document.createElement("i"));
+    probe.style.color = "var(" + name + ")";
+    var found = getComputedStyle(probe).color;
+    probe.remove();
+    return found;
   }
 
   function readDays(box) {
