@@ -1,6 +1,9 @@
 """The intake's log: what was appended is read again, and damage costs no more than what it hit."""
 
 import os
+import threading
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -118,3 +121,64 @@ def test_no_record_of_many_threads_is_lost_or_torn_while_a_drain_takes_segments(
     log.close()
     assert [item.result() for item in written] == [None] * 1000
     assert sorted(read_ready(tmp_path)) == texts
+
+
+@pytest.fixture
+def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[threading.Event, threading.Event]]:
+    """A disk whose syncs take until the second event is set; the first says that one is under way."""
+    begun, may_end = threading.Event(), threading.Event()
+    sync = os.fdatasync
+
+    def wait(file: int) -> None:
+        begun.set()
+        may_end.wait(20)
+        sync(file)
+
+    monkeypatch.setattr(os, "fdatasync", wait)
+    yield begun, may_end
+    may_end.set()
+
+
+def test_what_comes_while_a_sync_is_under_way_is_one_frame_behind_it(
+    tmp_path: Path, slow_disk: tuple[threading.Event, threading.Event]
+) -> None:
+    begun, may_end = slow_disk
+    told: list[tuple[int, OSError | None]] = []
+    log = LogWriter(tmp_path, is_strict=True, on_synced=lambda *found: told.append(found))
+    texts = [b"first", *(b"%d" % number * 3000 for number in range(1200))]
+    log.append(make_records(texts[0]))
+    assert begun.wait(10)
+    for text in texts[1:]:
+        last = log.append(make_records(text))
+    may_end.set()
+    log.wait_synced(last)
+    log.close()
+    assert told == [(1, None), (last, None)]
+    assert read_ready(tmp_path) == texts
+
+
+def test_what_a_full_disk_refused_after_it_was_taken_is_told_and_stands_in_the_log_once_there_is_room(
+    tmp_path: Path, slow_disk: tuple[threading.Event, threading.Event]
+) -> None:
+    begun, may_end = slow_disk
+    log = LogWriter(tmp_path, is_strict=True)
+    log.append(make_records(b"one"))
+    assert begun.wait(10)
+    taken = log.append(make_records(b"two"))
+    place = log._file or -1
+    full, kept = os.open("/dev/full", os.O_WRONLY), os.dup(place)
+    os.dup2(full, place)
+    may_end.set()
+    with pytest.raises(OSError, match=r"No space|Invalid"):  # of writing, or of the sync that was under way
+        log.wait_synced(taken)
+    with pytest.raises(OSError, match=r"No space|Invalid"):
+        log.append(make_records(b"three"))
+    os.dup2(kept, place)
+    deadline = time.monotonic() + 20
+    while log._synced < taken and time.monotonic() < deadline:
+        time.sleep(0.01)
+    log.wait_synced(taken)
+    log.close()
+    os.close(full)
+    os.close(kept)
+    assert read_ready(tmp_path) == [b"one", b"two"]

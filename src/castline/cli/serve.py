@@ -123,13 +123,14 @@ def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) ->
             server_header=False,
             timeout_graceful_shutdown=20,
         )
+        server = uvicorn.Server(config)
         for number in (signal.SIGTERM, signal.SIGINT):
-            # uvicorn raises the signal again once it has finished; then the store still has to be closed.
-            signal.signal(number, lambda *_: None)
+            # uvicorn listens once it runs and raises the signal again at its end; then the store has to be closed yet.
+            signal.signal(number, lambda *_: setattr(server, "should_exit", True))
         say(f"castline answers at {address} (Ctrl+C stops it)")
         if open_page:
             click.launch(address)
-        uvicorn.Server(config).run(sockets=[sock])
+        server.run(sockets=[sock])
 
 
 @contextmanager
