@@ -16,6 +16,7 @@ from castline.base.clock import now
 from castline.demo.audience import make_address
 from castline.demo.posts import run_web
 from castline.demo.stage import demo_environment
+from castline.demo.tables import BROKEN_COUNT
 from castline.demo.world import World, make_world
 from castline.sources.enclosure import url_key
 from castline.sources.rss import parse_feed
@@ -64,6 +65,9 @@ def test_every_exact_figure_is_the_truth(told: dict[str, Any], world: World) -> 
         for row in told["campaigns"]
     ]
     assert found == [(item.name, item.order_count, item.gross_revenue, item.refunds) for item in world.truth.campaigns]
+    rows = told["orders"]
+    assert rows["refused"] == BROKEN_COUNT
+    assert rows["received"] == rows["taken"] + rows["refused"] > len(world.refunds)
 
 
 def test_a_demo_says_that_it_agrees_and_how_to_go_on(printed: Ended, demo: Castline) -> None:

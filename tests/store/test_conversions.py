@@ -170,6 +170,18 @@ def test_rates_come_once_and_a_second_opinion_is_a_conflict(store: Store, accoun
         ]
 
 
+def test_the_rate_of_a_day_that_has_not_come_is_refused(store: Store, account: User, tmp_path: Path) -> None:
+    today, far = now().date(), now().date() + timedelta(days=40)
+    path = tmp_path / "rates.csv"
+    path.write_text(f"date,base,quote,rate\n{far},EUR,USD,1.08\n{today},EUR,USD,1.07\n")
+    batch = import_rates(store, account.user_id, path)
+    assert counts(batch) == (2, 1, 0, 1)
+    detail = f"date: {far} lies in the future; import its rate once it is known, in another file"
+    assert [(drop.line_number, drop.reason, drop.detail) for drop in batch.drops] == [(2, "invalid_field", detail)]
+    with store.account(account.user_id) as connection:
+        assert [rate.rate_on for rate in load_rates(connection, account.user_id)] == [today]
+
+
 def test_the_page_of_an_order_that_is_loaded_again_is_a_duplicate_unless_it_says_something_else(
     store: Store, account: User
 ) -> None:

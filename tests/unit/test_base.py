@@ -9,7 +9,7 @@ import pytest
 from castline.base.config import load_settings
 from castline.base.errors import ConfigurationError, InvalidInput, NotFound, Transient
 from castline.base.period import Period, parse_moment
-from castline.base.text import printable
+from castline.base.text import count_noun, printable
 
 
 def test_an_error_fills_its_message_and_its_fix_with_facts() -> None:
@@ -88,3 +88,17 @@ def test_a_moment_that_is_none_is_refused_with_its_field() -> None:
 def test_any_name_is_shown_on_one_line(name: str, shown: str) -> None:
     assert printable(name) == shown
     assert NotFound(noun="show", key=name).message == f"No show {shown} in this account."
+
+
+@pytest.mark.parametrize(
+    ("count", "noun", "plural", "told"),
+    [
+        (0, "problem", "", "0 problems"),
+        (1, "problem", "", "1 problem"),
+        (1200, "problem", "", "1,200 problems"),
+        (1, "day was", "days were", "1 day was"),
+        (2, "day was", "days were", "2 days were"),
+    ],
+)
+def test_counts_bear_their_noun(count: int, noun: str, plural: str, told: str) -> None:
+    assert count_noun(count, noun, plural) == told

@@ -1,4 +1,4 @@
-"""Text of strangers, made fit to be shown and stored: names of files may hold any byte."""
+"""Text made fit to be shown and stored: names of strangers' files may hold any byte, and counts bear nouns."""
 
 import re
 from typing import Final
@@ -11,6 +11,11 @@ _FIRST_BYTE, _LAST_BYTE = 0xDC80, 0xDCFF  # PEP 383: how Python keeps a byte tha
 def printable(text: str) -> str:
     """The text on one line that any terminal, file and database takes: what is unfit is written as an escape."""
     return _UNFIT.sub(lambda found: _escaped(found[0]), text)
+
+
+def count_noun(count: int, noun: str, plural: str = "") -> str:
+    """The count with its noun: `1 day`, `1,200 days`."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def _escaped(character: str) -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 from castline.base.config import load_settings
+from castline.base.text import count_noun
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
 
@@ -136,7 +137,8 @@ def migrate(as_json: bool) -> None:
     if as_json:
         show_json({"version": newest_version(), "applied": [f"{item.version:04}_{item.name}" for item in applied]})
         return
-    say(f"The schema is at version {newest_version()}; {len(applied)} migrations were missing.")
+    missing = count_noun(len(applied), "migration was", "migrations were")
+    say(f"The schema is at version {newest_version()}; {missing} missing.")
 
 
 @admin.group()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from castline.base.errors import SourceUnreadable
-from castline.base.text import printable
+from castline.base.text import count_noun, printable
 from castline.cli.output import MOST, json_option, say, show_json, show_table
 from castline.cli.session import open_account
 
@@ -125,7 +125,7 @@ def show_delivery(name: str, outcome: "ConversionBatch", *, as_json: bool) -> No
         _say_again(name, outcome)
         return
     say(
-        f"{name}: {outcome.received:,} rows, {outcome.accepted:,} new, {outcome.duplicate:,} known,"
+        f"{name}: {count_noun(outcome.received, 'row')}, {outcome.accepted:,} new, {outcome.duplicate:,} known,"
         f" {outcome.refused:,} refused"
     )
     for drop in outcome.drops[:_SHOWN_DROPS]:
@@ -133,16 +133,18 @@ def show_delivery(name: str, outcome: "ConversionBatch", *, as_json: bool) -> No
     if outcome.refused > _SHOWN_DROPS:
         say(f"  .. and {outcome.refused - _SHOWN_DROPS:,} more")
     if outcome.refused:
-        say("  `castline quarantine list` shows them, `castline quarantine replay` tries them again.")
+        say("  `castline quarantine list` shows what was refused, `castline quarantine replay` tries it again.")
 
 
 def _say_again(name: str, outcome: "ConversionBatch") -> None:
     if outcome.accepted:
+        through = count_noun(outcome.accepted, "row that was refused", "rows that were refused")
         say(
-            f"{name} was imported before: {outcome.accepted:,} rows that were refused went through now,"
-            f" {outcome.refused:,} are still refused; rows that were taken before stay as they are."
+            f"{name} was imported before: {through} went through now,"
+            f" {count_noun(outcome.refused, 'is', 'are')} still refused; rows that were taken before stay as they are."
         )
     elif outcome.refused:
-        say(f"{name} was imported before: nothing changed; {outcome.refused:,} rows are still refused.")
+        still = count_noun(outcome.refused, "row is", "rows are")
+        say(f"{name} was imported before: nothing changed; {still} still refused.")
     else:
         say(f"{name} was imported before: nothing changed.")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from castline.base.errors import EXIT_FAILURE
+from castline.base.text import count_noun
 from castline.cli.output import json_option, say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -135,7 +136,11 @@ def _show_world(result: "DemoResult", *, as_json: bool) -> int:
         for row in result.campaigns
     ]
     show_table(rows, ["campaign", "sponsor", "fee", "downloads", "orders", "revenue", "refunds", "ROI"])
-    click.echo(f"\nreports ({len(result.reports)} files)")
+    click.echo(
+        f"\norders and refunds by file: {count_noun(result.orders.received, 'row')}, {result.orders.taken:,} taken,"
+        f" {result.orders.refused:,} refused (a shop's slips, made on purpose); the dashboard's quarantine names each"
+    )
+    click.echo(f"\nreports ({count_noun(len(result.reports), 'file')})")
     for line in _shorten_paths(result.reports):
         click.echo(f"  {line}")
     _show_agreement(result)
@@ -169,7 +174,7 @@ def _show_own(result: "OwnResult", *, as_json: bool) -> None:
     if as_json:
         show_json(result)
         return
-    click.echo(f"{result.show}: {result.episode_count} episodes\n")
+    click.echo(f"{result.show}: {count_noun(result.episode_count, 'episode')}\n")
     _show_requests(result.requests)
     click.echo()
     show_table(

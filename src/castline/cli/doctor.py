@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from castline.base.text import count_noun
 from castline.cli.output import json_option, say, show_json
 
 
@@ -29,6 +30,8 @@ def doctor(as_json: bool) -> None:
             click.echo(f"{finding.state:<8} {name:<16} {finding.detail}")
             if finding.fix:
                 click.echo(f"{'':<8} {'fix:':>16} {finding.fix}")
-        say(f"{len(problems)} problems" if problems else "no problem found")
+        warning_count = sum(finding.state == "warning" for finding in findings.values())
+        told = count_noun(len(problems), "problem") if problems else "no problem found"
+        say(f"{told}, {count_noun(warning_count, 'warning')}" if warning_count else told)
     if problems:
         sys.exit(EXIT_DOCTOR)

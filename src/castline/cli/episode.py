@@ -3,6 +3,7 @@
 import click
 
 from castline.base.errors import EXIT_SOURCE
+from castline.base.text import count_noun
 from castline.cli.output import json_option, say, show_json, show_table
 
 
@@ -90,7 +91,8 @@ def map_addresses(pattern: str, episode_ref: str | None, show: str | None, as_js
     if as_json:
         show_json(mapped)
     else:
-        say(f"Mapped; {mapped.marked_days} days with unmatched requests wait to be measured again.")
+        days = count_noun(mapped.marked_days, "day with unmatched requests waits", "days with unmatched requests wait")
+        say(f"Mapped; {days} to be measured again.")
 
 
 @episode.command("unmap")

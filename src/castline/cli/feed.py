@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from castline.base.errors import EXIT_FAILURE, EXIT_SOURCE, CastlineError
-from castline.base.text import printable
+from castline.base.text import count_noun, printable
 from castline.cli.output import json_option, progress, say, show_json, show_table
 
 
@@ -31,7 +31,7 @@ def add(source: str, as_json: bool) -> None:
     counts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in outcome.counts.items() if count)
     say(f"{outcome.title}: {outcome.status}; {counts}")
     if outcome.problem_count:
-        say(f"{outcome.problem_count} problems in the feed; `castline feed parse` names each")
+        say(f"{count_noun(outcome.problem_count, 'problem')} in the feed; `castline feed parse` tells more")
 
 
 @feed.command("parse")
@@ -69,7 +69,8 @@ def _show_feed(line: dict[str, Any]) -> None:
     if show is None:
         say(line["problems"][0]["message"])
         return
-    say(f"{show['title']} ({line['source']}): {len(line['episodes'])} episodes of {line['item_count']} items")
+    episodes, items = count_noun(len(line["episodes"]), "episode"), count_noun(line["item_count"], "item")
+    say(f"{show['title']} ({line['source']}): {episodes} of {items}")
     columns = ["publish_date", "duration_seconds", "title", "guid"]
     show_table([{name: episode[name] for name in columns} for episode in line["episodes"]], columns)
     for problem in line["problems"]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from castline.cli.days import DAY
 from castline.cli.output import json_option, say, show_json, show_table
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def show(as_json: bool) -> None:
 
 @geo.command("update")
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--built-on", type=click.DateTime(["%Y-%m-%d"]), help="When a CSV was built; else its file's date.")
+@click.option("--built-on", type=DAY, help="When a CSV was built; else its file's date.")
 @json_option
 def update(paths: tuple[Path, ...], built_on: datetime | None, as_json: bool) -> None:
     """Replace a table by MaxMind DB or CSV files of your own: countries or networks, as their content tells.

@@ -4,6 +4,7 @@ from dataclasses import fields
 
 import click
 
+from castline.base.text import count_noun
 from castline.cli.output import MOST, json_option, say, show_json, show_table
 from castline.model.lineage import Batch
 
@@ -184,6 +185,8 @@ def replay_quarantine(as_json: bool) -> None:
     if as_json:
         show_json(result)
         return
-    say(f"{result.accepted_count} went through, {result.refused_count} are still refused")
+    still = count_noun(result.refused_count, "is", "are")
+    say(f"{result.accepted_count:,} went through, {still} still refused")
     if others > 0:
-        say(f"{others} rows of logs and other sources are not tried again: mend the source and import it anew")
+        rows = count_noun(others, "row of logs and other sources is", "rows of logs and other sources are")
+        say(f"{rows} not tried again: mend the source and import it anew")

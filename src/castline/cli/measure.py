@@ -12,6 +12,8 @@ import click
 
 from castline.base.errors import SourceUnreadable
 from castline.base.period import Period
+from castline.base.text import count_noun
+from castline.cli.days import first_day, last_day
 from castline.cli.measure_audit import audit
 from castline.cli.measure_figures import FIGURES
 from castline.cli.measure_settings import COUNTING
@@ -21,9 +23,6 @@ from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
 
 _BROKEN_SHOWN: Final = 20
-
-_FROM = click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="The first UTC day.")
-_TO = click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="The last UTC day, included.")
 
 
 @click.group()
@@ -36,8 +35,8 @@ for _command in (*FIGURES, *COUNTING, audit, suspects):
 
 
 @measure.command("run")
-@_FROM
-@_TO
+@first_day
+@last_day
 @json_option
 def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Measure the days whose requests changed; with --from or --to every day of that time that has requests."""
@@ -53,17 +52,18 @@ def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
         show_json(result)
         return
     if result.skipped_days:
-        say(f"{len(result.skipped_days)} days stay as they are: part of their requests has passed its retention")
+        kept = count_noun(len(result.skipped_days), "day stays as it is", "days stay as they are")
+        say(f"{kept}: part of the requests has passed its retention")
     if not result.days:
         say("nothing to measure: no day has requests that were not measured yet")
         return
-    say(f"measured {len(result.days)} UTC days, {result.days[0]} to {result.days[-1]}")
+    say(f"measured {count_noun(len(result.days), 'UTC day')}, {result.days[0]} to {result.days[-1]}")
     _show_steps(refused if first is last is None else [], result.waterfall)
 
 
 @measure.command("waterfall")
-@_FROM
-@_TO
+@first_day
+@last_day
 @json_option
 def waterfall(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Where every line went: received, refused, dropped by reason, counted."""
@@ -83,9 +83,9 @@ def waterfall(first: datetime | None, last: datetime | None, as_json: bool) -> N
 
 
 @measure.command("unmatched")
-@_FROM
-@_TO
-@click.option("--limit", default=50, show_default=True, help="How many addresses.")
+@first_day
+@last_day
+@click.option("--limit", default=50, show_default=True, help="How many addresses to show.")
 @json_option
 def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json: bool) -> None:
     """The addresses that were asked for and are no episode's, the most asked first."""
@@ -103,9 +103,21 @@ def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json
 
 @measure.command("count")
 @click.option("--input", "source", default="-", show_default=True, help="One JSON object a line, - for stdin.")
-@click.option("--window", type=click.Choice(WINDOWS), default="calendar", show_default=True, help="What counts once.")
+@click.option(
+    "--window",
+    type=click.Choice(WINDOWS),
+    default="calendar",
+    show_default=True,
+    help="The time in which a listener counts once for an episode.",
+)
 @click.option("--tz", default="UTC", show_default=True, help="The time zone of calendar days.")
-@click.option("--mode", type=click.Choice(["file", "prefix"]), default="file", show_default=True, help="What answered.")
+@click.option(
+    "--mode",
+    type=click.Choice(["file", "prefix"]),
+    default="file",
+    show_default=True,
+    help="What answered: the file, or a prefix that redirects.",
+)
 @click.option("--behaviour/--no-behaviour", default=True, show_default=True, help="Drop what behaves as no people do.")
 @json_option
 def count(  # noqa: PLR0917  # one option each
@@ -124,7 +136,7 @@ def count(  # noqa: PLR0917  # one option each
     for line in found.broken[:_BROKEN_SHOWN]:
         say(f"line {line.line_number}: {line.reason}: {line.detail}")
     if len(found.broken) > _BROKEN_SHOWN:
-        say(f"{len(found.broken)} lines cannot be judged")
+        say(f"{count_noun(len(found.broken), 'line')} cannot be judged")
     if as_json:
         show_json_lines(found.verdicts)
         return

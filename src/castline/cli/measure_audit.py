@@ -7,15 +7,16 @@ from typing import Final
 import click
 
 from castline.base.errors import EXIT_QUALITY
+from castline.base.text import count_noun
+from castline.cli.days import DAY
 from castline.cli.output import json_option, say, show_json, show_table
 
-_DAY: Final = click.DateTime(["%Y-%m-%d"])
 _JULY: Final = 7
 
 
 @click.command("audit")
-@click.option("--from", "first", type=_DAY, help="The first UTC day; the half year of the last by default.")
-@click.option("--to", "last", type=_DAY, help="The last UTC day, included; yesterday by default.")
+@click.option("--from", "first", type=DAY, help="The first UTC day; the half year of the last by default.")
+@click.option("--to", "last", type=DAY, help="The last UTC day, included; yesterday by default.")
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="A new folder, or a new file NAME.zip.")
 @json_option
 def audit(first: datetime | None, last: datetime | None, output: Path, as_json: bool) -> None:
@@ -34,7 +35,7 @@ def audit(first: datetime | None, last: datetime | None, output: Path, as_json: 
     if as_json:
         show_json({"output": str(output), "findings": found, "files": list(pack.files)})
     else:
-        say(f"{first_on} to {last_on}: {len(pack.files)} files in {output}")
+        say(f"{first_on} to {last_on}: {count_noun(len(pack.files), 'file')} in {output}")
         told = {
             "vectors that pass": f"{found.vectors_passed} of {found.vector_count}",
             "batches not wholly accounted for": found.unaccounted_batches,

@@ -8,6 +8,7 @@ from uuid import UUID
 import click
 
 from castline.base.errors import EXIT_QUALITY, SourceUnreadable
+from castline.cli.days import DAY
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.model.query import (
     COMPARISONS,
@@ -28,13 +29,12 @@ if TYPE_CHECKING:
     from castline.model.query import Answer, AnswerRow
     from castline.store.pool import Connection
 
-_DAY: Final = click.DateTime(["%Y-%m-%d"])
 _DEFAULT_DAYS: Final = 28
 _FORMATS: Final = {"hour": "%Y-%m-%d %H:%M%z", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 _SHOWN_DAYS: Final = 20
 
-_from = click.option("--from", "first", type=_DAY, help="The first day; 28 days to the last by default.")
-_to = click.option("--to", "last", type=_DAY, help="The last day, included; today by default.")
+_from = click.option("--from", "first", type=DAY, help="The first day; 28 days to the last by default.")
+_to = click.option("--to", "last", type=DAY, help="The last day, included; today by default.")
 _shows = click.option("--show", "shows", multiple=True, help="A show's title, feed or id; may be given several times.")
 _zone = click.option("--tz", default="UTC", show_default=True, help="The time zone whose days are meant.")
 
@@ -99,7 +99,7 @@ def query(
 
 @click.command("audience")
 @click.option(
-    "--day", type=_DAY, help="The day; its week and month, and 28 days to it, are shown too. Default: the last."
+    "--day", type=DAY, help="The day; its week and month, and 28 days to it, are shown too. Default: the last."
 )
 @_shows
 @_zone
@@ -174,7 +174,7 @@ def overlap(first: datetime | None, last: datetime | None, shows: tuple[str, ...
 
 @click.command("pacing")
 @_shows
-@click.option("--as-of", type=_DAY, help="As known on the morning of this day; today by default.")
+@click.option("--as-of", type=DAY, help="As known on the morning of this day; today by default.")
 @click.option("--aligned", is_flag=True, help="Downloads by age in days, so that releases can be laid over each other.")
 @json_option
 def pacing(shows: tuple[str, ...], as_of: datetime | None, aligned: bool, as_json: bool) -> None:

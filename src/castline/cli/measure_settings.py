@@ -9,6 +9,8 @@ import click
 
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
+from castline.base.text import count_noun
+from castline.cli.days import first_day, last_day
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.model.measurement import PROBE_POLICIES, WINDOWS, Adoption, MeasureSettings, Stretch
 
@@ -16,20 +18,26 @@ if TYPE_CHECKING:
     from castline.measure.adopt import AdoptionResult
     from castline.measure.recount import Recount
 
-_DAY: Final = click.DateTime(["%Y-%m-%d"])
+_SWITCHED: Final = {
+    "drop_watch_duplicates": "What an Apple Watch loads again after its phone.",
+    "drop_data_centres": "Requests from data centres and VPNs.",
+    "drop_preload_pages": "What validators, editors and preloading pages ask for.",
+    "drop_behaviour": "Whoever behaves as no people do: sweeps, bursts, farms.",
+}
 _SWITCH: Final = "drop_"
 Command = TypeVar("Command", bound=Callable[..., object])
-_from = click.option("--from", "first", type=_DAY, help="The first UTC day.")
-_to = click.option("--to", "last", type=_DAY, help="The last UTC day, included.")
 
 
 def settings_options(command: Command) -> Command:
     """The command takes every parameter of counting; what is not given is None."""
     options = [
-        click.option("--window", type=click.Choice(WINDOWS), help="What counts once."),
+        click.option("--window", type=click.Choice(WINDOWS), help="The time in which a listener counts once."),
         click.option("--tz", help="The time zone of calendar days, such as Europe/Oslo."),
         click.option(
-            "--probe", "two_byte_probe", type=click.Choice(PROBE_POLICIES), help="A lone two-byte probe of a prefix."
+            "--probe",
+            "two_byte_probe",
+            type=click.Choice(PROBE_POLICIES),
+            help="What a two-byte probe is that came alone through a prefix.",
         ),
         click.option(
             "--ceiling",
@@ -46,9 +54,7 @@ def settings_options(command: Command) -> Command:
 
 def _switch(name: str) -> Callable[[Command], Command]:
     word = name.removeprefix(_SWITCH).replace("_", "-")
-    return click.option(
-        f"--drop-{word}/--count-{word}", name, default=None, help=f"What becomes of {word.replace('-', ' ')}."
-    )
+    return click.option(f"--drop-{word}/--count-{word}", name, default=None, help=_SWITCHED[name])
 
 
 def change_settings(settings: MeasureSettings, given: Mapping[str, Any]) -> MeasureSettings:
@@ -87,8 +93,8 @@ def settings(history: bool, as_json: bool) -> None:
 
 @click.command("recount")
 @settings_options
-@_from
-@_to
+@first_day
+@last_day
 @click.option("--adopt", is_flag=True, help="Count so from now on, and measure the days, or all that can be, again.")
 @click.option("--reason", help="Why, for the history; with --adopt.")
 @json_option
@@ -159,8 +165,8 @@ def _load_counting() -> tuple[MeasureSettings, list[Stretch]]:
 
 
 @click.command("restatements")
-@_from
-@_to
+@first_day
+@last_day
 @json_option
 def restatements(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """What counting again changed on days that were final, the newest first."""
@@ -206,7 +212,8 @@ def _show_adoption(result: "AdoptionResult", found: "Recount | None", *, as_json
     if as_json:
         show_json({"recount": found, "adoption": result})
         return
-    say(f"the account counts by {result.after} from now on; {len(result.measured_days)} days were measured again")
+    again = count_noun(len(result.measured_days), "day was", "days were")
+    say(f"the account counts by {result.after} from now on; {again} measured again")
     _show_stretches(result.stretches, result.after)
 
 

@@ -5,18 +5,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from castline.cli.days import first_day, last_day
 from castline.cli.output import json_option, show_json, show_table
 
 if TYPE_CHECKING:
     from castline.model.evidence import Evidence
 
-_DAY: Final = click.DateTime(["%Y-%m-%d"])
 _FIRST: Final = date(1970, 1, 1)
 
 
 @click.command("suspects")
-@click.option("--from", "first", type=_DAY, help="The first UTC day.")
-@click.option("--to", "last", type=_DAY, help="The last UTC day, included.")
+@first_day
+@last_day
 @json_option
 def suspects(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """What was dropped for its behaviour: by which rule, on which evidence, and the downloads it would have counted."""

@@ -6,6 +6,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from castline.base.errors import EXIT_QUALITY
+from castline.base.text import count_noun
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
 from castline.model.report import Report
@@ -83,7 +84,8 @@ def verify(file: Path, as_json: bool) -> int:
     if found.differences:
         rows = [{"figure": one.name, "says": one.stated, "inputs_give": one.computed} for one in found.differences]
         show_table(rows, ["figure", "says", "inputs_give"])
-    say(f"report {found.report_id}: {found.figure_count:,} figures, {len(found.differences)} differences")
+    differences = count_noun(len(found.differences), "difference")
+    say(f"report {found.report_id}: {count_noun(found.figure_count, 'figure')}, {differences}")
     return EXIT_QUALITY if found.differences else 0
 
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 from castline.demo.requests_seen import RequestCounts
+from castline.demo.tables import BROKEN_COUNT
 from castline.demo.traffic import FATES
 from castline.demo.world import CampaignTruth, Truth
 from castline.model.listening import VerdictCount
@@ -37,10 +38,20 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRows:
+    """What became of the rows of a file of orders: received = taken + refused."""
+
+    received: int
+    taken: int
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
 class Found:
     """What castline says of the world, in the order of the truth's campaigns."""
 
     requests: RequestCounts
+    orders: FileRows
     downloads: Mapping[tuple[str, str, date], int]
     campaigns: tuple[RoiFigures, ...]
     ads_delivered: tuple[int, ...]
@@ -52,6 +63,7 @@ def compare(truth: Truth, found: Found) -> list[Difference]:
         ("log lines received", truth.received_count, found.requests.received_count),
         ("malformed lines", truth.malformed_count, found.requests.malformed_count),
     ]
+    pairs.append(("rows of conversions.csv that are broken", BROKEN_COUNT, found.orders.refused))
     requests = count_fates(found.requests.waterfall)
     pairs += [(f"requests: {fate}", truth.requests[fate], requests.pop(fate, 0)) for fate in FATES]
     pairs += [(f"requests: {name}", 0, count) for name, count in requests.items()]

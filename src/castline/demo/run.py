@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from castline.base.config import load_settings
-from castline.demo.agreement import Difference, Found, compare
+from castline.demo.agreement import Difference, FileRows, Found, compare
 from castline.demo.feed_server import serve_feeds
 from castline.demo.log_files import write_logs
 from castline.demo.plan import CampaignPlan
@@ -64,6 +64,7 @@ class DemoResult:
     email: str
     password: str
     requests: RequestCounts
+    orders: FileRows
     campaigns: tuple[CampaignRow, ...]
     reports: tuple[str, ...]
     differences: tuple[Difference, ...]
@@ -104,7 +105,7 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
         stage.do("log", "import", *map(str, logs), brief=f"log import {outside / 'logs'}/*.log.gz")
         stage.do("measure", "run")
         _tell_orders(stage, world, web, campaign_ids)
-    _import_tables(stage, world, outside)
+    orders = _import_tables(stage, world, outside)
     # Hits that came in the web server's last seconds wait on the disk for whoever drains next.
     drain_intake(store)
     stage.do("attribution", "run")
@@ -113,12 +114,13 @@ def _play(stage: Stage, world: World, store: Store) -> DemoResult:
         for plan in world.plan.campaigns
     )
     reports = [path for plan in world.plan.campaigns for path in _build_report(stage, plan.name)]
-    found = _find(store, UUID(account["user_id"]), world, rows)
+    found = _find(store, UUID(account["user_id"]), world, (orders, rows))
     return DemoResult(
         data_dir=str(stage.data_dir),
         email=EMAIL,
         password=account["password"],
         requests=found.requests,
+        orders=orders,
         campaigns=rows,
         reports=tuple(reports),
         differences=tuple(compare(world.truth, found)),
@@ -163,12 +165,13 @@ def _tell_orders(stage: Stage, world: World, web: Web, campaign_ids: list[str]) 
     load_pixels(port, seen, campaign_ids)
 
 
-def _import_tables(stage: Stage, world: World, outside: Path) -> None:
-    """The shops' export and the bank's rates have come in."""
+def _import_tables(stage: Stage, world: World, outside: Path) -> FileRows:
+    """The bank's rates and the shops' export have come in; gives what became of the export's rows."""
     write_rates(world.rates, outside / "rates.csv")
     write_conversions(world, outside / "conversions.csv")
     stage.do("rate", "import", str(outside / "rates.csv"))
-    stage.do("conversion", "import", str(outside / "conversions.csv"))
+    batch = stage.do("conversion", "import", str(outside / "conversions.csv"))["batch"]
+    return FileRows(batch["received"], batch["accepted"] + batch["duplicate"], batch["refused"])
 
 
 def _build_report(stage: Stage, name: str) -> list[str]:
@@ -176,8 +179,9 @@ def _build_report(stage: Stage, name: str) -> list[str]:
     return [str(item["path"]) for item in made]
 
 
-def _find(store: Store, owner_id: UUID, world: World, rows: tuple[CampaignRow, ...]) -> Found:
-    """What castline now says of everything that the truth knows."""
+def _find(store: Store, owner_id: UUID, world: World, told: tuple[FileRows, tuple[CampaignRow, ...]]) -> Found:
+    """What castline now says of everything that the truth knows, with what its commands `told` already."""
+    orders, rows = told
     slugs: dict[UUID, tuple[str, str]] = {}
     with store.account(owner_id) as connection:
         shows = {podcast.podcast_id: podcast.title for podcast in load_podcasts(connection, owner_id)}
@@ -190,6 +194,7 @@ def _find(store: Store, owner_id: UUID, world: World, rows: tuple[CampaignRow, .
         sent = {row.members[0]: row.value or 0 for row in run_query(connection, owner_id, ads).rows}
     return Found(
         requests=load_request_counts(store, owner_id),
+        orders=orders,
         downloads={
             (*slugs[UUID(row.members[0])], row.start_at.date()): row.value or 0 for row in daily if row.start_at
         },

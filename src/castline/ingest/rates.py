@@ -1,5 +1,6 @@
 """Exchange rates into the store: one per pair and day, and a second opinion is a conflict."""
 
+from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -17,13 +18,14 @@ from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
 from castline.store.pool import Store
 
 BATCH_KIND: Final = "rates"
+_AHEAD: Final = timedelta(days=1)  # of our clock: where the day begins first, a bank is that much earlier
 
 
 def import_rates(store: Store, owner_id: UUID, path: Path) -> ConversionBatch:
     """The file's rates are in the store, its bad rows in quarantine. Raises SourceUnreadable, NotRates."""
     body = read_file(path)
     name = printable(path.name)
-    rows = parse_rates(body, source=name)
+    rows = [_refuse_future(row) for row in parse_rates(body, source=name)]
     with open_run(store, owner_id, "rate.import", role="app", parameters={"name": name}) as run:
         lock_conversions(run.connection, owner_id)
         content_hash = sha256(body).digest()
@@ -31,6 +33,14 @@ def import_rates(store: Store, owner_id: UUID, path: Path) -> ConversionBatch:
             run.count("already_imported")
             return describe_same(known)
         return _save(run, name, content_hash, rows)
+
+
+def _refuse_future(row: RateRow | Drop) -> RateRow | Drop:
+    """The row, or a Drop where its day has not come: nobody knows its rate, and an order would be converted at it."""
+    if isinstance(row, Drop) or row.value.rate_on <= (now() + _AHEAD).date():
+        return row
+    detail = f"date: {row.value.rate_on} lies in the future; import its rate once it is known, in another file"
+    return Drop(row.line_number, "invalid_field", detail, row.text)
 
 
 def _save(run: OpenRun, name: str, content_hash: bytes, rows: list[RateRow | Drop]) -> ConversionBatch:

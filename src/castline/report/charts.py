@@ -12,6 +12,8 @@ from itertools import groupby
 from typing import Final
 from xml.sax.saxutils import escape, quoteattr
 
+from castline.base.text import count_noun
+
 _STEPS: Final = (1, 2, 3, 4, 5, 6, 8, 10)  # the heights a reader adds up without effort
 
 
@@ -183,7 +185,7 @@ def _short_day(day: date) -> str:
 def _describe_days(series: Sequence[tuple[date, int | None]]) -> str:
     if not series:
         return "No days."
-    span = f"{len(series)} days from {series[0][0]:%Y-%m-%d} to {series[-1][0]:%Y-%m-%d}"
+    span = f"{count_noun(len(series), 'day')} from {series[0][0]:%Y-%m-%d} to {series[-1][0]:%Y-%m-%d}"
     known = [(day, value) for day, value in series if value is not None]
     if not known:
         return f"{span}, none of them measured."

@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Final
 from uuid import UUID
 
+from castline.base.text import count_noun
 from castline.measure.pacing import HORIZONS, Pace, load_pacing
 from castline.report.charts import find_ceiling
 from castline.store.pool import Connection
@@ -70,7 +71,8 @@ def render_release_chart(releases: Releases) -> str:
         parts.append(f'<circle class="dot line-{number}" cx="{x:.1f}" cy="{y:.1f}" r="3.5"/>')
         parts.append(f'<text class="chart-label" x="{x + 7:.1f}" y="{y + 4:.1f}">{number}</text>')
     body = "".join(parts)
-    told = f"Downloads since release of {len(lines)} episodes over up to {days} days; the table below has the figures"
+    shown = f"{count_noun(len(lines), 'episode')} over up to {count_noun(days, 'day')}"
+    told = f"Downloads since release of {shown}; the table below has the figures"
     size = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}"'
     return f'<svg class="chart" role="img" aria-label="{told}" {size} font-size="12">{body}</svg>'
 
