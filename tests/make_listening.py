@@ -8,9 +8,11 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
+from castline.measure.columns import make_columns
 from castline.measure.event_rows import EVENT_COLUMNS, EventRows
 from castline.measure.judge import Judged
 from castline.measure.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, compute_rollup, encode_rows, find_carried
+from castline.store.columns import replace_columns
 from castline.store.listening import copy_rows
 from castline.store.pool import Store
 from castline.store.shows import create_episode, create_podcast
@@ -112,7 +114,7 @@ def episodes_of(episodes: Sequence[tuple[UUID, UUID]]) -> pl.DataFrame:
 
 
 def save_judged(store: Store, owner_id: UUID, judged: Judged) -> None:
-    """The judged downloads are in the events and in both rollups; their days had none before."""
+    """The judged downloads are in the events, their columns and both rollups; their days had none before."""
     days = judged.downloads["day_on"]
     first_on, last_on = days.min(), days.max()
     with store.owner() as connection:
@@ -124,6 +126,8 @@ def save_judged(store: Store, owner_id: UUID, judged: Judged) -> None:
         copy_rows(connection, "listener_events", EVENT_COLUMNS, events, form="binary")
         copy_rows(connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="binary")
         copy_rows(connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="binary")
+        columns = make_columns(judged, carried, owner_id)
+        replace_columns(connection, owner_id, run_id, sorted({*days}), columns)
 
 
 def make_downloads(store: Store, owner_id: UUID, downloads: Sequence[Download]) -> None:

@@ -1,6 +1,6 @@
 """Worlds of many downloads for benches: millions of rows through the product's own rollup, a week at a time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -52,8 +52,8 @@ def indexed_afterwards(store: Store) -> Iterator[None]:
                 connection.execute(text)
 
 
-def make_world(store: Store, rows: int) -> World:
-    """An account whose shows have the downloads, spread over the days; a week is made at a time."""
+def make_world(store: Store, rows: int, *, report: Callable[[str], None] = lambda _: None) -> World:
+    """An account whose shows have the downloads, spread over the days; a week is made at a time, and reported."""
     with store.system() as connection:
         owner_id = create_user(connection, f"{uuid4().hex}@example.org", "Bench", UNUSABLE_PASSWORD).user_id
     start = datetime.combine(FIRST, datetime.min.time(), UTC)
@@ -65,6 +65,7 @@ def make_world(store: Store, rows: int) -> World:
         days = min(7, DAYS - day)
         frame = _draw(rng, start + timedelta(days=day), days, rows * days // DAYS, listeners)
         save_judged(store, owner_id, Judged(pl.DataFrame(), frame, agents_of(APPS), episodes))
+        report(f"made {rows * (day + days) // DAYS:,} of {rows:,} downloads")
     return World(store, owner_id, [podcast_id for podcast_id, _ in shows], listeners)
 
 

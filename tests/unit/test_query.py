@@ -1,13 +1,15 @@
 """What may be asked as one query, and how longer stretches are asked for."""
 
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
-from castline.model.query import Dimension, Filters, Measure, Query, ask_days
+from castline.model.query import EARLIEST, Dimension, Filters, Measure, Query, ask_days
 
 DAY = date(2026, 3, 2)
 
@@ -57,3 +59,26 @@ def test_placements_split_ads_and_are_crossed_with_nothing(
     with pytest.raises(InvalidInput, match="`placement` splits ads alone"):
         Query(DAY, DAY, measure, dimensions, filters=filters)
     assert Query(DAY, DAY, "ads_missed", ("show", "placement"), filters=Filters(podcast_ids=(UUID(int=1),)))
+
+
+def test_days_of_every_zone_begin_with_a_quarter_of_an_hour() -> None:
+    # What the columns of a day's downloads rest on: they know no finer time.
+    names = sorted(available_timezones())
+    months = [(year, month) for year in range(EARLIEST.year, 2040) for month in (1, 4, 7, 10)]
+    odd = {
+        name
+        for zone, name in ((ZoneInfo(name), name) for name in names)
+        for year, month in months
+        if (datetime(year, month, 1, tzinfo=zone).utcoffset() or timedelta()) % timedelta(minutes=15)
+    }
+    assert (odd, len(names) > 400) == (set(), True)
+
+
+def test_a_day_begins_with_the_first_of_two_midnights() -> None:
+    # In Havana clocks went back from 1:00 to 0:00 on 1 November 2026: midnight came at 4:00 and at 5:00 UTC.
+    day = Query(date(2026, 11, 1), date(2026, 11, 1), grain="day", tz="America/Havana")
+    assert [day.start_of(moment(2026, 11, 1, hour)) for hour in (4, 5, 12)] == [day.period.start_at] * 3
+    assert day.period.start_at.astimezone(UTC) == moment(2026, 11, 1, 4)
+    hours = replace(day, grain="hour")
+    begun = [hours.start_of(moment(2026, 11, 1, hour) + timedelta(minutes=59)) for hour in (4, 5)]
+    assert [at and at.astimezone(UTC) for at in begun] == [moment(2026, 11, 1, 4), moment(2026, 11, 1, 5)]

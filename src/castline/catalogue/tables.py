@@ -28,6 +28,7 @@ _NOUNS: Final = (
     "measurement",
     "behaviour",
     "sketches",
+    "columns",
     "conversions",
     "reports",
 )

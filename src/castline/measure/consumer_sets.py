@@ -26,7 +26,7 @@ def sketch_days(judged: Judged, owner_id: UUID, key_id: str) -> list[DaySketch]:
     downloads = judged.downloads
     if downloads.is_empty():
         return []
-    words = _consumer_words(judged, owner_id)
+    words = hash_consumers(judged, owner_id)
     days, of_day = number_values(downloads["day_on"])
     shows, of_episode = number_values(judged.episodes["podcast_id"])
     groups = of_day * len(shows) + of_episode[downloads["episode"].to_numpy()]
@@ -55,7 +55,7 @@ def unite_sets(connection: Connection, owner_id: UUID, query: Query, *, by_show:
     return {key: merge_sketches(sketches) for key, sketches in found.items()}
 
 
-def _consumer_words(judged: Judged, owner_id: UUID) -> Words:
+def hash_consumers(judged: Judged, owner_id: UUID) -> Words:
     """A hash of (address, user agent) per download: the address's key is one already, the agent's is made once."""
     keys = judged.downloads["listener_key"].bin.head(8).bin.reinterpret(dtype=pl.UInt64, endianness="big").to_numpy()
     agents = hash_words(judged.agents["user_agent"], b"agent" + owner_id.bytes)[:, 0]

@@ -13,6 +13,7 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.catalogue.metrics import load_metrics
+from castline.measure.column_counts import can_count_columns, count_columns
 from castline.measure.consumer_sets import unite_sets
 from castline.measure.sketch import ERROR_RATE, estimate_count
 from castline.model.query import (
@@ -201,7 +202,8 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
         sets = unite_sets(asked.connection, asked.owner_id, query, by_show="show" in query.dimensions)
         return {(start, (str(show),) if show else ()): estimate_count(union) for (start, show), union in sets.items()}
     if source == "listener_events":
-        counts = count_events(asked.connection, asked.owner_id, query)
+        can_count = can_count_columns(asked.connection, asked.owner_id, query)
+        counts = (count_columns if can_count else count_events)(asked.connection, asked.owner_id, query)
         width = len(query.dimensions)
         return {(row.start_at, (row.first_member, row.second_member)[:width]): row.value for row in counts}
     filtered = query.filters.by_dimension()
@@ -219,8 +221,12 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
 def _fill(asked: _Asked, found: dict[Key, int]) -> tuple[AnswerRow, ...]:
     """The rows in order of time, the most first; without dimensions one for each bucket, whether it has any or not."""
     # In UTC, for the two hours that a clock shows twice are equal in its own zone. Few starts, and many rows of each.
-    starts = {start: start and start.astimezone(UTC) for start in {start for start, _ in found}}
-    known: dict[Key, int | None] = {(starts[start], members): value for (start, members), value in found.items()}
+    # PostgreSQL begins a day whose midnight comes twice with the second one.
+    starts = {start: asked.query.start_of(start) for start in {start for start, _ in found} if start}
+    starts = {start: begun and begun.astimezone(UTC) for start, begun in starts.items()}
+    known: dict[Key, int | None] = {
+        (start and starts[start], members): value for (start, members), value in found.items()
+    }
     if not asked.query.dimensions:
         for start in _iter_buckets(asked.query):
             known.setdefault((start and start.astimezone(UTC), ()), 0 if _was_measured(asked, start) else None)

@@ -41,7 +41,7 @@ _AD_METRICS: Final = {"ads_delivered": DELIVERED, "ads_missed": MISSED, "ads_not
 _AD_LISTS: Final = {"ads_delivered": DELIVERED, "ads_unknown": NOT_KNOWN, "ads_missed": MISSED}
 NO_CAMPAIGN: Final = "none"
 SEVERAL_CAMPAIGNS: Final = "several"
-_MEMBER_LENGTH: Final = 255
+MEMBER_LENGTH: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +150,7 @@ def _count_by(
     """One row per hour, show, dimension and `member`, or `of_episode` where the dimension is the episode."""
     parts = []
     for dimension, column in members.items():
-        keys = [pl.lit("").alias("member")] if not column else [pl.col(column).str.head(_MEMBER_LENGTH).alias("member")]
+        keys = [pl.lit("").alias("member")] if not column else [pl.col(column).str.head(MEMBER_LENGTH).alias("member")]
         if dimension == "episode":
             keys = [pl.col("episode").alias("of_episode")]
         counted = downloads.group_by("hour_at", "show", *keys).agg(value=pl.len().cast(pl.Int64))

@@ -28,6 +28,7 @@ from castline.measure.stored import store_days
 from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
+from castline.store.columns import replace_columns
 from castline.store.evidence import replace_evidence
 from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
@@ -232,6 +233,7 @@ def _replace(
     stored = store_days(run, judged, batches)
     replace_evidence(run.connection, run.owner_id, run.run_id, days, list_evidence(judged.evidence, days))
     replace_sketches(run.connection, run.owner_id, run.run_id, days, sketch_days(judged, run.owner_id, work.key_id))
+    replace_columns(run.connection, run.owner_id, run.run_id, days, stored.columns)
     name_heard_ads(run.connection, run.owner_id, days, work.ads)
     now_from = {
         day: {batches[number].batch_id for number in numbers}

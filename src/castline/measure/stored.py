@@ -6,10 +6,12 @@ from typing import Final
 
 import polars as pl
 
+from castline.measure.columns import make_columns
 from castline.measure.event_rows import EVENT_COLUMNS, EventRows
 from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, Rollup, compute_rollup, encode_rows, find_carried
 from castline.model.lineage import Batch
+from castline.store.columns import DayColumn
 from castline.store.ledger import OpenRun
 from castline.store.listening import copy_rows, copying_rows, save_verdict_counts
 
@@ -27,6 +29,7 @@ class StoredDays:
     """What was written of days; `ends` has a row per verdict and reason with its `count` of requests."""
 
     rollup: Rollup
+    columns: list[DayColumn]
     ends: pl.DataFrame
 
 
@@ -36,11 +39,12 @@ def store_days(run: OpenRun, judged: Judged, batches: Sequence[Batch]) -> Stored
     rows = EventRows(judged, carried, run.owner_id, run.run_id)
     with copying_rows(run.connection, "listener_events", EVENT_COLUMNS, rows):
         rollup = compute_rollup(judged, carried, run.run_id)
+        columns = make_columns(judged, carried, run.owner_id)
         verdicts = _count_verdicts(judged, batches)
     copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(rollup.hourly), form="binary")
     copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="binary")
     save_verdict_counts(run.connection, run.owner_id, run.run_id, verdicts.to_dict(as_series=False))
-    return StoredDays(rollup, verdicts.group_by("verdict", "reason").agg(pl.col("count").sum()))
+    return StoredDays(rollup, columns, verdicts.group_by("verdict", "reason").agg(pl.col("count").sum()))
 
 
 def _count_verdicts(judged: Judged, batches: Sequence[Batch]) -> pl.DataFrame:

@@ -115,6 +115,19 @@ class Query:
         """The moment at which the day begins in the query's zone."""
         return datetime.combine(day, time(), self.zone)
 
+    def start_of(self, at: datetime) -> datetime | None:
+        """The beginning of the hour, day, week or month of the zone's clocks that the moment lies in.
+
+        Where clocks show an hour twice, a day begins with the first midnight; None where time is not split.
+        """
+        if self.grain == "none":
+            return None
+        local = at.astimezone(self.zone)
+        if self.grain == "hour":
+            past = timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
+            return (at.astimezone(UTC) - past).astimezone(self.zone)
+        return self.midnight(start_of_bucket(local.date(), self.grain))
+
     def iter_starts(self) -> Iterator[date]:
         """The first day of each day, week or month of the grain, in order; the first and last may be cut."""
         day = start_of_bucket(self.first_on, self.grain)
