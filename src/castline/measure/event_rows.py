@@ -4,6 +4,7 @@ meanwhile."""
 import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from hashlib import blake2b
 from typing import Final
 from uuid import UUID
@@ -62,27 +63,38 @@ class EventRows:
     run_id: UUID
 
     def __iter__(self) -> Iterator[bytes | memoryview]:
+        return self._iter_rows(0, self.judged.downloads.height)
+
+    def iter_weeks(self) -> Iterator[tuple[date, Iterator[bytes | memoryview]]]:
+        """The Monday of each week that has rows, and its rows as one COPY takes them."""
+        weeks = self.judged.downloads["day_on"].dt.truncate("1w").rle().struct.unnest()
+        start = 0
+        for monday, count in weeks.select("value", "len").iter_rows():
+            yield monday, self._iter_rows(start, start + count)
+            start += count
+
+    def _iter_rows(self, start: int, end: int) -> Iterator[bytes | memoryview]:
         yield HEAD
-        downloads = self.judged.downloads
-        if downloads.height:
+        if start < end:
             described, places = _describe_all(self.judged, self.carried)
             known = _Known(self.judged, self.owner_id)
-            for start in range(0, downloads.height, _SLICE):
-                rows = downloads.slice(start, _SLICE)
+            for first in range(start, end, _SLICE):
+                last = min(first + _SLICE, end)
+                rows = self.judged.downloads.slice(first, last - first)
                 yield join_columns(
                     self._fixed(rows, known),
                     _encode_addresses(rows["ip"]),
                     encode_distinct(rows["country"], encode_text),
-                    described.take(pa.array(places[start : start + _SLICE])),
+                    described.take(pa.array(places[first:last])),
                 )
         yield TAIL
 
     def _fixed(self, rows: pl.DataFrame, known: "_Known") -> pa.Array:
         """The fields of one length of some rows."""
-        keys = np.frombuffer(b"".join(rows["listener_key"].to_list()), "V16")
+        keys = _read_keys(rows)
         episodes = rows["episode"].to_numpy()
         columns = {
-            "event_id": known.event_ids(rows, keys),
+            "event_id": known.event_ids(rows, keys).view("V16")[:, 0],
             "timestamp": encode_times(rows["time"]),
             **{name: ids[episodes] for name, ids in known.uuids.items()},
             "event_type": encode_same(b"download"),
@@ -100,11 +112,12 @@ class _Known:
         self._agents = hash_words(judged.agents["user_agent"], b"agent" + owner_id.bytes)
         self._episodes = hash_words(judged.episodes["episode_id"], b"episode" + owner_id.bytes)
 
-    def event_ids(self, rows: pl.DataFrame, keys: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
-        """A UUID of version 8 per download: 48 bits of its time in milliseconds, then bits of its window's hash.
+    def event_ids(self, rows: pl.DataFrame, keys: npt.NDArray[np.void]) -> npt.NDArray[np.uint64]:
+        """The halves, big-endian, of a UUID of version 8 per download: its time in milliseconds, then bits of a hash.
 
-        The window is account, UTC day, listener, user agent and episode. Each part is a cryptographic hash already or
-        becomes one (once per distinct value), so their mixture is as good as a hash of the whole.
+        The 48 bits of time come first. The hash is of its window: account, UTC day, listener, user agent and episode.
+        Each part is a cryptographic hash already or becomes one (once per distinct value), so their mixture is as good
+        as a hash of the whole.
         """
         words = keys.view(">u8").astype(np.uint64).reshape(-1, 2)
         high, low = words[:, 0], words[:, 1]
@@ -117,7 +130,17 @@ class _Known:
         ids = np.empty((len(high), 2), ">u8")
         ids[:, 0] = (millis << np.uint64(16)) | np.uint64(0x8000) | (high & np.uint64(0x0FFF))
         ids[:, 1] = np.uint64(1 << 63) | (low & np.uint64((1 << 62) - 1))
-        return ids.view("V16")[:, 0]
+        return ids
+
+
+def event_ids(judged: Judged, owner_id: UUID) -> Words:
+    """The halves of the id of each download, in order."""
+    rows = judged.downloads
+    return _Known(judged, owner_id).event_ids(rows, _read_keys(rows)).astype(np.uint64)
+
+
+def _read_keys(rows: pl.DataFrame) -> npt.NDArray[np.void]:
+    return np.frombuffer(b"".join(rows["listener_key"].to_list()), "V16")
 
 
 def _describe_all(judged: Judged, carried: pl.DataFrame) -> tuple[pa.Array, Ints]:

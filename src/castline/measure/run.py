@@ -1,10 +1,11 @@
 """Days of landed requests become downloads, rollups and verdicts: whole days, replaced in one transaction."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import polars as pl
@@ -42,12 +43,24 @@ from castline.store.pool import Store
 from castline.store.restatements import save_restatements
 from castline.store.sketches import replace_sketches
 from castline.store.statistics import analyse_fresh_tables
-from castline.store.timeseries import ensure_partitions
+from castline.store.timeseries import (
+    Partition,
+    attach_partitions,
+    begin_partitions,
+    ensure_partitions,
+)
 
 # Days are measured together up to so many requests: about 1 GB at work, and one transaction for many quiet days.
 _ROWS_AT_ONCE: Final = 1_500_000
+# Of these some are judged while others are written.
+_ROWS_IN_PIECE: Final = 300_000
+# From so many requests on, a week without a partition is filled before its table has indexes.
+_LARGE_WEEK: Final = 20_000
+_SUMS: Final = ("attribution_events", "hourly_metrics", "daily_metrics")
 _FIRST_DAY: Final = date(1970, 1, 1)
 Report = Callable[[int, int], object]
+# Requests by verdict and reason.
+Ends: TypeAlias = Counter[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,20 +96,18 @@ def measure(
     """
     sizes, skipped = _find_days(store, owner_id, period)
     total, done = sum(sizes.values()), 0
-    waterfall: dict[tuple[str, str], int] = {}
+    waterfall: Counter[tuple[str, str]] = Counter()
     runs = []
-    for days in _in_portions(sizes):
-        run_id, counted = _measure_days(store, owner_id, days)
+    for days in _in_portions(sizes, _ROWS_AT_ONCE):
+        run_id, counted = _measure_days(store, owner_id, {day: sizes[day] for day in days})
         runs.append(run_id)
-        for verdict, reason, count in counted:
-            key = (str(verdict), str(reason))
-            waterfall[key] = waterfall.get(key, 0) + int(count)
+        waterfall.update(counted)
         done += sum(sizes[day] for day in days)
         if report:
             report(done, total)
     if runs:
         analyse_fresh_tables(store)
-    rows = [VerdictCount(verdict, reason, waterfall.get((verdict, reason), 0)) for verdict, reason in OUTCOMES]
+    rows = [VerdictCount(verdict, reason, waterfall[verdict, reason]) for verdict, reason in OUTCOMES]
     counted_rows = tuple(row for row in rows if row.request_count)
     downloads = sum(row.request_count for row in counted_rows if row.verdict == "counted")
     return MeasureResult(
@@ -115,7 +126,7 @@ def load_unmatched(
         landed = LandedDays(store, connection, owner_id)
         sizes = landed.count_requests(period.iter_days())
         gone = landed.find_gone(sizes)
-        for portion in _in_portions({day: size for day, size in sizes.items() if day not in gone}):
+        for portion in _in_portions({day: size for day, size in sizes.items() if day not in gone}, _ROWS_AT_ONCE):
             found = find_unmatched(index, landed.load(portion))
             counts.update({(host, path): count for host, path, count in found})
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1]))
@@ -136,11 +147,11 @@ def _find_days(store: Store, owner_id: UUID, period: Period | None) -> tuple[dic
     return {day: size for day, size in sorted(sizes.items()) if day not in skipped}, skipped
 
 
-def _in_portions(sizes: dict[date, int]) -> Iterator[list[date]]:
+def _in_portions(sizes: Mapping[date, int], row_limit: int) -> Iterator[list[date]]:
     portion: list[date] = []
     rows = 0
     for day, count in sizes.items():
-        if portion and rows + count > _ROWS_AT_ONCE:
+        if portion and rows + count > row_limit:
             yield portion
             portion, rows = [], 0
         portion.append(day)
@@ -149,25 +160,30 @@ def _in_portions(sizes: dict[date, int]) -> Iterator[list[date]]:
         yield portion
 
 
-def _measure_days(store: Store, owner_id: UUID, days: list[date]) -> tuple[UUID, list[tuple[str, str, int]]]:
+def _measure_days(store: Store, owner_id: UUID, sizes: Mapping[date, int]) -> tuple[UUID, Ends]:
+    """The days stand as judged, in one transaction; returns its run and what became of their requests."""
+    days = list(sizes)
+    large = _find_large_weeks(sizes)
     with store.owner() as connection:
         for first, last in iter_stretches(days):
+            ensure_partitions(connection, first, last, tables=_SUMS)
+        for first, last in iter_stretches(day for day in days if day not in large):
             ensure_partitions(connection, first, last)
     parameters = {"days": [str(day) for day in days]}
     with open_run(store, owner_id, "measure.run", parameters=parameters) as run:
         lock_measuring(run.connection, owner_id)
         # The rows of these days are ours until we commit: an import that comes meanwhile waits and marks them again.
         mark_dirty_days(run.connection, owner_id, days)
-        work = _open_work(store, run)
+        fresh = begin_partitions(run.connection, "listener_events", large)
+        work = _open_work(store, run, fresh)
         run.rule_versions = _versions(store, work.book)
-        judged, batches = _judge_days(work, days)
-        affected = find_affected_days(judged, days, work.book.settings)
-        counted = _replace(work, keep_days(judged, days), batches, days, is_beside=False)
-        del judged
-        _replace_affected(work, affected)
+        affected, counted = _replace_days(work, sizes)
+        attach_partitions(run.connection, fresh.values())
+        _replace_affected(replace(work, fresh={}), affected)
         clear_dirty_days(run.connection, owner_id, days)
-        for verdict, reason, count in counted:
+        for (verdict, reason), count in counted.items():
             run.count(f"{verdict}_{reason}", count)
+        run.uses += work.uses.values()
     return run.run_id, counted
 
 
@@ -181,9 +197,11 @@ class _Work:
     ads: list[Ad]
     landed: LandedDays
     key_id: str
+    fresh: Mapping[date, Partition]
+    uses: dict[tuple[str, str], DatasetUse] = field(default_factory=dict)
 
 
-def _open_work(store: Store, run: OpenRun) -> _Work:
+def _open_work(store: Store, run: OpenRun, fresh: Mapping[date, Partition]) -> _Work:
     connection, owner_id = run.connection, run.owner_id
     return _Work(
         run,
@@ -192,6 +210,7 @@ def _open_work(store: Store, run: OpenRun) -> _Work:
         load_ads(connection, owner_id),
         LandedDays(store, connection, owner_id),
         listener_key_id(store.settings, owner_id),
+        fresh,
     )
 
 
@@ -203,6 +222,38 @@ def _versions(store: Store, book: Rulebook) -> dict[str, str]:
 def _judge_days(work: _Work, days: Sequence[date]) -> tuple[Judged, list[Batch]]:
     sources = Sources(work.run.connection, work.run.owner_id, work.landed, work.index)
     return judge_days(sources, days, work.book, locate_ads(work.ads, work.index))
+
+
+def _find_large_weeks(sizes: Mapping[date, int]) -> set[date]:
+    """The days in weeks of many requests."""
+    rows = Counter[date]()
+    for day, count in sizes.items():
+        rows[day - timedelta(days=day.weekday())] += count
+    return {day for day in sizes if rows[day - timedelta(days=day.weekday())] >= _LARGE_WEEK}
+
+
+def _replace_days(work: _Work, sizes: Mapping[date, int]) -> tuple[set[date], Ends]:
+    """What is stored of the days is what was judged; returns other days that this affects, and the requests' ends.
+
+    Some days are judged while those before them are written. The writing has the connection then, so that judging must
+    need none: where windows are UTC days it does not, once the files are known.
+    """
+    row_limit = _ROWS_IN_PIECE if work.book.settings.is_utc_day else sum(sizes.values())
+    work.landed.count_requests(sizes)
+    affected: set[date] = set()
+    counted: Ends = Counter()
+    writing: Future[Ends] | None = None
+    with ThreadPoolExecutor(1, "write") as thread:
+        for days in _in_portions(sizes, row_limit):
+            judged, batches = _judge_days(work, days)
+            if writing is not None:
+                counted += writing.result()
+            affected |= find_affected_days(judged, days, work.book.settings)
+            writing = thread.submit(_replace, work, keep_days(judged, days), batches, days, is_beside=False)
+            del judged
+        if writing is not None:
+            counted += writing.result()
+    return affected, counted
 
 
 def _replace_affected(work: _Work, affected: set[date]) -> None:
@@ -217,48 +268,53 @@ def _replace_affected(work: _Work, affected: set[date]) -> None:
     days = [item.day_on for item in stands if item.settings_version == work.book.settings.version]
     if not days:
         return
-    for portion in _in_portions(work.landed.count_requests(days)):
+    for portion in _in_portions(work.landed.count_requests(days), _ROWS_AT_ONCE):
         judged, batches = _judge_days(work, portion)
         _replace(work, keep_days(judged, portion), batches, portion, is_beside=True)
     work.run.count("days_beside", len(days))
 
 
-def _replace(
-    work: _Work, judged: Judged, batches: Sequence[Batch], days: Sequence[date], *, is_beside: bool
-) -> list[tuple[str, str, int]]:
-    """What is stored of the days is what was judged; returns (verdict, reason, requests)."""
+def _replace(work: _Work, judged: Judged, batches: Sequence[Batch], days: Sequence[date], *, is_beside: bool) -> Ends:
+    """What is stored of the days is what was judged; returns what became of the requests."""
     run = work.run
     before = load_standing(run.connection, run.owner_id, days, is_beside=is_beside)
     delete_measured(run.connection, run.owner_id, days)
-    stored = store_days(run, judged, batches)
+    # Before the downloads are there: it looks at every event of the days.
+    name_heard_ads(run.connection, run.owner_id, days, work.ads)
+    stored = store_days(run, judged, batches, work.fresh)
     replace_evidence(run.connection, run.owner_id, run.run_id, days, list_evidence(judged.evidence, days))
     replace_sketches(run.connection, run.owner_id, run.run_id, days, sketch_days(judged, run.owner_id, work.key_id))
     replace_columns(run.connection, run.owner_id, run.run_id, days, stored.columns)
-    name_heard_ads(run.connection, run.owner_id, days, work.ads)
     now_from = {
         day: {batches[number].batch_id for number in numbers}
         for day, numbers in judged.requests.group_by("day_on").agg(pl.col("batch").unique()).iter_rows()
     }
     restated = compute_restatements(before, stored.rollup.daily, now_from, run.rule_versions)
     run.count("restatements", save_restatements(run.connection, run.owner_id, run.run_id, restated))
-    _record(run, judged, stored.rollup, batches)
-    return list(stored.ends.iter_rows())
+    _record(work, judged, stored.rollup, batches)
+    return Counter({(verdict, reason): count for verdict, reason, count in stored.ends.iter_rows()})
 
 
-def _record(run: OpenRun, judged: Judged, rollup: Rollup, batches: Sequence[Batch]) -> None:
-    requests = judged.requests
-    run.uses += [
-        DatasetUse("input", "landing_requests", str(batches[number].batch_id), size, batches[number].content_hash)
-        for number, size in sorted(requests.group_by("batch").len().iter_rows())
-    ]
+def _record(work: _Work, judged: Judged, rollup: Rollup, batches: Sequence[Batch]) -> None:
+    run, requests = work.run, judged.requests
+    for number, size in sorted(requests.group_by("batch").len().iter_rows()):
+        batch = batches[number]
+        _add_use(work, DatasetUse("input", "landing_requests", str(batch.batch_id), size, batch.content_hash))
     for dataset, row_count in (
         ("listener_events", judged.downloads.height),
         ("hourly_metrics", rollup.hourly.height),
         ("daily_metrics", rollup.daily.height),
     ):
-        run.uses.append(DatasetUse("output", dataset, "downloads", row_count))
+        _add_use(work, DatasetUse("output", dataset, "downloads", row_count))
     run.count("requests", requests.height)
     run.count("downloads", judged.downloads.height)
     run.count("ads", judged.deliveries.height)
     newest = requests["time"].max()
     run.watermark_at = max((at for at in (run.watermark_at, newest) if isinstance(at, datetime)), default=None)
+
+
+def _add_use(work: _Work, use: DatasetUse) -> None:
+    """The run used so many rows more."""
+    key = use.dataset, use.reference
+    known = work.uses.get(key)
+    work.uses[key] = use if known is None else replace(use, row_count=known.row_count + use.row_count)

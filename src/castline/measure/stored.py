@@ -1,7 +1,9 @@
 """What judged days become in the database: downloads, their sums, and where each request went."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
 from typing import Final
 
 import polars as pl
@@ -13,8 +15,10 @@ from castline.measure.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, Rollup, compu
 from castline.model.lineage import Batch
 from castline.store.columns import DayColumn
 from castline.store.ledger import OpenRun
-from castline.store.listening import copy_rows, copying_rows, save_verdict_counts
+from castline.store.listening import RowsOfTable, copy_rows, copying_rows, save_verdict_counts
+from castline.store.timeseries import Partition
 
+_NONE_FRESH: Final[Mapping[date, Partition]] = MappingProxyType({})
 _VERDICTS: Final = pl.DataFrame(
     {
         "outcome": pl.Series(range(len(OUTCOMES)), dtype=pl.UInt8),
@@ -33,11 +37,16 @@ class StoredDays:
     ends: pl.DataFrame
 
 
-def store_days(run: OpenRun, judged: Judged, batches: Sequence[Batch]) -> StoredDays:
-    """Downloads, sums and verdicts of the days are in the run's transaction; nothing of them was there before."""
+def store_days(
+    run: OpenRun, judged: Judged, batches: Sequence[Batch], fresh: Mapping[date, Partition] = _NONE_FRESH
+) -> StoredDays:
+    """Downloads, sums and verdicts of the days are in the run's transaction; nothing of them was there before.
+
+    `fresh` are weeks of events, by their Mondays, that are filled before they become partitions.
+    """
     carried = find_carried(judged)
     rows = EventRows(judged, carried, run.owner_id, run.run_id)
-    with copying_rows(run.connection, "listener_events", EVENT_COLUMNS, rows):
+    with copying_rows(run.connection, EVENT_COLUMNS, _iter_parts(rows, fresh)):
         rollup = compute_rollup(judged, carried, run.run_id)
         columns = make_columns(judged, carried, run.owner_id)
         verdicts = _count_verdicts(judged, batches)
@@ -45,6 +54,11 @@ def store_days(run: OpenRun, judged: Judged, batches: Sequence[Batch]) -> Stored
     copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(rollup.daily), form="binary")
     save_verdict_counts(run.connection, run.owner_id, run.run_id, verdicts.to_dict(as_series=False))
     return StoredDays(rollup, columns, verdicts.group_by("verdict", "reason").agg(pl.col("count").sum()))
+
+
+def _iter_parts(rows: EventRows, fresh: Mapping[date, Partition]) -> Iterator[RowsOfTable]:
+    for monday, pieces in rows.iter_weeks():
+        yield fresh.get(monday, "listener_events"), pieces
 
 
 def _count_verdicts(judged: Judged, batches: Sequence[Batch]) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 from psycopg import Connection, sql
@@ -16,11 +16,13 @@ from castline.model.listening import VerdictCount
 from castline.model.query import MEASURES
 from castline.store.rows import find_one, load_all, load_scalars, save
 from castline.store.sql import load_sql
+from castline.store.timeseries import Partition
 
 _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
 CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
+RowsOfTable: TypeAlias = tuple[Series | Partition, Iterable[bytes | memoryview]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +144,7 @@ def save_verdict_counts(
 
 def copy_rows(
     connection: Connection,
-    table: Series,
+    table: Series | Partition,
     columns: Sequence[str],
     content: bytes | Iterable[bytes | memoryview],
     *,
@@ -150,11 +152,17 @@ def copy_rows(
 ) -> int:
     """How many rows of the content, whole or in pieces, went into the table.
 
-    The rows' partitions stand already (castline.store.timeseries.ensure_partitions); the caller's transaction acts in
-    the ingest role, which row-level security does not cover on event tables: the rows must be the account's own.
+    The rows' partitions stand already (castline.store.timeseries.ensure_partitions), or the table is one that
+    `begin_partitions` made in this transaction; the caller's transaction acts in the ingest role, which row-level
+    security does not cover on event tables: the rows must be the account's own.
     """
-    statement = sql.SQL("copy {} ({}) from stdin (format {})").format(
-        sql.Identifier(table), sql.SQL(", ").join(map(sql.Identifier, columns)), sql.SQL(form)
+    is_fresh = isinstance(table, Partition)
+    statement = sql.SQL("copy {} ({}) from stdin (format {}{})").format(
+        sql.Identifier(table.name if isinstance(table, Partition) else table),
+        sql.SQL(", ").join(map(sql.Identifier, columns)),
+        sql.SQL(form),
+        # Nobody sees the table yet, so its rows may count as seen by all: nothing has to mark them so later.
+        sql.SQL(", freeze" if is_fresh else ""),
     )
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:
@@ -165,14 +173,22 @@ def copy_rows(
 
 @contextmanager
 def copying_rows(
-    connection: Connection, table: Series, columns: Sequence[str], pieces: Iterable[bytes | memoryview]
+    connection: Connection,
+    columns: Sequence[str],
+    parts: Iterable[RowsOfTable],
 ) -> Iterator[None]:
-    """The pieces, in binary form, are made and copied in a thread while the body runs; afterwards they are there.
+    """Tables and their rows, pieces in binary form, are made and copied in a thread while the body runs; then they are
+    there.
 
     The body must leave the connection alone.
     """
+
+    def copy() -> None:
+        for table, pieces in parts:
+            copy_rows(connection, table, columns, pieces, form="binary")
+
     with ThreadPoolExecutor(1, "copy") as thread:
-        copied = thread.submit(copy_rows, connection, table, columns, pieces, form="binary")
+        copied = thread.submit(copy)
         try:
             yield
         finally:

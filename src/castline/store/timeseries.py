@@ -4,7 +4,8 @@ Events and hourly metrics are cut by ISO week (Monday, UTC): planning over 90 da
 Daily metrics live for seven years and are small, so they are cut by year.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
@@ -77,6 +78,37 @@ def ensure_partitions(
     return made
 
 
+def begin_partitions(connection: Connection, table_name: str, days: Collection[date]) -> dict[date, Partition]:
+    """Tables for COPY alone that `attach_partitions` makes partitions of, each by the day that it begins with.
+
+    Only for days that no partition takes yet. Rows go into a table without indexes, and each index is built from all
+    of them at once: half the work of adding row by row. Nobody else sees the tables before the caller's transaction
+    commits, and nobody else makes a partition of that name meanwhile.
+    """
+    table = next(one for one in iter_series() if one.name == table_name)
+    wanted = {partition_of(table, day) for day in days}
+    if not wanted - set(list_partitions(connection)):
+        return {}
+    _lock_making(connection, table)
+    fresh = sorted(wanted - set(list_partitions(connection)), key=lambda one: one.first_on)
+    with _as_owner(connection) as role:
+        for partition in fresh:
+            _make_beside(connection, table, partition)
+            grant = sql.SQL("grant insert on {} to {}").format(sql.Identifier(partition.name), sql.Identifier(role))
+            connection.execute(grant)
+    return {partition.first_on: partition for partition in fresh}
+
+
+def attach_partitions(connection: Connection, partitions: Collection[Partition]) -> None:
+    """What `begin_partitions` made are partitions of their tables, with every index and the rights of any other."""
+    series = {table.name: table for table in iter_series()}
+    with _as_owner(connection) as role:
+        for partition in partitions:
+            name = sql.Identifier(partition.name)
+            connection.execute(sql.SQL("revoke all on {} from {}").format(name, sql.Identifier(role)))
+            _attach(connection, series[partition.table], partition)
+
+
 def list_partitions(connection: Connection) -> list[Partition]:
     """Every partition there is, by table and time."""
     names = _existing_names(connection)
@@ -111,7 +143,39 @@ def _existing_names(connection: Connection) -> set[str]:
 
 def _create(connection: Connection, table: SeriesTable, partition: Partition) -> bool:
     """The partition is there; True if it was made here and not by somebody else meanwhile."""
-    names = {
+    _lock_making(connection, table)
+    if partition.name in _existing_names(connection):
+        return False
+    _make_beside(connection, table, partition)
+    _attach(connection, table, partition)
+    return True
+
+
+def _lock_making(connection: Connection, table: SeriesTable) -> None:
+    """Nobody else makes a partition of the table until the transaction ends."""
+    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (table.name,))
+
+
+def _make_beside(connection: Connection, table: SeriesTable, partition: Partition) -> None:
+    """A table of the partition's name that takes its rows and is no partition yet."""
+    for statement in (
+        "create table {child} (like {parent} including defaults including constraints)",
+        # The check lets ATTACH skip its scan; it says the same as the bounds, so it goes afterwards.
+        "alter table {child} add constraint {bounds} check ({column} >= {first} and {column} < {end})",
+    ):
+        connection.execute(sql.SQL(statement).format(**_names(table, partition)))
+
+
+def _attach(connection: Connection, table: SeriesTable, partition: Partition) -> None:
+    for statement in (
+        "alter table {parent} attach partition {child} for values from ({first}) to ({end})",
+        "alter table {child} drop constraint {bounds}",
+    ):
+        connection.execute(sql.SQL(statement).format(**_names(table, partition)))
+
+
+def _names(table: SeriesTable, partition: Partition) -> dict[str, sql.Composable]:
+    return {
         "parent": sql.Identifier(table.name),
         "child": sql.Identifier(partition.name),
         "column": sql.Identifier(table.column),
@@ -119,18 +183,16 @@ def _create(connection: Connection, table: SeriesTable, partition: Partition) ->
         "first": _bound(table, partition.first_on),
         "end": _bound(table, partition.end_on),
     }
-    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (table.name,))
-    if partition.name in _existing_names(connection):
-        return False
-    for statement in (
-        "create table {child} (like {parent} including defaults including constraints)",
-        # The check lets ATTACH skip its scan; it says the same as the bounds, so it goes afterwards.
-        "alter table {child} add constraint {bounds} check ({column} >= {first} and {column} < {end})",
-        "alter table {parent} attach partition {child} for values from ({first}) to ({end})",
-        "alter table {child} drop constraint {bounds}",
-    ):
-        connection.execute(sql.SQL(statement).format(**names))
-    return True
+
+
+@contextmanager
+def _as_owner(connection: Connection) -> Iterator[str]:
+    """The transaction acts as the schema's owner, whose session it is, and afterwards in its role again: the value."""
+    [role] = connection.execute("select current_user").fetchone() or [""]
+    connection.execute("set local role none")
+    # What fails in here ends the transaction, and its role with it.
+    yield str(role)
+    connection.execute(sql.SQL("set local role {}").format(sql.Identifier(role)))
 
 
 def _bound(table: SeriesTable, day: date) -> sql.Literal:
