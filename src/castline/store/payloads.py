@@ -7,6 +7,8 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from uuid import UUID
 
+from castline.store.folders import make_private_folder
+
 
 def hash_content(body: bytes) -> bytes:
     """SHA-256 of the body, the identity of a batch."""
@@ -22,7 +24,7 @@ def save_payload(landing_dir: Path, owner_id: UUID, body: bytes) -> str:
     place = Path("payloads") / str(owner_id) / digest[:2] / f"{digest}.gz"
     target = landing_dir / place
     if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_private_folder(landing_dir.parent, target.parent)
         with NamedTemporaryFile(dir=target.parent, delete=False) as beside:
             beside.write(gzip.compress(body, compresslevel=6, mtime=0))
             beside.flush()

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from castline.base.config import Settings
 from castline.base.errors import ConfigurationError
+from castline.store.folders import make_data_folder
 
 _SECRET_BYTES: Final = 32
 _FILE: Final = "secret.key"
@@ -48,7 +49,7 @@ def _load_master(data_dir: Path) -> bytes:
 
 def _create_master(path: Path) -> None:
     """The file is there, whole and readable by its owner only, whoever of several processes made it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_data_folder(path.parent)
     draft = path.with_name(f".{path.name}.{token_hex(8)}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

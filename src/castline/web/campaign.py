@@ -20,6 +20,7 @@ from castline.report.charts import render_daily_chart
 from castline.report.layout import describe_unmeasured, lay_out_ads
 from castline.report.renderers import RENDERERS, parse_formats
 from castline.store.campaigns import find_campaign, find_sponsor
+from castline.store.folders import make_private_folder
 from castline.store.reports import load_reports
 from castline.store.shows import find_podcast
 from castline.web.board import CHART
@@ -75,7 +76,8 @@ def do_build(
         raise HTTPException(403, "A viewer may read reports and not build them.")
     context, owner_id = context_of(request), visitor.access.owner_id
     campaign = _find(context, owner_id, campaign_id)
-    folder = context.settings.data_dir / "reports" / str(owner_id)
+    data_dir = context.settings.data_dir
+    folder = make_private_folder(data_dir, data_dir / "reports" / str(owner_id))
     [report, *_] = build_report(context.store, owner_id, campaign, parse_formats(format), folder)
     return RedirectResponse(f"/reports/{report.report_id}", 303)
 
