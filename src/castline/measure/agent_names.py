@@ -1,15 +1,14 @@
-"""What can be read off a user agent's own text: how it is mended, where it runs, and what it calls itself."""
+"""What can be read off a user agent's own text: where it runs, and what it calls itself."""
 
 import re
+from collections.abc import Iterator
 from typing import Final
-from urllib.parse import unquote
 
-# What tells stands in front; the longest of real apps, in-app browsers of social networks, have about 700 characters.
-LONGEST: Final = 2048
 _CLIENT: Final = re.compile(
     r"CFNetwork/|Darwin/|ExoPlayerLib|AndroidXMedia3|AppleCoreMedia|Alamofire|Dalvik/|stagefright|"
     r"\b(?:iOS|iPhone|iPad|iPod|iPadOS|Android|watchOS|tvOS|visionOS|macOS|CarPlay|HomePod)\b|"
-    r"[/_ -](?:ios|android|wear)\b|^(?:Android|iOS)[_ -]|\b(?:ios|android)\d*[/ ;)]",
+    r"[/_ -](?:ios|android|wear)\b|^(?:Android|iOS)[_ -]|\b(?:ios|android)\d*[/ ;)]|"
+    r"(?i:\b(?:podcast|radio|music|audio|media)[- ]?(?:player|app)\b|podcatcher)",
 )
 # A player's or an app's own network library: whatever the name in front says, somebody's device speaks.
 _PLAYERS: Final = ("CFNetwork/", "ExoPlayerLib", "AndroidXMedia3", "AppleCoreMedia/", "NetworkDownloader/", " BMID/")
@@ -21,6 +20,32 @@ _IN_BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
 _LISTENERS: Final = ("android", "linux; u", "iphone", "ipad", " adr ")
 _DECLARED: Final = ("compatible", "http:", "https:", "@", "+http")
 _BROWSER: Final = "mozilla/"
+# Telephones of old put their model where a browser says Mozilla.
+_PHONE: Final = re.compile(
+    r"(?:Nokia|SonyEricsson|SAMSUNG[-_ ]?(?:SGH|GT|SCH|SPH|SM)|SEC-|SIE-|MOT-|LGE?-|HTC[-_ /]|Lenovo-|ZTE[-_]|"
+    r"HUAWEI[-_ ]|Alcatel|BlackBerry|PPC;|PHILIPS|SAGEM|Panasonic-|SHARP-|KDDI-|DoCoMo/|MT\d{4}|Spice |LAVA[. ]|"
+    r"Micromax|Karbonn)",
+    re.IGNORECASE,
+)
+# What a service of an app's maker calls itself in the word that has the app's name, or just behind it.
+_MACHINE: Final = re.compile(
+    r"(?:bot|crawler|spider|scraper|fetcher|parser|ffprobe|transcriber|importer|indexer|verifier|validator|checker|scanner)"
+    r"(?:[^a-z]|$)",
+    re.IGNORECASE,
+)
+# Systems of devices that are sold with more than one.
+_SYSTEMS: Final = (
+    ("fireos", re.compile(r"\bAFT[A-Z]|\bAEO[A-Z]|Fire OS/")),
+    ("android", re.compile(r"Android", re.IGNORECASE)),
+    ("tizen", re.compile(r"Tizen|^samsung;[a-z]{0,2}\d", re.IGNORECASE)),
+    ("webos", re.compile(r"Web0S|webOS", re.IGNORECASE)),
+    ("roku", re.compile(r"\broku\b", re.IGNORECASE)),
+    ("windows", re.compile(r"Windows NT")),
+)
+_COMPATIBLE: Final = re.compile(r"\bcompatible;\s*([^;,/()+@:]{2,60}?)(?:\s*[/;,()+@]|\s-|\s[vV]?\d|:|\shttp|$)")
+_OLD_BROWSER: Final = re.compile(
+    r"(?:MSIE|Windows|Win\d|Mac_|U$|I$|Linux|X11|Konqueror|AOL|OmniWeb|ICab)\b.*", re.IGNORECASE
+)
 _ENGINE: Final = re.compile(
     r"Gecko/|AppleWebKit|Trident/|MSIE |KHTML|Presto/|Goanna/|\brv:\d|"
     r"Windows|Win(?:9|NT|3)|Macintosh|Mac_|X11|Linux|iPhone|iPad|Android|OS/2|BeOS|Amiga|SunOS|BSD|Symbian|J2ME|BREW",
@@ -38,18 +63,9 @@ _WORD_SUFFIX: Final = re.compile(
     re.IGNORECASE,
 )
 _PREFIX: Final = re.compile(r"^(?:android|ios)[\s_-]+(?=\w{3})", re.IGNORECASE)
+_DOMAIN: Final = re.compile(r"\.(?:fm|com|app|io|ai|net|org|tv)$", re.IGNORECASE)
 _SHORTEST: Final = 3
 _FEWEST_LETTERS: Final = 2
-
-
-def repair_agent(user_agent: str) -> str:
-    """The text cut to what tells, percent-encoding undone, the quotes around the whole taken off, valid Unicode."""
-    text = user_agent[:LONGEST].strip().strip("\"'\ufeff")
-    if "%" in text:
-        text = unquote(text)
-    if not text.isascii():
-        text = text.encode("utf-8", "replace").decode()
-    return text.strip()
 
 
 def is_player(text: str) -> bool:
@@ -70,6 +86,25 @@ def begins_as_browser(text: str) -> bool:
 def is_page_browser(text: str) -> bool:
     """True for what begins as a browser does and names an engine or a system."""
     return begins_as_browser(text) and _ENGINE.search(text) is not None
+
+
+def begins_as_phone(text: str) -> bool:
+    """True for what begins with the model of a telephone."""
+    return _PHONE.match(text) is not None
+
+
+def calls_itself_machine(text: str) -> bool:
+    """True if a word of machines stands in it, although no listener's device speaks."""
+    return _MACHINE.search(text) is not None and not is_player(text)
+
+
+def find_machine_name(text: str) -> str | None:
+    """The name that a machine gives itself where browsers say what they are compatible with."""
+    found = _COMPATIBLE.search(text)
+    if found is None or _OLD_BROWSER.match(found[1].strip()):
+        return None
+    name = found[1].strip(" -.")
+    return name if _is_name(name) and "http" not in name.lower() else None
 
 
 def has_address(text: str) -> bool:
@@ -93,7 +128,8 @@ def find_own_name(text: str) -> str | None:
     if found is None or not _is_name(found[1]):
         return None
     name = _PREFIX.sub("", _VERSION.sub("", found[1]).strip(" -_"))
-    while (shorter := _cut_suffix(name)) != name:
+    # Before CFNetwork stands the name of the app's own file, in which a glued App is no addition.
+    while not (found.re is _BEFORE_NETWORK and name.endswith("App")) and (shorter := _cut_suffix(name)) != name:
         name = shorter
     half = name[: len(name) // 2]
     return half if len(half) >= _SHORTEST and name == f"{half} {half}" else name
@@ -107,6 +143,19 @@ def _is_name(text: str) -> bool:
 def _cut_suffix(name: str) -> str:
     shorter = _CAMEL.sub("", _WORD_SUFFIX.sub("", name)).strip(" -_")
     return shorter if len(shorter) >= _SHORTEST else name
+
+
+def iter_short_names(name: str) -> Iterator[str]:
+    """The name, and what is left of it without the domain behind it, or without the package in front of it."""
+    yield name
+    yield _DOMAIN.sub("", name)
+    if _PACKAGE.match(name) or name.startswith("com."):
+        yield from reversed(name.split("."))
+
+
+def find_system(text: str) -> str | None:
+    """The system of a device whose maker builds in more than one; None if the text does not tell."""
+    return next((system for system, pattern in _SYSTEMS if pattern.search(text)), None)
 
 
 def slug_of(name: str) -> str:

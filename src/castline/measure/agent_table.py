@@ -5,7 +5,7 @@ from typing import Final
 
 import polars as pl
 
-from castline.measure.agent_names import repair_agent
+from castline.measure.agent_repair import repair_agent
 from castline.measure.agents import AgentClassifier
 
 # Deliberately false (PTM v2.3, step 1.4): attacks, templates nobody filled in, words that stand for nothing, no letter.

@@ -8,23 +8,27 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import Final
 
 from castline.base.config import Settings
 from castline.measure.agent_lists import list_versions, load_crawler_patterns, load_listed_apps
 from castline.measure.agent_names import (
-    LONGEST,
     begins_as_browser,
+    begins_as_phone,
+    calls_itself_machine,
+    find_machine_name,
     find_own_name,
+    find_system,
     has_address,
     hide_device,
     is_client,
     is_page_browser,
     is_player,
-    repair_agent,
+    iter_short_names,
     slug_of,
 )
+from castline.measure.agent_repair import LONGEST, repair_agent, spell_words
 from castline.measure.agent_rules import (
     AgentRule,
     AgentType,
@@ -36,6 +40,7 @@ from castline.measure.agent_rules import (
     own_version,
 )
 from castline.measure.agent_upstream import PublishedList, load_published_list, published_stamp
+from castline.measure.agent_views import find_view_name, is_framed
 
 # A log's 10,000 commonest agents are over 95 % of its requests; at the longest, so many texts take some 60 MB.
 _REMEMBERED: Final = 20_000
@@ -85,6 +90,9 @@ class AgentClassifier:
         self._devices = own.devices
         self._listed = load_listed_apps()
         self._crawlers = load_crawler_patterns()
+        self._engines = {rule.name for rule in own.entries if rule.category == "engine"}
+        self._apps = {_key(rule.name): rule for rule in reversed(self._named) if rule.type == "app"}
+        self._compile = compile_all
         self._named_set = compile_all([rule.pattern for rule in self._named])
         self._machine_set = compile_all([*(rule.pattern for rule in self._general), *self._crawlers])
         self._device_set = compile_all([rule.pattern for rule in self._devices])
@@ -112,20 +120,56 @@ class AgentClassifier:
         return self._classify(user_agent[:LONGEST])
 
     def _classify(self, user_agent: str) -> Agent:
-        text = repair_agent(user_agent)
+        written = repair_agent(user_agent)
+        text = spell_words(written)
         if not text.strip(" -"):
             return Agent("unknown")
         number = self._named_set.find_first(text)
         rule = None if number is None else self._named[number]
-        if rule is not None and (rule.type != "browser" or rule.category == "sure"):
-            return self._from_rule(rule, text)
+        if rule is not None and _is_decisive(rule):
+            machine = self._find_machine(text) if rule.type == "app" and calls_itself_machine(text) else None
+            return machine or self._from_rule(rule, text)
         machine = self._find_machine(text)
-        if machine is not None:
-            return machine
+        if machine is None and (written.islower() or written.isupper()):
+            machine = self._from_loose(text)
+        return machine or self._from_page(rule, text)
+
+    def _from_loose(self, text: str) -> Agent | None:
+        """What a rule for an app, a bot or a library says if it is read without regard to case."""
+        number = self._loose_set.find_first(text)
+        rule = None if number is None else self._named[number]
+        return None if rule is None or not _is_decisive(rule) else self._from_rule(rule, text)
+
+    @cached_property
+    def _loose_set(self) -> Patterns:
+        return self._compile([f"(?i:{rule.pattern})" for rule in self._named])
+
+    def _from_page(self, rule: AgentRule | None, text: str) -> Agent:
+        view = find_view_name(text) if rule is None or rule.name in self._engines else None
+        if view is not None:
+            return self._from_view(view, text)
         # An app's own browser view: its name stands in front of what a browser says.
-        if rule is not None and " Mozilla/" not in text:
+        if rule is not None and (" Mozilla/" not in text or begins_as_phone(text)):
             return self._from_rule(rule, text)
-        return self._from_listed(text) or replace(self._from_own_name(text), is_self_named=True)
+        return self._from_listed(text) or self._from_own_name(text)
+
+    def _from_view(self, view: str, text: str) -> Agent:
+        name = find_own_name(view) or view
+        if name.lower().endswith("browser"):
+            return replace(self._with_device(Agent("browser", view), None, text), is_self_named=True)
+        return self._as_app(name, text)
+
+    def _find_known(self, name: str) -> AgentRule | None:
+        found = (self._apps.get(_key(short)) for short in iter_short_names(name))
+        return next((rule for rule in found if rule is not None), None)
+
+    def _as_app(self, name: str, text: str) -> Agent:
+        """An app of that name: the one that a rule knows by it, or one of its own naming."""
+        known = self._find_known(name)
+        if known is not None:
+            return self._from_rule(known, text)
+        agent = self._with_device(Agent("app", name, slug_of(name)), None, text)
+        return replace(agent, is_self_named=True)
 
     def _from_rule(self, rule: AgentRule, text: str) -> Agent:
         if rule.type == "bot" or rule.category == "bot":
@@ -135,14 +179,15 @@ class AgentClassifier:
     def _find_machine(self, text: str) -> Agent | None:
         if is_player(text):
             return None
-        is_listener = not begins_as_browser(text) and is_client(text)
+        is_listener = is_framed(text) or (not begins_as_browser(text) and is_client(text))
         hidden = hide_device(text)
         for number in self._machine_set.find_all(hidden):
             rule = self._general[number] if number < len(self._general) else None
             if is_listener and (rule is None or rule.category == "bare"):
                 continue
             pattern = self._crawlers[number - len(self._general)] if rule is None else rule.pattern
-            return Agent("bot", _find_product(pattern, hidden) or (rule.name if rule else "Web crawler"), is_bot=True)
+            name = find_machine_name(hidden) or _find_product(pattern, hidden)
+            return Agent("bot", name or (rule.name if rule else "Web crawler"), is_bot=True)
         return None
 
     def _from_listed(self, text: str) -> Agent | None:
@@ -155,15 +200,19 @@ class AgentClassifier:
         return self._with_device(Agent("app", entry.name, slug_of(entry.name)), None, text)
 
     def _from_own_name(self, text: str) -> Agent:
-        """A browser without a name, a machine if all it adds is an address, an app of the name in front, or unknown."""
+        """An app of the name in front, a machine if all it adds is an address, a browser without a name, or unknown."""
         if is_page_browser(text):
-            return self._with_device(Agent("browser", "Other browser"), None, text)
-        name = find_own_name(text)
-        if begins_as_browser(text) or (not is_client(text) and has_address(text)):
-            return Agent("bot", name or "Undeclared machine", is_bot=True)
-        if name is None:
-            return self._with_device(Agent("unknown"), None, text)
-        return self._with_device(Agent("app", name, slug_of(name)), None, text)
+            found = self._with_device(Agent("browser", "Other browser"), None, text)
+        else:
+            name = find_own_name(text)
+            is_known = name is not None and self._find_known(name) is not None
+            if not is_known and (begins_as_browser(text) or (not is_client(text) and has_address(text))):
+                found = Agent("bot", name or "Undeclared machine", is_bot=True)
+            elif name is not None:
+                return self._as_app(name, text)
+            else:
+                found = self._with_device(Agent("unknown"), None, text)
+        return replace(found, is_self_named=True)
 
     def _with_device(self, agent: Agent, rule: AgentRule | None, text: str) -> Agent:
         own = self._device_set.find_first(text)
@@ -172,7 +221,7 @@ class AgentClassifier:
         named = found if published is None else self._published_devices[published]
         fixed_type, fixed_os = (rule.device, rule.os) if rule else (None, None)
         device_type = fixed_type or (named.device if named else None)
-        system = fixed_os or (found.os if found else None)
+        system = fixed_os or (found.os if found else None) or find_system(text)
         if device_type is None and system in _PHONES:
             # The agent does not tell, but the app runs on one system only.
             return Agent(agent.type, agent.name, agent.platform, _PHONES[system], "mobile", system)
@@ -227,6 +276,15 @@ def _in_order(own: list[AgentRule], published: PublishedList | None) -> tuple[Ag
 @lru_cache(maxsize=4096)
 def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern)
+
+
+def _is_decisive(rule: AgentRule) -> bool:
+    """True unless machines and apps may still say what the rule found: a browser."""
+    return rule.type != "browser" or rule.category == "sure"
+
+
+def _key(name: str) -> str:
+    return re.sub(r"[\W_]", "", name.lower())
 
 
 def _find_product(pattern: str, text: str) -> str | None:
