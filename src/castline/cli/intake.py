@@ -1,6 +1,8 @@
 """castline intake: the redirect prefix and what players tell, answered from a log."""
 
+import sys
 import threading
+import time
 from contextlib import ExitStack
 from typing import Final
 
@@ -12,6 +14,8 @@ from castline.cli.output import json_option, say, show_json, show_table
 PORT: Final = 8322
 DURABILITY: Final = click.Choice(["strict", "relaxed"])
 _CONNECTIONS: Final = 2
+_DRAIN_SECONDS: Final = 30.0  # how long a drain that somebody asked for waits for one at work
+_AGAIN_SECONDS: Final = 0.2
 
 
 @click.group(invoke_without_command=True)
@@ -48,20 +52,47 @@ def intake(ctx: click.Context, host: str, port: int, durability: str, drain: boo
 @intake.command()
 @json_option
 def drain(as_json: bool) -> None:
-    """Land what the intake has taken so far, once."""
+    """Land what the intake has taken so far, with all that could not be landed before; exit code 1 where some waits."""
+    from castline.base.errors import EXIT_FAILURE
     from castline.intake.drain import drain_intake
     from castline.store.pool import open_store
 
     with open_store(load_settings()) as store:
-        drained = drain_intake(store)
+        until = time.monotonic() + _DRAIN_SECONDS
+        drained = drain_intake(store, is_asked=True)
+        while drained.is_elsewhere and time.monotonic() < until:
+            time.sleep(_AGAIN_SECONDS)
+            drained = drain_intake(store, is_asked=True)
     if as_json:
         show_json(drained)
+    elif drained.is_elsewhere:
+        say("Another process lands what came in, and has not come to its end; try again.")
+    else:
+        say(
+            f"{drained.segment_count} segments: {drained.request_count} requests, {drained.event_count} player events"
+            f" and {drained.hit_count} pixel hits landed, {drained.unclaimed_count} belong to no account or were too"
+            f" many, {drained.failed_count} files wait (`castline intake waiting`)."
+        )
+    if drained.failed_count or drained.is_elsewhere:
+        sys.exit(EXIT_FAILURE)
+
+
+@intake.command()
+@json_option
+def waiting(as_json: bool) -> None:
+    """List what could not be landed: since when, how often it was tried, why, and what helps."""
+    from castline.intake.trouble import load_waiting
+
+    rows = load_waiting(load_settings().data_dir)
+    if as_json:
+        show_json(rows)
         return
-    say(
-        f"{drained.segment_count} segments: {drained.request_count} requests, {drained.event_count} player events and"
-        f" {drained.hit_count} pixel hits landed, {drained.unclaimed_count} belong to no account or were too many,"
-        f" {drained.failed_count} files failed."
-    )
+    told = [
+        {"file": row.path, "bytes": row.bytes, "since": row.trouble.since, "tries": row.trouble.try_count,
+         "why": row.trouble.detail, "fix": row.trouble.fix}
+        for row in rows
+    ]  # fmt: skip
+    show_table(told, ["file", "bytes", "since", "tries", "why", "fix"])
 
 
 @intake.command()

@@ -12,7 +12,7 @@ import struct
 import threading
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +72,14 @@ class Segment:
 def encode_record(kind: int, at_us: int, address: bytes, text: bytes) -> bytes:
     """The record as it stands in a frame."""
     return _RECORD.pack(kind, at_us, len(address), len(text)) + address + text
+
+
+def encode_segment(records: Iterable[Record]) -> bytes:
+    """A segment that holds the records."""
+    payload = b"".join(
+        encode_record(one.kind, one.at_us, one.address.encode("ascii", "replace"), one.text) for one in records
+    )
+    return _HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
 
 
 def parse_segment(content: bytes) -> Segment:

@@ -1,6 +1,6 @@
 """What players tell: a session of one episode, and what happened in it. Described in docs/how-to/intake.md."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final, Literal, TypeAlias
@@ -18,6 +18,7 @@ Address: TypeAlias = Annotated[str, Meta(min_length=1, max_length=4096)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=1_000_000)]
 Moment: TypeAlias = Annotated[datetime, Meta(tz=True)]
 EVENTS_AT_ONCE: Final = 1000
+_ESCAPED_NUL: Final = rb"\u0000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,11 @@ def parse_deliveries(body: bytes) -> list[Delivery]:
         found = _decoder.decode(body)
     except RecursionError as error:
         raise msgspec.ValidationError("the JSON is nested too deep") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("the JSON is no UTF-8") from error
     deliveries = found if isinstance(found, list) else [found]
+    if _ESCAPED_NUL in body and any("\0" in text for delivery in deliveries for text in _iter_texts(delivery)):
+        raise msgspec.ValidationError("a text holds the character NUL, which no store keeps")
     if sum(len(delivery.events) for delivery in deliveries) > EVENTS_AT_ONCE:
         raise msgspec.ValidationError(f"more than {EVENTS_AT_ONCE} events in one request")
     return deliveries
@@ -101,8 +106,18 @@ def encode_query(query: bytes) -> bytes:
             part, key = _GET_NAMES[name]
             parts[part][key] = value
     told = {"session": parts["session"] | {"episode": parts["episode"]}, "events": [parts["event"]]}
-    delivery = msgspec.convert(told, Delivery, strict=False)
-    return msgspec.json.encode(delivery)
+    return msgspec.json.encode(msgspec.convert(told, Delivery, strict=False))
+
+
+def _iter_texts(delivery: Delivery) -> Iterator[str]:
+    """Every text of the delivery that a client chose."""
+    session, episode = delivery.session, delivery.session.episode
+    yield session.id
+    yield from (name for name in (episode.url, episode.guid, episode.podcast_guid) if name)
+    for event in delivery.events:
+        yield event.id
+        if event.ad_id:
+            yield event.ad_id
 
 
 def describe_fault(error: msgspec.MsgspecError) -> Mapping[str, str]:

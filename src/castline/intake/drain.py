@@ -1,15 +1,17 @@
 """What the intake took becomes landed requests and events: the same way as an imported log, each segment once.
 
 A segment is taken apart by account first (castline.intake.split); then each account's file is imported as a log of its
-own, known by its content, and deleted. Killed anywhere, the next drain goes on where this one stopped.
+own, known by its content, and deleted. Killed anywhere, the next drain goes on where this one stopped. What cannot be
+landed waits by itself (castline.intake.trouble), and everybody else's goes on.
 """
 
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -17,23 +19,24 @@ from uuid import UUID
 import msgspec
 
 from castline.base.clock import now
-from castline.base.errors import Terminal
 from castline.ingest.landing import ImportOptions, import_log
 from castline.ingest.pixel_hits import import_hits
-from castline.ingest.segment_log import LOG_FOLDER, make_folder, take_segments
+from castline.ingest.segment_log import LOG_FOLDER, READY, make_folder, take_segments
 from castline.intake.playback import import_players
-from castline.intake.split import PIXELS, PLAYERS, REDIRECTS, SUFFIX, UNCLAIMED, Unclaimed, split_segment
+from castline.intake.split import PIXELS, PLAYERS, REDIRECTS, UNCLAIMED, Unclaimed, split_segment
+from castline.intake.trouble import SPLIT, SUFFIX, drop_waiting, is_due, load_waiting, try_landing
 from castline.store.pool import Store
 
 _log = logging.getLogger(__name__)
-_SPLIT: Final = "split"
-_FAILED: Final = ".failed"
 _KEPT: Final = timedelta(days=90)
 
 
 @dataclass(slots=True)
 class Drained:
-    """What one drain brought in: segments, requests, player events, pixel hits, and what was only counted."""
+    """What one drain brought in: segments, requests, player events, pixel hits, and what was only counted.
+
+    `failed_count` files were tried and wait; where another drain was at work, nothing was.
+    """
 
     segment_count: int = 0
     request_count: int = 0
@@ -41,6 +44,7 @@ class Drained:
     hit_count: int = 0
     unclaimed_count: int = 0
     failed_count: int = 0
+    is_elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,27 +57,43 @@ class UnclaimedAddress:
     last_on: date
 
 
-def drain_intake(store: Store) -> Drained:
-    """Every closed segment is landed and gone; nothing where another drain is at work.
+def drain_intake(store: Store, *, is_asked: bool = False) -> Drained:
+    """Every closed segment is landed and gone, but for what waits; nothing where another drain is at work.
 
-    Raises Transient, and leaves what is not landed yet, while the store is away.
+    What waits is tried when it is due, or all of it where somebody asked.
+    Raises DatabaseUnavailable, and leaves what is not landed yet, while the store is away.
     """
     drained, folder = Drained(), store.settings.data_dir / LOG_FOLDER
     with take_segments(folder) as segments:
         if segments is None:
+            drained.is_elsewhere = True
             return drained
-        split = folder / _SPLIT
-        make_folder(split)
+        task = _Drain(store, folder / SPLIT, drained, None if is_asked else now())
+        make_folder(task.split)
         for path in segments:
-            split_segment(store, path, split)
-            drained.segment_count += 1
-        for part in sorted(split.iterdir()):
-            if part.suffix == ".draft":
-                shutil.rmtree(part)
-                continue
-            _land_folder(store, part, drained)
-        _forget(folder)
+            if task.wants(path) and task.tries(path, partial(split_segment, store, path, task.split)):
+                drained.segment_count += 1
+        _land_folders(task)
+        _forget(store.settings.data_dir)
     return drained
+
+
+@dataclass(frozen=True, slots=True)
+class _Drain:
+    """One drain at work: where parts lie, what it brought so far, and at what time it tries what is due by then."""
+
+    store: Store
+    split: Path
+    drained: Drained
+    due_at: datetime | None
+
+    def wants(self, path: Path) -> bool:
+        return self.due_at is None or is_due(path, self.due_at)
+
+    def tries(self, path: Path, land: Callable[[], object]) -> bool:
+        is_landed = try_landing(self.store, path, land)
+        self.drained.failed_count += not is_landed
+        return is_landed
 
 
 def load_unclaimed(data_dir: Path) -> list[UnclaimedAddress]:
@@ -90,20 +110,30 @@ def load_unclaimed(data_dir: Path) -> list[UnclaimedAddress]:
     return [UnclaimedAddress(kind, name, count, date.fromisoformat(last[kind, name])) for (kind, name), count in ranked]
 
 
-def _land_folder(store: Store, folder: Path, drained: Drained) -> None:
-    for path in sorted(folder.glob(f"*{SUFFIX}")):
-        try:
-            _land_file(store, path, drained)
-        except Terminal as error:
-            _log.error("%s/%s waits in a file of its own: %s", folder.name, path.name, error.message)
-            path.rename(folder.parent.parent / f"{folder.name}-{path.stem}{_FAILED}")
-            drained.failed_count += 1
-        else:
-            path.unlink()
-    folder.rmdir()
+def _land_folders(task: _Drain) -> None:
+    """Every part is landed, and those that a part was taken apart into."""
+    seen: set[Path] = set()
+    while parts := [part for part in sorted(task.split.iterdir()) if part not in seen]:
+        seen.update(parts)
+        for part in parts:
+            if part.suffix == ".draft":
+                shutil.rmtree(part)
+            else:
+                _land_folder(task, part)
 
 
-def _land_file(store: Store, path: Path, drained: Drained) -> None:
+def _land_folder(task: _Drain, folder: Path) -> None:
+    for path in sorted([*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{READY}")]):
+        if task.wants(path) and task.tries(path, partial(_land_file, task, path)):
+            path.unlink(missing_ok=True)
+    for draft in folder.glob("*.draft"):
+        draft.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _land_file(task: _Drain, path: Path) -> None:
+    store, drained = task.store, task.drained
     name = path.name.removesuffix(SUFFIX)
     if name.startswith(REDIRECTS):
         # What the ledger calls it: the segment, not the account that everything else there names already.
@@ -117,6 +147,8 @@ def _land_file(store: Store, path: Path, drained: Drained) -> None:
         drained.hit_count += import_hits(store, UUID(name.removeprefix(PIXELS)), path)
     elif name == UNCLAIMED:
         drained.unclaimed_count += _keep_unclaimed(path)
+    elif path.suffix == READY:
+        split_segment(store, path, task.split)
 
 
 def _keep_unclaimed(path: Path) -> int:
@@ -144,12 +176,13 @@ def _iter_unclaimed(folder: Path) -> Iterator[Unclaimed]:
                 continue
 
 
-def _forget(folder: Path) -> None:
+def _forget(data_dir: Path) -> None:
     """Nothing is kept here longer than landed requests are."""
     limit = now() - _KEPT
-    for path in (folder / UNCLAIMED).glob(f"*{SUFFIX}"):
+    for path in (data_dir / LOG_FOLDER / UNCLAIMED).glob(f"*{SUFFIX}"):
         if path.stem < str(limit.date()):
             path.unlink()
-    for path in folder.glob(f"*{_FAILED}"):
-        if path.stat().st_mtime < limit.timestamp():
-            path.unlink()
+    for waiting in load_waiting(data_dir):
+        if waiting.trouble.since < limit:
+            _log.error("%s could not be landed in %d days and is gone", waiting.path, _KEPT.days)
+            drop_waiting(waiting)

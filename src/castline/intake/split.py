@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,21 @@ from uuid import UUID
 import msgspec
 
 from castline.ingest.pixel_hits import HitLine
-from castline.ingest.segment_log import EVENTS, PIXEL, REFUSED, REQUEST, Record, RefusedHits, parse_segment
+from castline.ingest.segment_log import (
+    EVENTS,
+    PIXEL,
+    READY,
+    REFUSED,
+    REQUEST,
+    Record,
+    RefusedHits,
+    encode_segment,
+    parse_segment,
+)
 from castline.intake.beacon import Delivery, parse_deliveries
 from castline.intake.claims import find_episodes, find_target_owners, target_key
 from castline.intake.target import Target, try_parse_target
+from castline.intake.trouble import ANYTHING, SUFFIX, is_away
 from castline.sources.enclosure import url_key
 from castline.sources.pixel_hit import PixelHit
 from castline.store.claims import EpisodeClaim
@@ -34,7 +45,6 @@ REDIRECTS: Final = "redirects-"
 PLAYERS: Final = "players-"
 PIXELS: Final = "pixels-"
 UNCLAIMED: Final = "unclaimed"
-SUFFIX: Final = ".ndjson"
 _DRAFT: Final = ".draft"
 _KEPT: Final = re.compile(
     rb"\r\n(user-agent|range|referer|sec-gpc|dnt|x-playback-session-id):[ \t]*([^\r]*?)[ \t]*(?=\r\n)", re.IGNORECASE
@@ -85,24 +95,40 @@ class Unclaimed:
 def split_segment(store: Store, path: Path, into: Path) -> Path:
     """The folder below `into` that holds what the segment held, by account; the segment is gone.
 
-    Raises DatabaseUnavailable, and leaves the segment, while nobody can say whose the records are.
+    Where a record among others cannot be taken apart, the folder holds the segment's halves: in the end that record
+    is alone. Raises what one alone raises; and DatabaseUnavailable, while nobody can say whose the records are.
+    Then the segment stays.
     """
     folder = into / path.stem
     if not folder.is_dir():
         segment = parse_segment(path.read_bytes())
         if segment.damaged_bytes:
             _log.warning("%s: %d bytes were torn or harmed and are lost", path.name, segment.damaged_bytes)
-        lines: dict[str, list[bytes]] = defaultdict(list)
-        unclaimed: Counter[tuple[str, str, str]] = Counter()
-        _split_redirects(store, path.stem, segment.records, (lines, unclaimed))
-        _split_players(store, segment.records, (lines, unclaimed))
-        _split_pixels(store, segment.records, (lines, unclaimed))
-        lines[UNCLAIMED] = [
-            _encoder.encode(Unclaimed(path.stem, *name, count)) for name, count in sorted(unclaimed.items())
-        ]
-        _write_folder(folder, lines)
+        try:
+            files = _take_apart(store, path.stem, segment.records)
+        except ANYTHING as error:
+            if len(segment.records) < 2 or is_away(store, error):  # noqa: PLR2004  # one has no halves
+                raise
+            files = _halve(path.stem, segment.records)
+        _write_folder(folder, files)
     path.unlink()
     return folder
+
+
+def _take_apart(store: Store, segment: str, records: Sequence[Record]) -> dict[str, bytes]:
+    lines: dict[str, list[bytes]] = defaultdict(list)
+    unclaimed: Counter[tuple[str, str, str]] = Counter()
+    _split_redirects(store, segment, records, (lines, unclaimed))
+    _split_players(store, records, (lines, unclaimed))
+    _split_pixels(store, records, (lines, unclaimed))
+    lines[UNCLAIMED] = [_encoder.encode(Unclaimed(segment, *name, count)) for name, count in sorted(unclaimed.items())]
+    return {f"{name}{SUFFIX}": b"\n".join(content) + b"\n" for name, content in lines.items() if content}
+
+
+def _halve(segment: str, records: Sequence[Record]) -> dict[str, bytes]:
+    middle = len(records) // 2
+    halves = (records[:middle], records[middle:])
+    return {f"{segment}-{number}{READY}": encode_segment(half) for number, half in enumerate(halves)}
 
 
 Piles = tuple[dict[str, list[bytes]], Counter[tuple[str, str, str]]]
@@ -197,18 +223,17 @@ def _time_of(record: Record) -> datetime:
     return datetime.fromtimestamp(record.at_us // 1_000_000, UTC).replace(microsecond=record.at_us % 1_000_000)
 
 
-def _write_folder(folder: Path, lines: dict[str, list[bytes]]) -> None:
-    """The folder holds one file per name, on the disk before it bears its own name."""
+def _write_folder(folder: Path, files: Mapping[str, bytes]) -> None:
+    """The folder holds the files, on the disk before it bears its own name."""
     draft = folder.with_name(folder.name + _DRAFT)
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(mode=0o700, parents=True)
-    for name, content in lines.items():
-        if content:
-            file = os.open(draft / f"{name}{SUFFIX}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-            with os.fdopen(file, "wb") as out:
-                out.write(b"\n".join(content) + b"\n")
-                out.flush()
-                os.fsync(out.fileno())
+    for name, content in files.items():
+        file = os.open(draft / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(file, "wb") as out:
+            out.write(content)
+            out.flush()
+            os.fsync(out.fileno())
     draft.rename(folder)
     descriptor = os.open(folder.parent, os.O_RDONLY)
     try:

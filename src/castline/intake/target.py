@@ -76,4 +76,4 @@ def _target(found: re.Match[bytes], *arguments: bytes | None) -> Target | None:
 
 def _iter_arguments(text: bytes) -> "list[tuple[str, str]]":
     pairs = [part.partition("=") for part in unquote(text.decode("ascii", "replace")).split(",") if part]
-    return [(name, value) for name, _, value in pairs]
+    return [(name, value) for name, _, value in pairs if "\0" not in value]  # no account or show bears one

@@ -1,0 +1,129 @@
+"""What cannot be landed waits by itself, is told of, is tried again, and keeps nobody else waiting."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from castline.base.clock import now
+from castline.cli.checks import Finding, Patient, check_intake
+from castline.ingest.segment_log import EVENTS, LOG_FOLDER, encode_record
+from castline.intake.drain import drain_intake, load_unclaimed
+from castline.intake.trouble import is_due, load_waiting, try_landing
+from castline.store.landing_files import landing_place
+from castline.store.listening import LOG_KIND
+from castline.store.pool import Store
+from make import make_account
+from store.test_intake_drain import landed, make_hosted, redirect, take_in
+
+pytestmark = pytest.mark.store
+
+
+@pytest.fixture
+def here(store: Store, tmp_path: Path) -> Store:
+    """The store over a data folder of this test alone."""
+    return replace(store, settings=replace(store.settings, data_dir=tmp_path, secret_key="k" * 32))
+
+
+def hosted_account(store: Store) -> tuple[UUID, str]:
+    owner_id = make_account(store).user_id
+    host = f"{owner_id.hex}.example.net"
+    make_hosted(store, owner_id, host)
+    return owner_id, host
+
+
+def examine_intake(store: Store) -> Finding:
+    return check_intake(Patient(store.settings, None, (), None))
+
+
+def unreadable() -> bytes:
+    """An event as no castline writes one: what another version might take for one."""
+    head = b"POST /v1/events HTTP/1.1\r\nhost: pod.example\r\n\r\n"
+    return encode_record(EVENTS, int(now().timestamp() * 1_000_000), b"198.51.100.7", head + b'{"strange":1}')
+
+
+def test_one_account_s_trouble_keeps_nobody_waiting_and_is_told_and_mended(here: Store) -> None:
+    (mine, my_host), (theirs, their_host) = hosted_account(here), hosted_account(here)
+    blocked = here.settings.landing_dir / landing_place(mine, LOG_KIND)
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("no folder")
+    take_in(here, *(redirect(f"/{host}/{name}.mp3") for name in ("one", "two") for host in (my_host, their_host)))
+    drained = drain_intake(here)
+    assert (drained.request_count, drained.failed_count) == (2, 1)
+    assert [row["path"] for row in landed(here, theirs)] == ["/one.mp3", "/two.mp3"]
+
+    (waiting,) = load_waiting(here.settings.data_dir)
+    assert waiting.path.endswith(f"/redirects-{mine}.ndjson")
+    assert waiting.trouble.error == "unexpected"
+    finding = examine_intake(here)
+    assert finding.state == "problem"
+    assert waiting.path in finding.detail
+    assert waiting.trouble.detail in finding.detail
+    assert "`castline intake drain`" in finding.fix
+
+    # The next drain has other things to do; one that somebody asked for tries again, in vain.
+    assert drain_intake(here).failed_count == 0
+    assert drain_intake(here, is_asked=True).failed_count == 1
+    (again,) = load_waiting(here.settings.data_dir)
+    assert (again.trouble.since, again.trouble.try_count) == (waiting.trouble.since, 2)
+
+    blocked.unlink()
+    assert drain_intake(here, is_asked=True).request_count == 2
+    assert [row["path"] for row in landed(here, mine)] == ["/one.mp3", "/two.mp3"]
+    assert load_waiting(here.settings.data_dir) == []
+    assert examine_intake(here) == Finding("ok", "all that was taken in is landed")
+    assert [path.name for path in (here.settings.data_dir / LOG_FOLDER / "split").iterdir()] == []
+
+
+def test_a_record_that_nobody_can_read_waits_alone(here: Store) -> None:
+    owner_id, host = hosted_account(here)
+    make_account(here)  # else what nobody claims would be the only account's
+    redirects = [redirect(f"/{host}/{number:02}.mp3") for number in range(21)]
+    take_in(here, *redirects[:8], unreadable(), *redirects[8:], redirect("/nobody.test/x"), unreadable())
+    drained = drain_intake(here)
+    assert (drained.segment_count, drained.request_count, drained.unclaimed_count, drained.failed_count) == (
+        1,
+        21,
+        1,
+        2,
+    )
+    assert Counter(row["path"] for row in landed(here, owner_id)) == {f"/{number:02}.mp3": 1 for number in range(21)}
+    assert [row.count for row in load_unclaimed(here.settings.data_dir)] == [1]
+    waiting = load_waiting(here.settings.data_dir)
+    assert [one.path.rpartition(".")[2] for one in waiting] == ["ready", "ready"]
+    assert all("strange" not in json.dumps(one.trouble.detail) for one in waiting)
+    assert drain_intake(here, is_asked=True).failed_count == 2
+    assert len(landed(here, owner_id)) == 21
+
+
+def test_what_waits_is_tried_soon_at_first_and_then_every_hour(here: Store, tmp_path: Path) -> None:
+    path = tmp_path / "one.ndjson"
+    path.write_bytes(b"x")
+
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    waits = []
+    for _ in range(14):
+        assert not try_landing(here, path, fail)
+        at = now()
+        waits.append(next(seconds for seconds in range(4000) if is_due(path, at + timedelta(seconds=seconds))))
+    assert waits == [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560, 3600, 3600, 3600, 3600]
+    assert try_landing(here, path, bool)
+    assert is_due(path, now())
+
+
+def test_whoever_lands_nothing_is_told_so(here: Store) -> None:
+    take_in(here, redirect("/nobody.test/x"))
+    assert examine_intake(here).state == "ok"
+    (segment,) = (here.settings.data_dir / LOG_FOLDER).glob("*.ready")
+    old = f"{int((now() - timedelta(minutes=6)).timestamp()) * 1_000_000_000:020d}-old.ready"
+    segment.rename(segment.with_name(old))
+    finding = examine_intake(here)
+    assert finding.state == "problem"
+    assert "1 segment" in finding.detail
+    assert "castline intake drain" in finding.fix
