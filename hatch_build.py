@@ -165,7 +165,8 @@ def _run_node(work: Path, *words: str) -> None:
 def _try_node(work: Path, *words: str) -> subprocess.CompletedProcess[str]:
     folder = _node_folder()
     node = folder / "node.exe" if os.name == "nt" else folder / "bin" / "node"
-    environ = dict(os.environ)
+    # Node brings certificates of its own; a company's proxy is known only to the machine, where pip finds it.
+    environ = {"NODE_USE_SYSTEM_CA": "1"} | os.environ
     if not os.access(Path.home(), os.W_OK):
         environ["npm_config_cache"] = str(work / "npm-cache")
     return subprocess.run(  # noqa: S603  # the wheel's Node and our own words
