@@ -2,6 +2,7 @@
 
 import re
 import zlib
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -109,7 +110,7 @@ class LogFile:
                             source=self.path,
                             detail=f"line 1: it is {name}, where an access log, plain, gzip or zstd, is expected",
                         )
-                for piece in self._unpack(file, start):
+                for piece in _in_utf8(self._unpack(file, start)):
                     self._content.update(piece)
                     yield piece
         except OSError as error:
@@ -164,6 +165,20 @@ class LogFile:
 
     def _break_off(self, position: int, reason: str) -> None:
         self.problem = f"the gzip data break at byte {position:,}: {reason}; what came before is read"
+
+
+def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The same, but what begins with a mark of UTF-16, as some Windows tools write it, in UTF-8."""
+    first = next(pieces, b"")
+    if not first.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        yield first
+        yield from pieces
+        return
+    decoder = getincrementaldecoder("utf-16")("replace")
+    yield decoder.decode(first).encode("utf-8", "replace")
+    for piece in pieces:
+        yield decoder.decode(piece).encode("utf-8", "replace")
+    yield decoder.decode(b"", final=True).encode()
 
 
 def _inflate(inflate: "zlib._Decompress", chunk: bytes, step_bytes: int) -> Iterator[bytes]:

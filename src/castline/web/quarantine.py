@@ -27,6 +27,9 @@ _FIXES: Final = {
     "malformed_line": "A few lines are what a crash or a full disk leaves behind and need nothing. Where it is most "
     "of a file, its format was taken for another: import it again with --format.",
     "line_too_long": "Attacks send such lines; nothing is lost. They need nothing.",
+    "range_too_long": "No player asks for so many pieces; nothing is lost. They need nothing.",
+    "bad_address": "The server writes names instead of addresses, or nothing: let it log addresses, and import the log "
+    "again.",
     "bad_time": "The server that wrote the log had no clock, or writes times in its own way: correct its format.",
     "time_in_future": "The clock of whoever told it is ahead, or its time zone is missing. Correct it and send the "
     "rows again.",

@@ -29,24 +29,39 @@ _REALTIME: Final = (
     " c-port x-edge-detailed-result-type c-country cs-accept-encoding cs-accept cache-behavior-path-pattern cs-headers"
     " cs-header-names cs-headers-count primary-distribution-id primary-distribution-dns-name origin-fbl origin-lbl asn"
 ).split()
-# Fields of CloudFront of which a line must have so many to be one: those up to the user agent.
-_LEAST_STANDARD: Final = _STANDARD.index("cs(User-Agent)") + 1
 _FIELDS: Final = "#Fields:"
 _COMMENT: Final = r"^#(?:Version|Fields|Software|Date|Start-Date|End-Date|Remark):"  # W3C extended log format
 _DATED: Final = re.compile(r"\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[0-9A-Z-]*\t(?:\d+|-)\t[0-9A-Fa-f.:]+\t[A-Z]+\t")
-_LIVE: Final = re.compile(r"\d{9,10}\.\d{1,6}\t[0-9A-Fa-f.:]+\t")
+_LIVE: Final = re.compile(
+    r"\d{9,10}(?:\.\d{1,6})?\t[0-9A-Fa-f.:]+\t(?:[0-9.]+|-)\t(?:\d{3}|-)\t(?:\d+|-)\t[A-Z]+\t[a-z]+\t[^\t]*\t[/-]"
+)
+_CHOSEN: Final = re.compile(r"\d{9,10}(?:\.\d{1,6})?\t[0-9A-Fa-f.:]+\t")
 _RANGE_HEADER: Final = r"(?i)(?:^|\n)range: *([^\n]*)"
-_ENCODED: Final = ("cs(User-Agent)", "cs(Referer)", "cs-user-agent", "cs-referer", "cs-headers")
+_ENCODED: Final = ("cs(User-Agent)", "cs(Referer)", "cs-user-agent", "cs-referer", "cs-headers", "x-forwarded-for")
+_STAMPS: Final = ("timestamp(ms)", "timestamp")
+# A line whose fields have other shapes is one of other fields.
+_SHAPES: Final = {"sc-status": "^(?:[0-9]{3}|-)$", "cs-method": "^(?:[A-Za-z]{1,20}|-)$", "cs-uri-stem": "^(?:/|-$)"}
+_TIMED: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:|^[0-9]{9,}(?:\.[0-9]+)?$"
+_USED: Final = frozenset(
+    "date time timestamp timestamp(ms) c-ip x-forwarded-for c-country x-host-header cs(Host) cs-host cs-method"
+    " cs-uri-stem cs-uri-query sc-status sc-bytes cs(Referer) cs-referer cs(User-Agent) cs-user-agent sc-range-start"
+    " sc-range-end x-edge-request-id cs-headers".split()
+)
+# What v2 may put between fields; the header itself has blanks.
+_SEPARATORS: Final = ("\t", " ", ",", ";", "|")
 
 
 class CloudFrontReader:
-    """Reads tab-separated lines whose fields a `#Fields:` line names, which may change in the middle of a file."""
+    """Reads lines whose fields a `#Fields:` line names, which may change in the middle of a file.
 
-    def __init__(self, names: Sequence[str] = _STANDARD, *, least: int = _LEAST_STANDARD) -> None:
-        self._names, self._least = list(names), least
+    They are separated by tabs; v2 can be told to put something else there.
+    """
+
+    def __init__(self, names: Sequence[str] = _STANDARD, *, separators: Sequence[str] = _SEPARATORS) -> None:
+        self._names, self._separators = list(names), separators
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
-        """The lines with fields enough."""
+        """The lines with fields enough, whose status, method and path are such."""
         line = pl.col("line")
         headers = numbered.filter(line.str.starts_with(_FIELDS))
         rows = numbered.filter(~line.str.contains(_COMMENT))
@@ -65,12 +80,17 @@ class CloudFrontReader:
     def _take_header(self, text: str) -> None:
         names = text.removeprefix(_FIELDS).split()
         if len(set(names)) == len(names) and "cs-uri-stem" in names:
-            self._names, self._least = names, _least_of(names)
+            self._names = names
 
     def _read(self, rows: pl.DataFrame) -> pl.DataFrame:
-        frame = percent_decoded(split_lines(rows, self._names, "\t", least=self._least), _ENCODED)
+        frame = split_lines(rows, self._names, self._find_separator(rows), kept=_USED)
+        frame = frame.filter(pl.col(_last_needed(self._names)).is_not_null())
         names = set(frame.columns)
-        stamp = pl.concat_str("date", pl.lit("T"), "time") if {"date", "time"} <= names else said(frame, "timestamp")
+        stamp = pl.concat_str("date", pl.lit("T"), "time") if {"date", "time"} <= names else said(frame, *_STAMPS)
+        shapes = [pl.col(name).str.contains(shape) for name, shape in _SHAPES.items() if name in names]
+        # What has no time either is refused for that.
+        is_one = pl.all_horizontal(pl.lit(value=True), *shapes) | ~stamp.str.contains(_TIMED).fill_null(value=False)
+        frame = percent_decoded(frame.filter(is_one), _ENCODED)
         headers = said(frame, "cs-headers").str.extract(_RANGE_HEADER)
         return tell(
             frame,
@@ -93,12 +113,18 @@ class CloudFrontReader:
             },
         )
 
+    def _find_separator(self, rows: pl.DataFrame) -> str:
+        """The one that the first line has as often as the fields take."""
+        first = str(rows["line"][0]) if rows.height else ""
+        between = len(self._names) - 1
+        return next((one for one in self._separators if first.count(one) == between), self._separators[0])
+
 
 class RealtimeReader(CloudFrontReader):
     """Reads lines without a header, whose fields are those that the configuration lists, in its order."""
 
     def __init__(self, names: Sequence[str] = _REALTIME) -> None:
-        super().__init__(names, least=_least_of(names))
+        super().__init__(names, separators=_SEPARATORS[:1])
 
     def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
         """None: these records come without a header."""
@@ -113,10 +139,10 @@ def open_realtime(fields: str) -> RealtimeReader:
     return RealtimeReader(list(dict.fromkeys(names)))
 
 
-def _least_of(names: Sequence[str]) -> int:
-    """Where the last field that a request cannot do without stands."""
-    needed = {"date", "time", "timestamp", "c-ip", "cs-uri-stem", "sc-status"}
-    return max((number for number, name in enumerate(names, start=1) if name in needed), default=len(names))
+def _last_needed(names: Sequence[str]) -> str:
+    """Of the fields that a request cannot do without, the last."""
+    needed = {"date", "time", *_STAMPS, "c-ip", "cs-uri-stem", "sc-status"}
+    return next((name for name in reversed(names) if name in needed), names[-1])
 
 
 def _fits_standard(line: str) -> bool:

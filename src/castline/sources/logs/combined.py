@@ -30,7 +30,7 @@ _EXTRAS: Final = tuple(f"_extra_{number}" for number in range(_EXTRA_COUNT))
 # A quoted field may hold \" and \\ (Apache) or \x22 (nginx). The last alternatives take quotes that nobody escaped.
 _ESCAPED: Final = r'"((?:[^"\\]|\\.)*)"'
 _LINE: Final = (
-    rf"^(?:(\S+) )?({_ADDRESS}) (\S+) (.*?) (\[[^\] ]+) ([+-][0-9]{{4}}\]) "
+    rf"^ *(?:(\S+) )?({_ADDRESS}) (\S+) (.*?) (\[[^\] ]+) ([+-][0-9]{{4}}\]) "
     rf"(?:{_ESCAPED}|\"(.*?)\") ([0-9]{{3}}) ([0-9]{{1,18}}|-)"
     rf"(?: {_ESCAPED} (?:{_ESCAPED}((?: .*)?)|\"(.*)\"))?\s*$"
 )
@@ -40,6 +40,11 @@ _LINE_FIELDS: Final = (
 )  # fmt: skip
 _STAMP: Final = "[%d/%b/%Y:%H:%M:%S"
 _TAIL_RANGE: Final = r'(?:^| )"?(bytes=[0-9, -]+)'
+# X-Forwarded-For behind the agent, as nginx's own `main` has it; an address with a port is that of an upstream server.
+_HOP: Final = r"(?:unknown|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)"
+_HOPS: Final = rf"{_HOP}(?:, ?{_HOP})*"
+_FORWARDED: Final = f"^{_HOPS}$"
+_TAIL_FORWARDED: Final = f'(?:^| )"?({_HOPS})(?:["]| |$)'
 _LINE_FORM: Final = re2.compile(_LINE)  # linear, whatever the line
 _KEPT: Final = (
     "line_number",
@@ -52,6 +57,7 @@ _KEPT: Final = (
     "referer",
     "user_agent",
     "range",
+    "forwarded",
 )
 
 
@@ -92,7 +98,9 @@ def _read_csv(numbered: pl.DataFrame, fields: tuple[str, ...]) -> pl.DataFrame:
     names = (*fields, "user_agent", *_EXTRAS)
     schema = dict.fromkeys(names, pl.String)
     if numbered.is_empty():
-        return pl.DataFrame(schema={"line_number": pl.UInt32, **schema}).with_columns(range=pl.lit(None, pl.String))
+        return pl.DataFrame(schema={"line_number": pl.UInt32, **schema}).with_columns(
+            range=pl.lit(None, pl.String), forwarded=pl.lit(None, pl.String)
+        )
     text = io.BytesIO()
     numbered.select("line").write_csv(text, include_header=False, quote_style="never")
     frame = pl.read_csv(
@@ -107,19 +115,26 @@ def _read_csv(numbered: pl.DataFrame, fields: tuple[str, ...]) -> pl.DataFrame:
         raise AssertionError(f"{numbered.height} lines became {frame.height} rows")
     extras = [name for name in _EXTRAS if frame[name].null_count() < frame.height]
     ranges = [pl.when(pl.col(name).str.starts_with("bytes=")).then(pl.col(name)) for name in extras]
-    return frame.with_columns(numbered["line_number"], range=pl.coalesce(*ranges, pl.lit(None, pl.String)))
+    hops = [pl.when(pl.col(name).str.contains(_FORWARDED)).then(pl.col(name)) for name in extras]
+    nothing = pl.lit(None, pl.String)
+    return frame.with_columns(
+        numbered["line_number"], range=pl.coalesce(*ranges, nothing), forwarded=pl.coalesce(*hops, nothing)
+    )
 
 
 def _read_odd(numbered: pl.DataFrame) -> pl.DataFrame:
     """The fields of lines that the shape test did not pass and the regular expression did."""
     fields = pl.col("line").str.extract_groups(_LINE).struct.rename_fields(list(_LINE_FIELDS)).alias("fields")
-    frame = numbered.select("line_number", fields).unnest("fields").filter(pl.col("address").is_not_null())
+    # A carriage return within a line ends another one, of a file whose lines end so.
+    whole = numbered.filter(~pl.col("line").str.contains("\r."))
+    frame = whole.select("line_number", fields).unnest("fields").filter(pl.col("address").is_not_null())
     return frame.select(
         "line_number",
         *(unescaped(name, frame) for name in ("host", "address", "_stamp", "_zone", "status", "bytes_sent", "referer")),
         unescaped("_request", frame).fill_null(pl.col("_loose_request")).alias("request"),
         unescaped("_agent", frame).fill_null(pl.col("_loose_agent")).alias("user_agent"),
         pl.col("_tail").str.extract(_TAIL_RANGE).alias("range"),
+        pl.col("_tail").str.extract(_TAIL_FORWARDED).alias("forwarded"),
     )
 
 

@@ -1,6 +1,7 @@
 """Fields between separators: a line is cut at each of them, with no quoting that could merge two lines."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import io
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
@@ -9,13 +10,34 @@ import polars as pl
 _NO_TEXT: Final = pl.lit(None, pl.String)
 
 
-def split_lines(numbered: pl.DataFrame, names: Sequence[str], separator: str, *, least: int) -> pl.DataFrame:
-    """One row per line of at least `least` fields: `line_number` and the names; fields without a name are left out."""
-    fields = pl.col("line").str.strip_chars_end("\r").str.split_exact(separator, len(names))
-    # One field more than there are names takes what stands behind, so that the last name keeps its own.
-    wide = [*names, "_behind"]
-    frame = numbered.select("line_number", fields.struct.rename_fields(wide).alias("fields")).unnest("fields")
-    return frame.filter(pl.col(names[least - 1]).is_not_null()).drop("_behind")
+def split_lines(
+    numbered: pl.DataFrame, names: Sequence[str], separator: str, *, kept: Collection[str], quote: str | None = None
+) -> pl.DataFrame:
+    """One row per line: `line_number` and those of the names that are `kept`, null where a line has no such field.
+
+    Fields behind the last name are left out. `quote` is for lines that were seen to have quotes around whole fields
+    only: an odd one would merge lines.
+    """
+    schema = dict.fromkeys(names, pl.String())
+    wanted = [name for name in names if name in kept]
+    if numbered.is_empty():
+        return pl.DataFrame(schema={"line_number": pl.UInt32(), **{name: schema[name] for name in wanted}})
+    text = io.BytesIO()
+    numbered.select("line").write_csv(text, include_header=False, quote_style="never")
+    frame = pl.read_csv(
+        text.getvalue(),
+        separator=separator,
+        has_header=False,
+        schema=schema,
+        columns=[place for place, name in enumerate(names) if name in wanted],
+        quote_char=quote,
+        truncate_ragged_lines=True,
+        missing_columns="insert",
+        extra_columns="ignore",
+    )
+    if frame.height != numbered.height:
+        raise AssertionError(f"{numbered.height} lines became {frame.height} rows")
+    return frame.with_columns(numbered["line_number"])
 
 
 def tell(frame: pl.DataFrame, fields: Mapping[str, pl.Expr]) -> pl.DataFrame:
@@ -46,7 +68,8 @@ def decode_percent(text: str) -> str:
     A user agent may hold %20 of its own, and then real blanks as well: only a text without any was encoded twice.
     """
     once = unquote(text, errors="replace")
-    return unquote(once, errors="replace") if "%20" in once and " " not in once else once
+    whole = unquote(once, errors="replace") if "%20" in once and " " not in once else once
+    return whole.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def range_of(frame: pl.DataFrame, first: str, last: str) -> pl.Expr:

@@ -14,21 +14,24 @@ from castline.sources.logs.ndjson import JsonReader, json_keys
 _SERVER: Final = {
     "stamp": (
         "time_iso8601", "msec", "time_local", "timestamp", "@timestamp", "time", "ts", "date", "datetime", "start_time",
+        "request_time_iso8601", "Timestamp",
     ),
     "address": (
-        "remote_addr", "client_ip", "clientip", "remote_ip", "remoteIP", "ip", "client", "realip_remote_addr",
+        "remote_addr", "client_ip", "clientip", "remote_ip", "remoteIP", "remoteIp", "RemoteIp", "clientIp", "ip",
+        "client", "realip_remote_addr",
     ),
-    "forwarded": ("http_x_forwarded_for", "x_forwarded_for", "xff"),
+    "forwarded": ("http_x_forwarded_for", "x_forwarded_for", "xff", "xForwardedFor"),
     "host": ("http_host", "host", "vhost", "server_name", "request_host", "domain"),
     "request": ("request", "request_line"),
-    "method": ("request_method", "method", "http_method", "verb"),
-    "url": ("request_uri", "url", "uri", "path", "request_path"),
-    "status": ("status", "response_status", "status_code", "response_code"),
+    "method": ("request_method", "method", "http_method", "requestMethod", "verb"),
+    "url": ("request_uri", "url", "uri", "requestUrl", "Url", "path", "request_path"),
+    "status": ("status", "response_status", "status_code", "response_code", "statusCode", "StatusCode"),
     "bytes_sent": (
         "body_bytes_sent", "response_body_size", "bytes_sent", "response_body_bytes", "bytes", "size", "resp_body_size",
+        "responseSize", "bytesSent", "BytesSent",
     ),
-    "referer": ("http_referer", "http_referrer", "referer", "referrer", "request_referer"),
-    "user_agent": ("http_user_agent", "user_agent", "agent", "userAgent", "request_user_agent"),
+    "referer": ("http_referer", "http_referrer", "referer", "referrer", "request_referer", "RefererUrl"),
+    "user_agent": ("http_user_agent", "user_agent", "agent", "userAgent", "request_user_agent", "UserAgent"),
     "range": (
         "http_range", "range", "request_range", "request_header_range", "sent_http_content_range", "content_range",
     ),
@@ -53,7 +56,7 @@ _LOGPUSH: Final = {
     "request_id": ("RayID",),
 }  # fmt: skip
 _CADDY: Final = {
-    "stamp": ("ts", "time"),
+    "stamp": ("ts", "time", "timestamp", "@timestamp"),
     "address": ("request/client_ip", "request/remote_ip", "request/remote_addr"),
     "forwarded": ("request/headers/X-Forwarded-For",),
     "host": ("request/host",),
@@ -71,6 +74,20 @@ _ADDRESSES: Final = frozenset(_SERVER["address"])
 _ASKED: Final = frozenset((*_SERVER["url"], *_SERVER["request"]))
 _FASTLY_KEYS: Final = frozenset({"fastly_server", "fastly_is_edge", "fastly_state", "response_body_size"})
 _PORT: Final = re.compile(r"^(?:\[(.+)\]|([0-9.]+)):[0-9]+$")
+
+
+class ServerReader(JsonReader):
+    """Reads objects with the usual names."""
+
+    def __init__(self) -> None:
+        super().__init__(_SERVER)
+
+    def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
+        """The lines that are JSON objects; who writes no method into the log of a file server means GET."""
+        told = super().read(numbered)
+        if told["method"].null_count() + told["request"].null_count() < 2 * told.height:
+            return told
+        return told.with_columns(method=pl.when(pl.col("url").is_not_null()).then(pl.lit("GET")))
 
 
 class CaddyReader(JsonReader):
@@ -94,11 +111,15 @@ def _fits_server(line: str) -> bool:
     return not keys.isdisjoint(_TIMES) and not keys.isdisjoint(_ADDRESSES) and not keys.isdisjoint(_ASKED)
 
 
+def _fits_caddy(keys: frozenset[str]) -> bool:
+    return "request" in keys and not keys.isdisjoint(_CADDY["stamp"])
+
+
 SERVER: Final = LogFormat(
     name="json",
     title="JSON lines of nginx (escape=json), Apache and others with the usual names",
     fits=_fits_server,
-    open=lambda: JsonReader(_SERVER),
+    open=ServerReader,
     example=(
         '{"time_iso8601":"2026-09-07T00:00:00+00:00","remote_addr":"203.0.113.9","host":"cdn.example.org",'
         '"request":"GET /one.mp3 HTTP/1.1","status":206,"body_bytes_sent":960000,"http_referer":"",'
@@ -112,7 +133,7 @@ FASTLY: Final = LogFormat(
     name="fastly",
     title="Fastly: its JSON format",
     fits=lambda line: len(_FASTLY_KEYS & json_keys(line)) > 1 and _fits_server(line),
-    open=lambda: JsonReader(_SERVER),
+    open=ServerReader,
     example=(
         '{"timestamp":"2026-09-07T00:00:00+0000","client_ip":"203.0.113.9","geo_country":"germany","geo_city":"berlin",'
         '"host":"cdn.example.org","url":"/one.mp3?a=1","request_method":"GET","request_protocol":"HTTP/2",'
@@ -126,7 +147,7 @@ FASTLY: Final = LogFormat(
 LOGPUSH: Final = LogFormat(
     name="cloudflare",
     title="Cloudflare Logpush, data set http_requests",
-    fits=lambda line: {"ClientIP", "EdgeResponseStatus"} <= json_keys(line),
+    fits=lambda line: "ClientIP" in (keys := json_keys(line)) and not keys.isdisjoint(_LOGPUSH["url"]),
     open=lambda: JsonReader(_LOGPUSH),
     example=(
         '{"ClientIP":"203.0.113.9","ClientRequestHost":"cdn.example.org","ClientRequestMethod":"GET",'
@@ -143,7 +164,9 @@ LOGPUSH: Final = LogFormat(
 CADDY: Final = LogFormat(
     name="caddy",
     title="Caddy's JSON access log",
-    fits=lambda line: {"request", "ts"} <= json_keys(line) and '"remote_' in line,
+    fits=lambda line: (
+        '"uri"' in line and ('"remote_' in line or '"client_ip"' in line) and _fits_caddy(json_keys(line))
+    ),
     open=CaddyReader,
     example=(
         '{"level":"info","ts":1788739200.042,"logger":"http.log.access.log0","msg":"handled request","request":'

@@ -58,7 +58,8 @@ class Op3TableReader:
     def _read(self, rows: pl.DataFrame) -> pl.DataFrame:
         least = 1 + max(self._names.index(name) for name in _NEEDED)
         quoted = rows["line"].str.contains('"', literal=True)
-        frame = split_lines(rows.filter(~quoted), self._names, self._separator, least=least)
+        frame = split_lines(rows.filter(~quoted), self._names, self._separator, kept=self._names)
+        frame = frame.filter(pl.col(self._names[least - 1]).is_not_null()).select("line_number", *self._names)
         if quoted.any():
             frame = pl.concat([frame, self._read_quoted(rows.filter(quoted), least)]).sort("line_number")
         return _tell(frame)

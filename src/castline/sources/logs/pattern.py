@@ -12,14 +12,24 @@ _ESCAPED = ("request", "referer", "user_agent")
 
 
 class PatternReader:
-    """Reads lines that an expression matches; `kept` are its groups that are texts of a request."""
+    """Reads lines that one of some expressions matches; `kept` are their groups that are texts of a request.
 
-    def __init__(self, pattern: str, kept: Sequence[str]) -> None:
-        self._pattern, self._kept = pattern, tuple(kept)
+    What the first does not match is tried with the next.
+    """
+
+    def __init__(self, patterns: Sequence[str], kept: Sequence[str]) -> None:
+        self._patterns, self._kept = tuple(patterns), tuple(kept)
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
-        """The lines that match."""
-        groups = pl.col("line").str.strip_chars_end("\r").str.extract_groups(self._pattern).alias("groups")
+        """The lines that match, in order."""
+        parts, missed = [], numbered
+        for pattern in self._patterns:
+            parts.append(self._read(missed, pattern))
+            missed = missed.join(parts[-1], on="line_number", how="anti") if parts[-1].height else missed
+        return pl.concat(parts).sort("line_number")
+
+    def _read(self, numbered: pl.DataFrame, pattern: str) -> pl.DataFrame:
+        groups = pl.col("line").str.strip_chars_end("\r").str.extract_groups(pattern).alias("groups")
         frame = numbered.select("line_number", groups).unnest("groups").filter(pl.col("stamp").is_not_null())
         frame = frame.select("line_number", *self._kept)
         return frame.with_columns(unescaped(name, frame) for name in _ESCAPED if name in self._kept)
@@ -29,7 +39,7 @@ class PatternReader:
         return no_comments(numbered)
 
 
-def fits_pattern(pattern: str) -> Callable[[str], bool]:
-    """Whether a line matches."""
-    form = re2.compile(pattern)  # linear, whatever the line
-    return lambda line: form.match(line) is not None
+def fits_patterns(*patterns: str) -> Callable[[str], bool]:
+    """Whether a line matches one of them."""
+    forms = [re2.compile(pattern) for pattern in patterns]  # linear, whatever the line
+    return lambda line: any(form.match(line) for form in forms)

@@ -15,16 +15,37 @@ from castline.base.errors import SourceUnreadable
 from castline.sources.log_file import Lines, LogFile
 from castline.sources.logs.format import LogFormat, LogReader
 from castline.sources.logs.forwarded import replace_addresses
-from castline.sources.logs.ndjson import unfold_document
-from castline.sources.logs.rows import REFUSED_SCHEMA, REQUEST_SCHEMA, LogBlock, compute_requests, refuse, split_by_time
+from castline.sources.logs.json_text import unfold_document
+from castline.sources.logs.rows import (
+    REFUSED_SCHEMA,
+    REQUEST_SCHEMA,
+    LogBlock,
+    compute_requests,
+    refuse,
+    split_requests,
+)
 from castline.sources.logs.table import COMBINED, LOG_FORMATS, try_recognise
 
 _BOM: Final = b"\xef\xbb\xbf"
 _LOOKED_AT: Final = 1000  # lines that a format is recognised by
 _NUMBERED: Final = pl.Schema({"line_number": pl.UInt32(), "line": pl.String()})
-_DOCUMENT: Final = re.compile(rb'\s*(?:\[|\{\s*"rows"\s*:)')
-# What a syslog server wrote in front of the line: priority, time, host and program (RFC 3164, RFC 5424).
-_SYSLOG: Final = r'^<[0-9]{1,3}>[^{"]{5,200}?: '
+_DOCUMENT: Final = re.compile(rb'\s*(?:\[|\{[^{}]*"rows"\s*:)')
+_CLOCK: Final = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,18}(?:Z|[+-][0-9]{2}:?[0-9]{2})"
+_HEADER: Final = (
+    rf"(?:[A-Z][a-z]{{2}} [ 0-9][0-9] [0-9:]{{8}}|{_CLOCK}) [^ ]+ [^ :\[\]]{{1,100}}(?:\[[^\]]{{0,20}}\])?: "
+)
+_STRUCTURED: Final = r'(?:-|(?:\[(?:[^"\]]|"(?:[^"\\]|\\.)*")*\])+)(?: \x{FEFF}?|$)'
+# What a collector wrote in front of the line.
+_PREFIXES: Final = (
+    # Priority, time, host and program; in a file without the priority (RFC 3164, also with a time of RFC 3339).
+    f"(?:<[0-9]{{1,3}}>)?{_HEADER}",
+    # Seven words, perhaps with the message's length in front (RFC 5424, RFC 6587, Logplex).
+    rf"(?:[0-9]{{1,7}} )?<[0-9]{{1,3}}>1 (?:{_CLOCK}|-) [^ ]+ [^ ]+ [^ ]+ [^ ]+ {_STRUCTURED}",
+    r'<[0-9]{1,3}>[^{"]{5,200}?: ',
+    # A container's runtime.
+    f"{_CLOCK} (?:stdout|stderr) [FP] ",
+)
+_SYSLOG: Final = rf"^(?:{'|'.join(_PREFIXES)})(?:@cee: ?)?"
 
 
 class NotAnAccessLog(SourceUnreadable):
@@ -62,6 +83,8 @@ def iter_requests(file: LogFile, *, now_at: datetime, read_as: ReadAs = ReadAs()
             _check_format(file, block, found.log_format)
             is_known = True
         yield block
+    if found is not None and read_as.trust_forwarded and not found.has_forwarded:
+        file.problem = file.problem or "no line tells X-Forwarded-For: each address is the one that the server saw"
 
 
 def parse_lines(lines: Lines, *, now_at: datetime, read_as: ReadAs = ReadAs(COMBINED)) -> LogBlock:
@@ -80,15 +103,17 @@ class _Reading:
     reader: LogReader
     read_as: ReadAs
     has_syslog: bool
+    has_forwarded: bool = False
 
     def read(self, numbered: pl.DataFrame, now_at: datetime) -> LogBlock:
         if self.has_syslog:
             numbered = numbered.with_columns(pl.col("line").str.replace(_SYSLOG, ""))
         told = self.reader.read(numbered)
         if self.read_as.trust_forwarded:
+            self.has_forwarded |= "forwarded" in told.columns and told["forwarded"].null_count() < told.height
             told = replace_addresses(told, self.read_as.trusted_proxies)
-        found = compute_requests(told, self.log_format.id_space)
-        block = split_by_time(found, numbered, now_at)
+        found = _drop_empty(compute_requests(told, self.log_format.id_space))
+        block = split_requests(found, numbered, now_at)
         if found.height == numbered.height:
             return block
         missed = numbered.filter(~self.reader.find_comments(numbered)).join(found, on="line_number", how="anti")
@@ -96,15 +121,27 @@ class _Reading:
         return LogBlock(block.requests, pl.concat([block.refused, malformed]).sort("line_number"))
 
 
+def _drop_empty(found: pl.DataFrame) -> pl.DataFrame:
+    """Without what tells neither who asked nor what for: a server's other messages have the shape of its log, too."""
+    if not found["path"].has_nulls():
+        return found
+    return found.filter(pl.any_horizontal(pl.col("path", "address", "listener").is_not_null()))
+
+
 def _begin(file: LogFile, numbered: pl.DataFrame, read_as: ReadAs) -> _Reading:
     first = numbered["line"].head(_LOOKED_AT)
-    has_syslog = bool(first.str.contains(_SYSLOG).any())
+    has_syslog = bool(first.str.contains(_SYSLOG).any()) and not _fits_as_it_is(numbered, read_as.log_format)
     log_format = read_as.log_format or try_recognise(first.str.replace(_SYSLOG, "").to_list())
     if log_format is None:
         number, text = numbered.row(0)
         _raise_unknown(file, number, text, ", ".join(known.name for known in LOG_FORMATS))
     file.format_name = log_format.name
     return _Reading(log_format, log_format.open(), read_as, has_syslog)
+
+
+def _fits_as_it_is(numbered: pl.DataFrame, log_format: LogFormat | None) -> bool:
+    """Whether a format that was asked for has the collector's words in it."""
+    return log_format is not None and log_format.open().read(numbered.head(_LOOKED_AT)).height > 0
 
 
 def _check_format(file: LogFile, block: LogBlock, log_format: LogFormat) -> None:

@@ -15,7 +15,7 @@ import polars as pl
 from castline.sources.logs.times import parse_times
 from castline.sources.url_query import ENDS_AS_AUDIO, NAMES_AUDIO, NAMES_ITSELF, keep_parameters
 
-LineReason: TypeAlias = Literal["malformed_line", "line_too_long", "bad_time", "time_in_future"]
+LineReason: TypeAlias = Literal["malformed_line", "line_too_long", "bad_time", "time_in_future", "range_too_long"]
 REQUEST_SCHEMA: Final = pl.Schema(
     {
         "line_number": pl.UInt32(),
@@ -44,7 +44,10 @@ TEXTS: Final = (
     "query", "referer", "user_agent", "range", "request_id", "delivery",
 )  # fmt: skip
 # What is kept of a field: an episode's address has at most 4,096 characters, so a longer one is none.
-_KEPT: Final = {"user_agent": 4096, "path": 4097, "referer": 1024, "host": 255, "range": 255, "country": 2}
+_KEPT: Final = {"user_agent": 4096, "path": 4097, "referer": 1024, "host": 255}
+# A Range is kept whole: cut, it would ask for other bytes. Servers take no longer header: nginx's
+# large_client_header_buffers and Apache's LimitRequestFieldSize, by default.
+_LONGEST_RANGE: Final = 8192
 _PAYLOAD_LENGTH: Final = 2000
 _CLOCK_SLACK: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -87,6 +90,7 @@ def compute_requests(found: pl.DataFrame, family: str) -> pl.DataFrame:
         user_agent=_said("user_agent").fill_null(""),
         referer=_said("referer"),
         host=_said("host").str.to_lowercase(),
+        country=_country(),
         range=_canonical_range(frame["range"]),
         request_id=_hash_ids(frame["request_id"], family),
     )
@@ -98,17 +102,23 @@ def compute_requests(found: pl.DataFrame, family: str) -> pl.DataFrame:
     return frame.with_columns(cut).select(REQUEST_SCHEMA.names()).cast(REQUEST_SCHEMA)
 
 
-def split_by_time(found: pl.DataFrame, numbered: pl.DataFrame, now_at: datetime) -> LogBlock:
-    """Requests without a time, from before 1970 or from after tomorrow are refused."""
+def split_requests(found: pl.DataFrame, numbered: pl.DataFrame, now_at: datetime) -> LogBlock:
+    """Requests without a time, from before 1970 or from after tomorrow are refused, and those of too long a Range."""
     limit = now_at + _CLOCK_SLACK
     good = (found["time"].is_not_null() & (found["time"] <= limit) & (found["time"] >= _EPOCH)).fill_null(value=False)
+    length = found["range"].str.len_bytes().fill_null(0)
+    good &= length <= _LONGEST_RANGE
     if good.all():
         return LogBlock(found, REFUSED_SCHEMA.to_frame())
-    bad = found.filter(~good).select("line_number", "time").join(numbered, on="line_number")
+    bad = found.with_columns(length=length).filter(~good).select("line_number", "time", "length")
+    bad = bad.join(numbered, on="line_number")
     in_future = (pl.col("time") > limit).fill_null(value=False)
+    in_past = (pl.col("time") < _EPOCH).fill_null(value=True)
+    too_long = pl.format("its Range has {} characters, more than {}", pl.col("length"), pl.lit(_LONGEST_RANGE))
     refused = [
-        refuse(bad.filter(~in_future), "bad_time", pl.lit("the line's time is no time after 1970")),
+        refuse(bad.filter(in_past), "bad_time", pl.lit("the line's time is no time after 1970")),
         refuse(bad.filter(in_future), "time_in_future", pl.format("{} lies in the future", pl.col("time"))),
+        refuse(bad.filter(~in_past & ~in_future), "range_too_long", too_long),
     ]
     return LogBlock(found.filter(good), pl.concat(refused).sort("line_number"))
 
@@ -135,6 +145,12 @@ def _said(name: str) -> pl.Expr:
     return pl.when((column != "-") & (column != "")).then(column)
 
 
+def _country() -> pl.Expr:
+    """Two capitals; Cloudflare writes them small, and XX or T1 for what is no country."""
+    code = pl.col("country").str.to_uppercase()
+    return pl.when(code.str.contains("^[A-Z]{2}$") & (code != "XX")).then(code)
+
+
 def _unescape(text: str) -> str:
     raw = _ESCAPE.sub(
         lambda found: bytes.fromhex(found[1].decode()) if found[1] else _CONTROL.get(found[2], found[2]), text.encode()
@@ -153,7 +169,8 @@ def _split_request(frame: pl.DataFrame) -> pl.DataFrame:
         # A blank inside the address: the protocol is what stands last.
         wide = pl.col("request").str.extract_groups(_REQUEST)
         frame = frame.with_columns(_url=pl.when(spaced).then(wide.struct.field("url")).otherwise(pl.col("_url")))
-    is_http = pl.col("_method").str.contains(r"^[A-Za-z]{1,20}$") & pl.col("_url").is_not_null()
+    # Some write the method alone under that name, and the address beside it.
+    is_http = pl.col("_method").str.contains(r"^[A-Za-z]{1,20}$") & pl.coalesce("_url", "url").is_not_null()
     return frame.with_columns(
         method=pl.col("method").fill_null(pl.when(is_http).then(pl.col("_method"))),
         url=pl.col("url").fill_null(pl.when(is_http).then(pl.col("_url"))),

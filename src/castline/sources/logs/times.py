@@ -5,10 +5,10 @@ from typing import Final
 import polars as pl
 
 _NUMBER: Final = r"^[0-9]{1,20}(?:\.[0-9]{1,12})?(?:[eE]\+?[0-9]{1,2})?$"
-_ISO: Final = (
-    r"^(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[T \t](?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2})"
-    r"(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)? ?(?P<zone>Z|z|UTC|[+-][0-9]{2}:?[0-9]{2})?$"
-)
+_ISO: Final = r"^[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}[T \t]"  # slashes are Caddy's `wall`
+_ISO_LENGTH: Final = 19
+_ISO_REST: Final = r"^(?:[.,](?P<fraction>[0-9]{1,9})[0-9]*)? ?(?P<zone>Z|z|UTC|[+-][0-9]{2}:?[0-9]{2})?$"
+_HTTP: Final = "%a, %d %b %Y %H:%M:%S GMT"  # RFC 9110, section 5.6.7
 _COMMON: Final = (
     r"^\[?(?P<day>[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}):(?P<clock>[0-9]{2}:[0-9]{2}:[0-9]{2})"
     r"(?:[.,](?P<fraction>[0-9]{1,9}))?(?: (?P<zone>[+-][0-9]{2}:?[0-9]{2}))?\]?$"
@@ -22,19 +22,18 @@ _BILLIONTHS: Final = 1e-3
 
 def parse_times(texts: pl.Series) -> pl.Series:
     """The times in UTC, null where a text is none. A text without a zone is in UTC."""
-    frame = pl.DataFrame({"text": texts.cast(pl.String)})
-    text = pl.col("text")
-    is_number, is_iso = frame["text"].str.contains(_NUMBER), frame["text"].str.contains(r"^[0-9]{4}-")
+    text = texts.cast(pl.String).alias("text")
     found = []
+    is_number, is_iso = text.str.contains(_NUMBER), text.str.contains(_ISO)
     if is_number.any():
-        found.append(frame.select(pl.when(is_number).then(_from_number(text)).alias("time"))["time"])
+        found.append(text.to_frame().select(pl.when(is_number).then(_from_number(pl.col("text"))))["text"])
     if is_iso.any():
-        found.append(_from_parts(frame, _ISO, "%Y-%m-%d %H:%M:%S"))
-    if frame["text"].str.contains("/", literal=True).any():
-        found.append(_from_parts(frame, _COMMON, "%d/%b/%Y %H:%M:%S"))
+        found.append(_from_iso(text.set(~is_iso, None) if not is_iso.all() else text))
+    if not (is_number | is_iso).all():
+        found += [_from_common(text), text.str.to_datetime(_HTTP, time_unit="us", time_zone="UTC", strict=False)]
     if not found:
         return pl.Series("time", [None] * len(texts), _UTC)
-    return pl.DataFrame([part.alias(str(number)) for number, part in enumerate(found)]).select(
+    return pl.DataFrame([part.cast(_UTC).alias(str(number)) for number, part in enumerate(found)]).select(
         pl.coalesce(pl.all()).alias("time")
     )["time"]
 
@@ -56,11 +55,37 @@ def _from_number(text: pl.Expr) -> pl.Expr:
     return scaled.round(0).cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _from_parts(frame: pl.DataFrame, pattern: str, form: str) -> pl.Series:
-    parts = frame.select(pl.col("text").str.extract_groups(pattern).alias("parts")).unnest("parts")
-    zones = {zone: zone_minutes(zone) for zone in parts["zone"].unique()}
+def _from_iso(text: pl.Series) -> pl.Series:
+    plain = text.str.head(_ISO_LENGTH)
+    if plain.str.contains("[/ \t]").any():
+        plain = plain.str.replace_all("/", "-", literal=True).str.replace("[ \t]", "T")
+    local = plain.str.to_datetime("%Y-%m-%dT%H:%M:%S", time_unit="us", time_zone="UTC", strict=False)
+    # What stands behind the second is the same for many: a zone, or one of a thousand fractions.
+    rest = text.str.slice(_ISO_LENGTH).alias("rest")
+    table = rest.unique().to_frame()
+    table = table.with_columns(pl.col("rest").str.extract_groups(_ISO_REST).alias("parts")).unnest("parts")
+    # A rest that does not fit leaves both null, and so does an empty one.
+    fits = table["rest"].str.contains(_ISO_REST)
+    shift = _shift_of(table)
+    table = table.select("rest", shift=pl.when(fits).then(shift))
+    found = pl.DataFrame([local.alias("local"), rest]).join(table, on="rest", how="left", maintain_order="left")
+    return found.select(pl.col("local") + pl.col("shift")).to_series()
+
+
+def _from_common(text: pl.Series) -> pl.Series:
+    parts = text.to_frame().select(pl.col("text").str.extract_groups(_COMMON).alias("parts")).unnest("parts")
+    form = "%d/%b/%Y %H:%M:%S"
     local = pl.concat_str("day", pl.lit(" "), "clock").str.to_datetime(form, time_unit="us", strict=False)
+    return (
+        parts.with_columns(shift=_shift_of(parts))
+        .select(local.dt.replace_time_zone("UTC") + pl.col("shift"))
+        .to_series()
+    )
+
+
+def _shift_of(parts: pl.DataFrame) -> pl.Series:
+    """What to add to a local time: its fraction, less its zone; null for a zone that no clock shows."""
+    zones = {zone: zone_minutes(zone) for zone in parts["zone"].unique()}
     minutes = pl.col("zone").replace_strict(zones, default=None, return_dtype=pl.Int32)
     micros = pl.col("fraction").str.pad_end(6, "0").str.head(6).cast(pl.Int64, strict=False).fill_null(0)
-    time = local.dt.replace_time_zone("UTC") - pl.duration(minutes=minutes) + pl.duration(microseconds=micros)
-    return parts.select(time.alias("time"))["time"].cast(_UTC)
+    return parts.select(shift=pl.duration(microseconds=micros) - pl.duration(minutes=minutes))["shift"]
