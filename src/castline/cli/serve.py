@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 PORT: Final = 8321
 _LAST_PORT: Final = 65535
 _CONNECTIONS: Final = 10
-_WORKER_SECONDS: Final = 15.0  # the worker itself gives a job eight
+_WORKER_SECONDS: Final = 10.0  # the worker itself gives a job eight
 _address_options = (
     click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on."),
     click.option("--port", default=PORT, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."),

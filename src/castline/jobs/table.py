@@ -14,6 +14,7 @@ from castline.base.errors import CastlineError
 from castline.ingest.feeds import poll_feeds
 from castline.ingest.merging import iter_owners, merge_landing
 from castline.ingest.probes import probe_files
+from castline.intake.trouble import ANYTHING
 from castline.measure.run import measure
 from castline.store.accounts import load_users
 from castline.store.jobs import load_owners_to_attribute, load_owners_to_measure
@@ -105,3 +106,5 @@ def _keep_going(job: str, owner_id: UUID, work: Callable[[], object]) -> None:
         work()
     except CastlineError as error:
         _log.warning("%s for account %s: %s", job, owner_id, error.message)
+    except ANYTHING:
+        _log.exception("%s for account %s", job, owner_id)

@@ -15,6 +15,7 @@ from psycopg.types.json import Jsonb
 from castline import __version__
 from castline.base.clock import now
 from castline.base.errors import CastlineError
+from castline.base.text import printable
 from castline.model.lineage import Batch, DatasetUse, Drop, Quarantined, Run
 from castline.store.pool import Store
 from castline.store.rows import find_one, load_all, save, save_all
@@ -22,6 +23,7 @@ from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("ledger")
 _PAYLOAD_LENGTH: Final = 65_536
+_ERROR_LENGTH: Final = 2_000
 _MOST_USES: Final = 100  # of one data set by one run
 _DROPS_AT_ONCE: Final = 1_000  # at the longest, some 64 MB
 
@@ -81,8 +83,9 @@ def open_run(
             run = OpenRun(run_id, owner_id, job, connection)
             yield run
             _finish(run)
-    except CastlineError as error:
-        _record_failure(store, owner_id, facts | {"error": error.message, "started_at": started_at})
+    except Exception as error:
+        told = error.message if isinstance(error, CastlineError) else printable(f"{type(error).__name__}: {error}")
+        _record_failure(store, owner_id, facts | {"error": told[:_ERROR_LENGTH], "started_at": started_at})
         raise
 
 
