@@ -45,6 +45,12 @@ def test_a_component_of_several_files_is_listed_once() -> None:
     assert len(titles) == len(set(titles))
 
 
-def test_a_table_without_anywhere_to_go_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdout", None)
+def test_a_table_without_anywhere_to_go_is_no_fault_and_goes_nowhere_else(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stdout", None)
+        show_table([{"name": "one"}], ["name"])
+    assert capfd.readouterr() == ("", "")
     show_table([{"name": "one"}], ["name"])
+    assert capfd.readouterr().out.split() == ["name", "one"]

@@ -131,7 +131,8 @@ def slow_convert(amount: Fraction, pair: tuple[str, str], day: date, rates: list
     return None
 
 
-def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object]:
+def slow_lines(facts: RoiFacts, rates: list[ExchangeRate]) -> list[tuple[OrderCredit, list[Fraction | None]]]:
+    """Each conversion with the money it brought and gave back in the campaign's currency; None where no rate is."""
     home = facts.campaign.currency
     groups: dict[object, list[OrderCredit]] = {}
     for item in facts.credits:
@@ -163,6 +164,11 @@ def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object
                 share = slow_share(refund.amount, DIGITS[refund.currency], group)
                 money.append(slow_convert(share, (refund.currency, home), day, rates))
         lines.append((first, money))
+    return lines
+
+
+def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object]:
+    lines = slow_lines(facts, rates)
     orders = [(first, money) for first, money in lines if first.conversion_type != "visit"]
     paid = [(first, [part for part in money if part is not None]) for first, money in orders if None not in money]
 
@@ -176,7 +182,7 @@ def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object
     cost, spend, credited = Fraction(facts.campaign.campaign_value), Fraction(facts.spend), count("confirmed")
     worth = [first.credit for first, _ in paid if first.tier == "confirmed" and first.amount is not None]
     valued = sum(map(Fraction, worth), Fraction(0))
-    digits = DIGITS[home]
+    digits = DIGITS[facts.campaign.currency]
     return {
         "credited_orders": credited,
         "valued_orders": valued,

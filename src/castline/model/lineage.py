@@ -1,6 +1,6 @@
 """The ledger's values: runs, batches, refused rows."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
@@ -67,16 +67,6 @@ class Run:
     started_at: datetime
     finished_at: datetime | None
     error: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a finished run has to say of itself: its counts, what it read and wrote, how far it has come."""
-
-    counts: dict[str, int | str]
-    uses: tuple[DatasetUse, ...] = ()
-    rule_versions: dict[str, str] = field(default_factory=dict)
-    watermark_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

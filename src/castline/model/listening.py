@@ -1,35 +1,10 @@
-"""Listening: the rows of `listener_events` and the rollups made of them."""
+"""Listening: rollups of downloads, and where requests ended."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import date
 from uuid import UUID
 
-from castline.model.vocab import EventType, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class ListenerEvent:
-    """One row of `listener_events`: here one download, which bears the time of its window's first request."""
-
-    event_id: UUID
-    timestamp: datetime
-    podcast_id: UUID
-    episode_id: UUID | None
-    campaign_id: UUID | None
-    event_type: EventType
-    platform: str | None
-    country_code: str | None
-    device_type: str | None
-    device_os: str | None
-    listen_duration_seconds: int | None
-    completion_rate: float | None
-    user_agent: str | None
-    ip_address: str | None
-    session_id: str | None
-    metadata: dict[str, Any]
-    listener_key: bytes | None
-    run_id: UUID
+from castline.model.vocab import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,38 +63,6 @@ class AdSlot:
 
 
 @dataclass(frozen=True, slots=True)
-class TranscriptSegment:
-    start_time: Decimal
-    end_time: Decimal
-    text: str
-    speaker: str | None = None
-    confidence: Decimal | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptSpeaker:
-    id: str
-    name: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptAdSegment:
-    start_time: Decimal
-    end_time: Decimal
-    sponsor: str | None = None
-    detected: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class TranscriptJson:
-    """`transcripts.transcript_json`: times are seconds from the start of the file."""
-
-    segments: tuple[TranscriptSegment, ...] = ()
-    speakers: tuple[TranscriptSpeaker, ...] = ()
-    ad_segments: tuple[TranscriptAdSegment, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Podcast:
     """One row of `podcasts`."""
 
