@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from castline.base.errors import InvalidInput
 from castline.sources.logs.reading import NotAnAccessLog, ReadAs
 from castline.sources.logs.table import find_format
 from read_log import MIDNIGHT, Read
@@ -258,3 +259,82 @@ def test_a_method_that_stands_alone_as_the_request_is_one(tmp_path: Path) -> Non
     told = {name: value for name, value in FASTLY.items() if name != "request_method"}
     assert _one(tmp_path, json.dumps(told | {"request": "HEAD"}))["method"] == "HEAD"
     assert _one(tmp_path, json.dumps(told))["method"] == "GET"
+
+
+APACHE = r"%h %l %u %t \"%r\" %>s %b \"%{Referer}i\" \"%{User-Agent}i\""
+NGINX = '$remote_addr - $remote_user [$time_local] "$request" $status $bytes_sent "$http_referer" "$http_user_agent"'
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        f'apache:"{APACHE}"',
+        f'apache:LogFormat "{APACHE}" combined',
+        f'apache:CustomLog logs/access_log "{APACHE}" env=!dontlog',
+        f"nginx:{NGINX}",
+        f"nginx:'{NGINX}'",
+        f"nginx:log_format main '{NGINX[:40]}'\n    '{NGINX[40:]}';",
+    ],
+)
+def test_a_format_may_be_copied_from_the_configuration_as_it_stands_there(written: str, tmp_path: Path) -> None:
+    row = _one(tmp_path, COMBINED, ReadAs(find_format(written)))
+    assert (_same(row), row["user_agent"]) == (WANTED, AGENT)
+
+
+def test_quotes_around_single_fields_are_no_quotes_around_the_format(tmp_path: Path) -> None:
+    for written in (
+        'apache:"%h" "%r" %t %>s %b',
+        'nginx:"$remote_addr" "$request" [$time_local] $status $body_bytes_sent',
+    ):
+        line = '"203.0.113.9" "GET /one.mp3 HTTP/1.1" [07/Sep/2026:00:00:00 +0000] 206 960000'
+        assert _same(_one(tmp_path, line, ReadAs(find_format(written)))) == WANTED
+
+
+@pytest.mark.parametrize(
+    "written",
+    ['apache:%{X-Forwarded-For}i %t "%r" %>s %b', 'nginx:$http_x_real_ip [$time_local] "$request" $status $bytes_sent'],
+)
+def test_a_format_with_no_address_but_the_forwarded_one_needs_leave_to_believe_it(written: str, tmp_path: Path) -> None:
+    line = '198.51.100.1 [07/Sep/2026:00:00:00 +0000] "GET /one.mp3 HTTP/1.1" 206 960000'
+    row = _one(tmp_path, line, ReadAs(find_format(written), trust_forwarded=True))
+    assert _same(row) == WANTED | {"address": "198.51.100.1"}
+    with pytest.raises(InvalidInput, match="--trust-forwarded takes it"):
+        Read(tmp_path / "y.log", line, ReadAs(find_format(written)))
+
+
+def test_unquoted_fields_of_several_words_are_told_apart(tmp_path: Path) -> None:
+    written = "nginx:$time_iso8601|$remote_addr|$request_method|$scheme://$host$request_uri|$status|$body_bytes_sent"
+    line = "2026-09-07T02:00:00+02:00|203.0.113.9|GET|https://cdn.example.org/one.mp3?x=1|206|960000"
+    row = _one(tmp_path, line, ReadAs(find_format(written)))
+    assert (_same(row), row["host"]) == (WANTED, "cdn.example.org")
+    written = 'apache:%h %t "%r" %<s %>s %b %{Content-Range}o %{Content-Length}o'
+    line = (
+        '203.0.113.9 [07/Sep/2026:00:00:00 +0000] "GET /one.mp3 HTTP/1.1" 302 206 960000 bytes 0-959999/28800000 960000'
+    )
+    row = _one(tmp_path, line, ReadAs(find_format(written)))
+    assert (_same(row), row["range"]) == (WANTED, "bytes=0-959999")
+
+
+@pytest.mark.parametrize("asked", ["$uri$is_args$args", '$uri "$args"'])
+def test_parameters_that_nginx_tells_apart_belong_to_the_address(asked: str, tmp_path: Path) -> None:
+    written = find_format(f"nginx:$remote_addr [$time_local] {asked} $status $body_bytes_sent")
+    told = "/one.mp3?episode=5" if "is_args" in asked else '/one.mp3 "episode=5"'
+    line = f"203.0.113.9 [07/Sep/2026:00:00:00 +0000] {told} 206 960000"
+    assert _one(tmp_path, line, ReadAs(written))["path"] == "/one.mp3?episode=5"
+
+
+def test_a_zone_that_is_only_named_is_no_time_but_for_utc(tmp_path: Path) -> None:
+    written = find_format('apache:%h %{%d %b %Y %T %Z}t "%r" %>s %b')
+    lines = [f'203.0.113.9 07 Sep 2026 00:00:00 {zone} "GET /one.mp3 HTTP/1.1" 206 960000' for zone in ("UTC", "CEST")]
+    read = Read(tmp_path / "x.log", "\n".join(lines), ReadAs(written))
+    assert ([row["time"] for row in read.rows], read.refused) == ([MIDNIGHT], [(2, "malformed_line")])
+
+
+def test_a_server_whose_format_was_changed_within_a_file_is_read_on(tmp_path: Path) -> None:
+    lines = [COMBINED, json.dumps(FASTLY), "rubbish", COMBINED, json.dumps(FASTLY), _s3(AGENT).rstrip()]
+    read = Read(tmp_path / "x.log", "\n".join(lines))
+    assert (read.numbers, [_same(row) for row in read.rows]) == ([1, 2, 4, 5, 6], [WANTED] * 5)
+    assert read.refused == [(3, "malformed_line")]
+    assert read.file.format_name == "combined, fastly, s3"
+    only = Read(tmp_path / "y.log", "\n".join(lines), ReadAs(find_format("combined")))
+    assert (only.numbers, only.file.format_name) == ([1, 4], "combined")

@@ -145,6 +145,11 @@ def _last_needed(names: Sequence[str]) -> str:
     return next((name for name in reversed(names) if name in needed), names[-1])
 
 
+def is_realtime_choice(line: str) -> bool:
+    """Whether the line may be a record of chosen fields: such records begin with time and address as a rule."""
+    return _CHOSEN.match(line) is not None
+
+
 def _fits_standard(line: str) -> bool:
     return line.startswith(("#Version: 1.0", _FIELDS + " date time x-edge")) or _DATED.match(line) is not None
 

@@ -14,8 +14,14 @@ from castline.base.errors import InvalidInput
 from castline.sources.logs.format import no_comments
 from castline.sources.logs.rows import first_said, unescaped
 
-_APACHE: Final = re.compile(r"%(?:[<>]|!?[0-9]{3}(?:,[0-9]{3})*)*(?:\{([^}]*)\})?(\^t[io]|[A-Za-z%])")
+_APACHE: Final = re.compile(r"%(?P<how>(?:[<>]|!?[0-9]{3}(?:,[0-9]{3})*)*)(?:\{([^}]*)\})?(\^t[io]|[A-Za-z%])")
 _NGINX: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+# A line of the configuration as it stands there, or what stands in its quotes.
+_APACHE_LINE: Final = re.compile(
+    r'(?:(?:LogFormat|CustomLog\s+\S+)\s+)?"((?:[^"\\]|\\.)*)"(?:\s+[\w-]+)?(?:\s+(?:env|expr)=\S+)?$', re.IGNORECASE
+)
+_PARTS: Final = r"'(?:[^'\\]|\\.)*'" + r'|"(?:[^"\\]|\\.)*"'
+_NGINX_LINE: Final = re.compile(rf"(log_format\s+\S+\s+(?:escape=\w+\s+)?)?((?:(?:{_PARTS})\s*)+);?$", re.DOTALL)
 NICKNAMES: Final = {
     "common": '%h %l %u %t "%r" %>s %b',
     "combined": '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"',
@@ -33,6 +39,7 @@ _APACHE_FIELDS: Final = {
     "{host}i": ("host", 0), "V": ("host", 1), "v": ("host", 2),
     "{referer}i": ("referer", 0), "{user-agent}i": ("user_agent", 0),
     "{range}i": ("range", 0), "{content-range}o": ("range", 1), "{x-forwarded-for}i": ("forwarded", 0),
+    "{cf-connecting-ip}i": ("forwarded", 1), "{true-client-ip}i": ("forwarded", 2), "{x-real-ip}i": ("forwarded", 3),
     "{unique_id}e": ("request_id", 0),
     # Fastly's: https://www.fastly.com/documentation/guides/integrations/streaming-logs/custom-log-formats/
     "{req.http.fastly-client-ip}V": ("address", 0), "{client.ip}V": ("address", 1),
@@ -51,22 +58,31 @@ _NGINX_FIELDS: Final = {
     "http_referer": ("referer", 0), "http_user_agent": ("user_agent", 0),
     "http_range": ("range", 0), "sent_http_content_range": ("range", 1),
     "http_x_forwarded_for": ("forwarded", 0), "proxy_add_x_forwarded_for": ("forwarded", 1),
+    "http_cf_connecting_ip": ("forwarded", 2), "http_true_client_ip": ("forwarded", 3),
+    "http_x_real_ip": ("forwarded", 4), "args": ("query", 0), "query_string": ("query", 1),
     "request_id": ("request_id", 0),
 }  # fmt: skip
 _SHAPES: Final = {
     "address": r"\S+", "status": r"[0-9]{3}|-", "bytes_sent": r"[0-9]{1,18}|-", "method": r"[A-Za-z]{1,20}|-|",
-    "is_args": r"\??", "uri": r"[^? ]*", "document_uri": r"[^? ]*", "U": r"[^?]*?", "q": r"(?:\?.*?)?",
+    "host": r'[^\s/|"]*', "scheme": "[a-z]*", "is_args": r"\??",
+    "uri": r"[^? ]*", "document_uri": r"[^? ]*", "U": r"[^?]*?", "q": r"(?:\?.*?)?",
+    # `bytes 0-99/1000` has a blank in it, and `bytes=0-1, 5-9` may have.
+    "range": r"bytes ?[= ] ?[0-9*]*-?[0-9*]*(?:/[0-9*]+)?(?:, ?[0-9]*-[0-9]*)*|\S*",
 }  # fmt: skip
 _QUOTED: Final = r'(?:[^"\\]|\\.)*'
 _ESCAPED_TEXTS: Final = ("request", "url", "referer", "user_agent", "forwarded", "host", "range")
-_NEEDED: Final = (("stamp",), ("address",), ("request", "url"))
-_NAMED: Final = {"stamp": "time", "address": "client address", "request": "request line", "url": "address asked for"}
-# Directives of strftime that a time's text is parsed by, as the regular expression of what they write.
+_NEEDED: Final = (("stamp",), ("address", "forwarded"), ("request", "url"))
+_NAMED: Final = {
+    "stamp": "time", "address": "client address", "forwarded": "X-Forwarded-For", "request": "request line",
+    "url": "address asked for",
+}  # fmt: skip
+# Directives of strftime that a time's text is parsed by, as the regular expression of what they write. The name of a
+# zone is no offset, but for UTC's: lines with another do not fit.
 _STRFTIME: Final = {
     "a": "[A-Za-z]+", "A": "[A-Za-z]+", "b": "[A-Za-z]+", "B": "[A-Za-z]+", "h": "[A-Za-z]+", "d": "[0-9]{1,2}",
     "e": " ?[0-9]{1,2}", "H": "[0-9]{2}", "I": "[0-9]{2}", "j": "[0-9]{3}", "m": "[0-9]{2}", "M": "[0-9]{2}",
     "p": "[AP]M", "S": "[0-9]{2}", "s": "[0-9]{1,11}", "y": "[0-9]{2}", "Y": "[0-9]{4}", "z": r"[+-][0-9]{4}",
-    "Z": "[A-Z]{1,5}", "T": "[0-9:]{8}", "F": "[0-9-]{10}", "D": "[0-9/]{8}", "R": "[0-9:]{5}", "%": "%",
+    "Z": "(?:UTC|GMT|Z)", "T": "[0-9:]{8}", "F": "[0-9-]{10}", "D": "[0-9/]{8}", "R": "[0-9:]{5}", "%": "%",
 }  # fmt: skip
 
 
@@ -89,7 +105,7 @@ class _Compiled:
 
 
 class DirectiveReader:
-    """Reads the lines of one compiled format."""
+    """Reads the lines of one compiled format; `needs_forwarded` if it tells no address but a forwarded one."""
 
     def __init__(self, compiled: _Compiled) -> None:
         self._pattern = f"^{compiled.pattern}\\r?$"
@@ -97,6 +113,7 @@ class DirectiveReader:
         self._names = compiled.names
         self._told = {target: [name for _, name in sorted(ranked)] for target, ranked in compiled.told.items()}
         self._clock = compiled.clock
+        self.needs_forwarded = "address" not in compiled.told
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The lines that fit; those with quotes that nobody escaped are tried with looser quoting."""
@@ -151,18 +168,20 @@ def compile_apache(text: str) -> DirectiveReader:
 
     Raises InvalidInput naming what the format does not tell.
     """
-    text = NICKNAMES.get(text.strip(), text).replace('\\"', '"').replace("\\t", "\t")
+    text = _without_directive(text)
+    text = NICKNAMES.get(text, text).replace('\\"', '"').replace("\\t", "\t")
     compiled = _Compiled()
     for literal, match, quoted in _iter_parts(text, _APACHE):
         compiled.pattern += re.escape(literal)
         if match is not None:
-            _add_apache(compiled, match[1], match[2], quoted=quoted)
+            _add_apache(compiled, match, quoted=quoted)
     return _checked(compiled, text)
 
 
 def compile_nginx(text: str) -> DirectiveReader:
     """A reader of lines that nginx writes for this log_format. Raises InvalidInput naming what it does not tell."""
-    text = NGINX_COMBINED if text.strip() == "combined" else text.replace("\\t", "\t")
+    text = _joined(text)
+    text = NGINX_COMBINED if text == "combined" else text.replace("\\t", "\t")
     compiled = _Compiled()
     for literal, match, quoted in _iter_parts(text, _NGINX):
         compiled.pattern += re.escape(literal)
@@ -172,6 +191,22 @@ def compile_nginx(text: str) -> DirectiveReader:
             shape = _QUOTED if quoted else _SHAPES.get(name) or _SHAPES.get(target or "") or ".*?"
             compiled.add(shape, target, rank)
     return _checked(compiled, text)
+
+
+def _without_directive(text: str) -> str:
+    """The format itself of a whole line of Apache's configuration, or of one in its quotes."""
+    found = _APACHE_LINE.match(text.strip())
+    return found[1] if found else text.strip()
+
+
+def _joined(text: str) -> str:
+    """The format itself of nginx's directive, whose parts in quotes follow each other."""
+    found = _NGINX_LINE.match(text.strip())
+    if found is None or not (found[1] or found[2].startswith("'")):
+        return text.strip()
+    return "".join(
+        part[1:-1].replace("\\'", "'").replace('\\"', '"') for part in re.findall(_PARTS, found[2], re.DOTALL)
+    )
 
 
 def _iter_parts(text: str, directive: re.Pattern[str]) -> Iterator[tuple[str, re.Match[str] | None, bool]]:
@@ -184,7 +219,8 @@ def _iter_parts(text: str, directive: re.Pattern[str]) -> Iterator[tuple[str, re
     yield text[place:], None, False
 
 
-def _add_apache(compiled: _Compiled, argument: str | None, letter: str, *, quoted: bool) -> None:
+def _add_apache(compiled: _Compiled, match: re.Match[str], *, quoted: bool) -> None:
+    how, argument, letter = match.groups()
     if letter == "%":
         compiled.pattern += "%"
     elif letter == "t":
@@ -192,6 +228,8 @@ def _add_apache(compiled: _Compiled, argument: str | None, letter: str, *, quote
     else:
         key = letter if argument is None else f"{{{argument.lower()}}}{letter}"
         target, rank = _APACHE_FIELDS.get(key, (None, 0))
+        # Of a request that was redirected inside the server, the listener got the last status.
+        rank = {">": rank, "<": rank + 2}.get(how, rank + 1) if key == "s" else rank
         shape = _QUOTED if quoted else _SHAPES.get(letter) or _SHAPES.get(target or "") or ".*?"
         compiled.add(shape, target, rank)
 

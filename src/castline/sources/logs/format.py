@@ -36,6 +36,7 @@ class LogFormat:
     tells_bytes: Bytes = "body"
     tells_request_id: bool = False
     lateness: str = "written at once"
+    needs_forwarded: bool = False  # it tells no address but that of X-Forwarded-For
 
     @property
     def id_space(self) -> str:

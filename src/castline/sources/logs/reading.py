@@ -3,7 +3,7 @@
 import io
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, NoReturn
 
@@ -11,8 +11,9 @@ import polars as pl
 from polars.exceptions import ComputeError
 
 from castline.base.config import Network
-from castline.base.errors import SourceUnreadable
+from castline.base.errors import InvalidInput, SourceUnreadable
 from castline.sources.log_file import Lines, LogFile
+from castline.sources.logs.cloudfront import is_realtime_choice
 from castline.sources.logs.format import LogFormat, LogReader
 from castline.sources.logs.forwarded import replace_addresses
 from castline.sources.logs.json_text import unfold_document
@@ -82,6 +83,7 @@ def iter_requests(file: LogFile, *, now_at: datetime, read_as: ReadAs = ReadAs()
         if not is_known and block.line_count:
             _check_format(file, block, found.log_format)
             is_known = True
+        file.format_name = found.format_name
         yield block
     if found is not None and read_as.trust_forwarded and not found.has_forwarded:
         file.problem = file.problem or "no line tells X-Forwarded-For: each address is the one that the server saw"
@@ -104,6 +106,11 @@ class _Reading:
     read_as: ReadAs
     has_syslog: bool
     has_forwarded: bool = False
+    others: "dict[str, _Reading]" = field(default_factory=dict)  # formats that it was changed to, by name
+
+    @property
+    def format_name(self) -> str:
+        return ", ".join((self.log_format.name, *self.others))
 
     def read(self, numbered: pl.DataFrame, now_at: datetime) -> LogBlock:
         if self.has_syslog:
@@ -117,8 +124,28 @@ class _Reading:
         if found.height == numbered.height:
             return block
         missed = numbered.filter(~self.reader.find_comments(numbered)).join(found, on="line_number", how="anti")
-        malformed = refuse(missed, "malformed_line", pl.lit(f"does not fit the format {self.log_format.name}"))
-        return LogBlock(block.requests, pl.concat([block.refused, malformed]).sort("line_number"))
+        rest = self._read_missed(missed, now_at)
+        return LogBlock(
+            pl.concat([block.requests, rest.requests]).sort("line_number"),
+            pl.concat([block.refused, rest.refused]).sort("line_number"),
+        )
+
+    def _read_missed(self, missed: pl.DataFrame, now_at: datetime) -> LogBlock:
+        """The lines in another format, where the server's was changed within the file; else they are refused."""
+        other = None if self.read_as.log_format else try_recognise(missed["line"].head(_LOOKED_AT).to_list())
+        if other is None or other is self.log_format:
+            detail = pl.lit(f"does not fit the format {self.log_format.name}")
+            return LogBlock(REQUEST_SCHEMA.to_frame(), refuse(missed, "malformed_line", detail))
+        if other.name not in self.others:
+            read_as = replace(self.read_as, log_format=other)
+            self.others[other.name] = _Reading(other, other.open(), read_as, has_syslog=False)
+        block = self.others[other.name].read(missed, now_at)
+        strange = block.refused.filter(pl.col("reason") == "malformed_line")
+        if not strange.height or strange.height == missed.height:
+            return block
+        rest = self._read_missed(missed.join(strange, on="line_number", how="semi"), now_at)
+        known = block.refused.filter(pl.col("reason") != "malformed_line")
+        return LogBlock(pl.concat([block.requests, rest.requests]), pl.concat([known, rest.refused]))
 
 
 def _drop_empty(found: pl.DataFrame) -> pl.DataFrame:
@@ -135,6 +162,11 @@ def _begin(file: LogFile, numbered: pl.DataFrame, read_as: ReadAs) -> _Reading:
     if log_format is None:
         number, text = numbered.row(0)
         _raise_unknown(file, number, text, ", ".join(known.name for known in LOG_FORMATS))
+    if log_format.needs_forwarded and not read_as.trust_forwarded:
+        raise InvalidInput(
+            field="--format",
+            detail=f"{log_format.name!r} tells no address but X-Forwarded-For; --trust-forwarded takes it",
+        )
     file.format_name = log_format.name
     return _Reading(log_format, log_format.open(), read_as, has_syslog)
 
@@ -152,6 +184,10 @@ def _check_format(file: LogFile, block: LogBlock, log_format: LogFormat) -> None
 
 
 def _raise_unknown(file: LogFile, line: int, text: str, tried: str) -> NoReturn:
+    if is_realtime_choice(text):
+        tried += (
+            "; cloudfront-realtime with chosen fields needs their names: --format cloudfront-realtime:FIELD,FIELD,..."
+        )
     raise NotAnAccessLog(source=file.path, line=line, text=repr(text[:80]), tried=tried)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from castline.base.errors import InvalidInput
 from castline.sources.logs import bunny, cloudfront, intake, json_logs, op3, s3
 from castline.sources.logs.combined import CombinedReader, fits_combined
-from castline.sources.logs.directives import compile_apache, compile_nginx
+from castline.sources.logs.directives import DirectiveReader, compile_apache, compile_nginx
 from castline.sources.logs.format import LogFormat, LogReader
 
 COMBINED: Final = LogFormat(
@@ -96,6 +96,7 @@ def _written_format(kind: str, written: str) -> LogFormat:
         example=written,
         reference=_BOOKS[kind],
         family="request-id",
+        needs_forwarded=isinstance(reader, DirectiveReader) and reader.needs_forwarded,
     )
 
 
