@@ -55,7 +55,7 @@ def test_every_example_is_told_alike_however_a_log_encodes_it() -> None:
         ("PODCASTS/1754.1 CFNETWORK/1498.700.2 DARWIN/23.6.0", "app", "Apple Podcasts", "mobile"),
         (f"{_WINDOWS} Chrome/131.0.0.0 Safari/537.36".lower(), "browser", "Chrome", "desktop"),
         (f"{_WINDOWS} Chrome/131.0.0.0 Safari/537.36".upper(), "browser", "Chrome", "desktop"),
-        ("pocketcasts/1.0 (pocket casts feed parser; +http://pocketcasts.com/)", "bot", "feed parser", None),
+        ("pocketcasts/1.0 (pocket casts feed parser; +http://pocketcasts.com/)", "bot", "pocketcasts", None),
         ("quiet-mobile-show/2", "app", "quiet-mobile-show", "mobile"),
     ],
 )

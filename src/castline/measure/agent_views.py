@@ -4,9 +4,9 @@ import re
 from typing import Final
 
 # Each tells a view inside an app; what browsers say is without it or, on iOS and macOS, says Safari.
-_FRAME: Final = re.compile(r"\bElectron/\d|; ?wv\)")
+_FRAMES: Final = (" Electron/", "; wv)", ";wv)")
 _APPLE: Final = re.compile(r"\((?:iPhone|iPad|iPod|Macintosh)[^)]*\) AppleWebKit/")
-_APPLE_BROWSER: Final = re.compile(r"\bSafari/|\bVersion/[\d.]+ Mobile/")
+_APPLE_BROWSER: Final = re.compile(r"\bVersion/[\d.]+ Mobile/")
 _BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 _PRODUCT: Final = re.compile(r"(?:^|(?<=\s))([A-Za-z][\w.+&!-]*(?: [A-Z][\w.&!-]*)*)(?:/[\w.+:-]*|(?=\s|$|;))")
 # What engines, their makers, kits for developers and networks add.
@@ -27,12 +27,12 @@ _FEWEST_LETTERS: Final = 2
 
 def is_framed(text: str) -> bool:
     """True for what only apps say, not browsers: a page runs in a frame that app makers build in."""
-    return _FRAME.search(text) is not None
+    return any(mark in text for mark in _FRAMES)
 
 
 def find_view_name(text: str) -> str | None:
     """The app in whose own view a page runs; None for a browser, and for an app that leaves its name out."""
-    if not is_framed(text) and (_APPLE.search(text) is None or _APPLE_BROWSER.search(text) is not None):
+    if not is_framed(text) and not _is_apple_view(text):
         return None
     for found in _PRODUCT.finditer(_BRACKETS.sub(" ", text)):
         words = found[1].split(" ")
@@ -43,6 +43,10 @@ def find_view_name(text: str) -> str | None:
         if words and _is_name(" ".join(words)):
             return " ".join(words)
     return None
+
+
+def _is_apple_view(text: str) -> bool:
+    return "Safari/" not in text and _APPLE.search(text) is not None and _APPLE_BROWSER.search(text) is None
 
 
 def _is_name(text: str) -> bool:

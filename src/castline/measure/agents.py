@@ -221,7 +221,7 @@ class AgentClassifier:
         named = found if published is None else self._published_devices[published]
         fixed_type, fixed_os = (rule.device, rule.os) if rule else (None, None)
         device_type = fixed_type or (named.device if named else None)
-        system = fixed_os or (found.os if found else None) or find_system(text)
+        system = fixed_os or (found.os if found else None) or (find_system(text) if named else None)
         if device_type is None and system in _PHONES:
             # The agent does not tell, but the app runs on one system only.
             return Agent(agent.type, agent.name, agent.platform, _PHONES[system], "mobile", system)
