@@ -25,8 +25,9 @@ from castline.measure.matching import EpisodeIndex, find_unmatched, load_index
 from castline.measure.restate import compute_restatements, load_standing
 from castline.measure.rollup import Rollup
 from castline.measure.rules import Rulebook, open_rulebook
-from castline.measure.stored import store_days
+from castline.measure.stored import Before, store_days
 from castline.measure.together import Sources, judge_days
+from castline.measure.written import Written, is_worth_remembering, list_remembered, recall, remember
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
 from castline.store.columns import replace_columns
@@ -37,6 +38,7 @@ from castline.store.listening import (
     delete_measured,
     load_dirty_days,
     mark_dirty_days,
+    name_last_run,
 )
 from castline.store.measure_settings import load_day_versions, load_live_settings, lock_measuring
 from castline.store.pool import Store
@@ -184,6 +186,7 @@ def _measure_days(store: Store, owner_id: UUID, sizes: Mapping[date, int]) -> tu
         for (verdict, reason), count in counted.items():
             run.count(f"{verdict}_{reason}", count)
         run.uses += work.uses.values()
+    remember(owner_id, run.run_id, work.written)
     return run.run_id, counted
 
 
@@ -199,6 +202,7 @@ class _Work:
     key_id: str
     fresh: Mapping[date, Partition]
     uses: dict[tuple[str, str], DatasetUse] = field(default_factory=dict)
+    written: dict[date, Written] = field(default_factory=dict)
 
 
 def _open_work(store: Store, run: OpenRun, fresh: Mapping[date, Partition]) -> _Work:
@@ -278,10 +282,16 @@ def _replace(work: _Work, judged: Judged, batches: Sequence[Batch], days: Sequen
     """What is stored of the days is what was judged; returns what became of the requests."""
     run = work.run
     before = load_standing(run.connection, run.owner_id, days, is_beside=is_beside)
-    delete_measured(run.connection, run.owner_id, days)
+    written = _recall(work, days)
+    delete_measured(run.connection, run.owner_id, [day for day in days if day not in written])
     # Before the downloads are there: it looks at every event of the days.
     name_heard_ads(run.connection, run.owner_id, days, work.ads)
-    stored = store_days(run, judged, batches, work.fresh)
+    sizes = judged.requests.group_by("day_on").len().iter_rows()
+    lasting = [day for day, size in sizes if is_worth_remembering(day, size)]
+    stored = store_days(run, judged, batches, Before(work.fresh, written, lasting))
+    for day in written:
+        name_last_run(run.connection, run.owner_id, run.run_id, day)
+    work.written.update(stored.written)
     replace_evidence(run.connection, run.owner_id, run.run_id, days, list_evidence(judged.evidence, days))
     replace_sketches(run.connection, run.owner_id, run.run_id, days, sketch_days(judged, run.owner_id, work.key_id))
     replace_columns(run.connection, run.owner_id, run.run_id, days, stored.columns)
@@ -293,6 +303,16 @@ def _replace(work: _Work, judged: Judged, batches: Sequence[Batch], days: Sequen
     run.count("restatements", save_restatements(run.connection, run.owner_id, run.run_id, restated))
     _record(work, judged, stored.rollup, batches)
     return Counter({(verdict, reason): count for verdict, reason, count in stored.ends.iter_rows()})
+
+
+def _recall(work: _Work, days: Sequence[date]) -> dict[date, Written]:
+    """What stands of those of the days that this process was the last to measure."""
+    connection, owner_id = work.run.connection, work.run.owner_id
+    remembered = list_remembered(owner_id, days)
+    if not remembered:
+        return {}
+    stands = load_day_versions(connection, owner_id, days=remembered)
+    return recall(owner_id, {item.day_on: item.run_id for item in stands})
 
 
 def _record(work: _Work, judged: Judged, rollup: Rollup, batches: Sequence[Batch]) -> None:

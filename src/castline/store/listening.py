@@ -22,6 +22,12 @@ _SQL: Final = load_sql("listening")
 LOG_KIND: Final = "access_log"
 CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
+KeyedTable = Literal["hourly_metrics", "daily_metrics", "request_verdicts"]
+_DELETES: Final[Mapping[KeyedTable, str]] = {
+    "hourly_metrics": "delete_some_hourly_metrics",
+    "daily_metrics": "delete_some_daily_metrics",
+    "request_verdicts": "delete_some_verdicts",
+}
 RowsOfTable: TypeAlias = tuple[Series | Partition, Iterable[bytes | memoryview]]
 
 
@@ -116,6 +122,8 @@ def find_log_by_file(connection: Connection, owner_id: UUID, file_hash: str) -> 
 
 def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]) -> None:
     """Nothing measured is left of the account's UTC days: no download, no rollup, no verdict."""
+    if not days:
+        return
     facts = {
         "tenant": owner_id,
         "days": list(days),
@@ -125,6 +133,23 @@ def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]
     }
     for name in ("delete_downloads", "delete_hourly_metrics", "delete_daily_metrics", "delete_verdicts"):
         save(connection, _SQL[name], facts)
+
+
+def delete_downloads(connection: Connection, owner_id: UUID, ids: Sequence[UUID], period: Period) -> int:
+    """How many of the downloads with these ids were in the period; they are gone."""
+    facts = {"tenant": owner_id, "ids": list(ids), "start_at": period.start_at, "end_at": period.end_at}
+    return save(connection, _SQL["delete_some_downloads"], facts) if ids else 0
+
+
+def delete_rows(connection: Connection, owner_id: UUID, table: KeyedTable, keys: Mapping[str, Sequence[object]]) -> int:
+    """How many rows of the account had one of the keys, a list per column; they are gone."""
+    facts = {name: list(values) for name, values in keys.items()}
+    return save(connection, _SQL[_DELETES[table]], facts | {"tenant": owner_id})
+
+
+def name_last_run(connection: Connection, owner_id: UUID, run_id: UUID, day: date) -> None:
+    """The run is the last that measured the day, whatever it wrote of it."""
+    save(connection, _SQL["name_last_run"], {"tenant": owner_id, "run_id": run_id, "day_on": day})
 
 
 def save_verdicts(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[VerdictRow]) -> int:

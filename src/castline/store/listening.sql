@@ -74,6 +74,66 @@ where day_on = any(:days)
 delete from request_verdicts
 where user_id = :tenant and day_on = any(:days)
 
+-- name: delete_some_downloads
+-- the account's downloads of these ids are gone
+delete from listener_events
+using unnest(:ids::uuid[]) as gone (event_id)
+where listener_events.event_id = gone.event_id
+    and timestamp >= :start_at and timestamp < :end_at
+    and event_type = 'download'
+    and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: delete_some_hourly_metrics
+-- the account's hourly rows of these keys are gone
+delete from hourly_metrics
+using unnest(
+    :hour_at::timestamptz[], :podcast_id::uuid[], :metric::text[], :dimension::text[], :member::text[]
+) as gone (hour_at, podcast_id, metric, dimension, member)
+where hourly_metrics.hour_at = gone.hour_at
+    and hourly_metrics.podcast_id = gone.podcast_id
+    and hourly_metrics.metric = gone.metric
+    and hourly_metrics.dimension = gone.dimension
+    and hourly_metrics.member = gone.member
+    and hourly_metrics.podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: delete_some_daily_metrics
+-- the account's daily rows of these keys are gone
+delete from daily_metrics
+using unnest(
+    :day_on::date[], :podcast_id::uuid[], :metric::text[], :dimension::text[], :member::text[]
+) as gone (day_on, podcast_id, metric, dimension, member)
+where daily_metrics.day_on = gone.day_on
+    and daily_metrics.podcast_id = gone.podcast_id
+    and daily_metrics.metric = gone.metric
+    and daily_metrics.dimension = gone.dimension
+    and daily_metrics.member = gone.member
+    and daily_metrics.podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+
+-- name: delete_some_verdicts
+-- what became of some requests, by day, batch, episode, verdict and reason, is gone
+delete from request_verdicts
+using unnest(
+    :day_on::date[], :batch_id::uuid[], :episode_id::uuid[], :verdict::text[], :reason::text[]
+) as gone (day_on, batch_id, episode_id, verdict, reason)
+where user_id = :tenant
+    and request_verdicts.day_on = gone.day_on
+    and request_verdicts.batch_id = gone.batch_id
+    and request_verdicts.episode_id is not distinct from gone.episode_id
+    and request_verdicts.verdict = gone.verdict
+    and request_verdicts.reason = gone.reason
+
+-- name: name_last_run
+-- one row of the UTC day, whichever, tells that the run was the last that measured the day
+update request_verdicts
+set run_id = :run_id
+where user_id = :tenant
+    and ctid = (
+        select ctid
+        from request_verdicts
+        where user_id = :tenant and day_on = :day_on
+        limit 1
+    )
+
 -- name: save_verdicts
 -- one row per UTC day, batch, episode, verdict and reason
 insert into request_verdicts (

@@ -12,8 +12,9 @@ insert into measure_settings (user_id, version, settings, adopted_at, adopted_by
 values (:tenant, :version, :settings, clock_timestamp(), :adopted_by, :reason)
 
 -- name: load_day_versions
--- one row per measured UTC day: the run that judged its requests, and by which rules, tables and settings
-select day_on, runs.run_id, runs.rule_versions, runs.started_at
+-- one row per measured UTC day: the last run that judged its requests, and by which rules, tables and settings
+-- a run ends in the transaction that holds the account's measuring, so the order of their ends is that of their writing
+select distinct on (day_on) day_on, runs.run_id, runs.rule_versions, runs.started_at
 from (
     select distinct day_on, run_id
     from request_verdicts
@@ -24,7 +25,7 @@ from (
 ) as measured
 join runs using (run_id)
 where runs.user_id = :tenant
-order by day_on
+order by day_on, runs.finished_at desc nulls first
 
 -- name: lock_measuring
 -- one row, nothing in it: nobody else measures the account until the transaction ends
