@@ -147,21 +147,29 @@ def needed(request: Request) -> tuple[Fraction | None, bool]:
 
 def delivered(request: Request) -> list[tuple[int | None, int]]:
     """(first byte, how many were sent) of each range; no first byte where nobody can know it."""
-    sent, text = request["bytes_sent"], request["range"]
+    sent, text, size = request["bytes_sent"], request["range"], request["file_bytes"]
     if request["status"] == 200:
         return [(0, sent)]
-    if text is None or not re.fullmatch(r"bytes=\d*-\d*(,\d+-\d+)*", text):
+    if text is None or not re.fullmatch(r"bytes=(\d+-\d*|-\d+)(,(\d+-\d*|-\d+))*", text):
         return [(None, sent)]
     found: list[tuple[int | None, int]] = []
     for part in text.removeprefix("bytes=").split(","):
-        first, _, last = part.partition("-")
-        if not first:
-            size = request["file_bytes"]
-            return [(None if size is None else max(size - int(last), 0), sent)]
-        size = min(sent, max(int(last) - int(first) + 1, 0)) if last else sent
-        found.append((int(first), size))
-        sent -= size
+        first, last = bounds(part, size)
+        took = sent if first is None or last is None else max(min(sent, last - first + 1), 0)
+        found.append((first, took))
+        sent -= took
     return found
+
+
+def bounds(part: str, size: int | None) -> tuple[int | None, int | None]:
+    """The first and the last byte that a range asks for, each None where nobody can know it."""
+    begin, _, end = part.partition("-")
+    if not begin:
+        return (None, None) if size is None else (max(size - int(end), 0), size - 1)
+    first, last = int(begin), int(end) if end else None
+    if size is not None and first < size:
+        last = size - 1 if last is None else min(last, size - 1)
+    return first, last
 
 
 def distinct(spans: set[tuple[int, int]]) -> int:

@@ -38,8 +38,12 @@ def _address(chance: random.Random) -> str | None:
 def _range(chance: random.Random) -> str | None:
     first, size = chance.randrange(0, 120_000, 10_000), chance.choice((1, 10_000, 30_000, 60_000))
     kinds = (f"bytes={first}-{first + size - 1}", f"bytes={first}-", f"bytes=-{size}")
-    several = f"bytes={first}-{first + 9_999},{first + 5_000}-{first + size + 4_999}"
-    return chance.choice((*kinds * 4, *kinds * 4, "bytes=0-1", several, "rows=7", None))
+    several = (
+        f"bytes={first}-{first + 9_999},{first + 5_000}-{first + size + 4_999}",
+        f"bytes=-{size},{first}-{first + size - 1},0-",
+        f"bytes={first + size}-{first},0-{size}",
+    )
+    return chance.choice((*kinds * 8, "bytes=0-1", *several, "rows=7", None))
 
 
 def _request(chance: random.Random, request_id: int) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
-from castline.base.errors import SourceUnreadable
+from castline.base.errors import EXIT_FAILURE
 from castline.base.period import Period
 from castline.base.text import count_noun
 from castline.cli.days import first_day, last_day
@@ -21,6 +20,9 @@ from castline.cli.measure_suspects import suspects
 from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
+
+if TYPE_CHECKING:
+    from castline.sources.log_file import LogFile
 
 _BROKEN_SHOWN: Final = 20
 
@@ -122,38 +124,40 @@ def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json
 @json_option
 def count(  # noqa: PLR0917  # one option each
     source: str, window: Window, tz: str, mode: Delivery, behaviour: bool, as_json: bool
-) -> None:
-    """Judge a file of requests without a store: a verdict for each, in the order of the lines."""
+) -> int:
+    """Judge a file of requests, plain, gzip or zstd, without a store: a verdict for each, in the order of the lines.
+
+    Lines that cannot be read are dropped and told on stderr; exit code 1 if the file breaks off.
+    """
     from castline.base.config import load_settings
     from castline.measure.count import count_requests
     from castline.measure.rules import open_rulebook
     from castline.model.measurement import MeasureSettings
+    from castline.sources.log_file import LogFile
 
     installation = load_settings()
     book = open_rulebook(installation, MeasureSettings(window=window, tz=tz, drop_behaviour=behaviour))
-    with _open_input(source) as lines:
-        found = count_requests(lines, book, installation, mode)
+    file = LogFile(Path("stdin"), stream=sys.stdin.buffer) if source == "-" else LogFile(Path(source))
+    found = count_requests(_iter_lines(file), book, installation, mode)
+    if file.problem:
+        say(f"{file.path}: {file.problem}")
+    code = EXIT_FAILURE if file.problem else 0
     for line in found.broken[:_BROKEN_SHOWN]:
         say(f"line {line.line_number}: {line.reason}: {line.detail}")
-    if len(found.broken) > _BROKEN_SHOWN:
+    if found.broken:
         say(f"{count_noun(len(found.broken), 'line')} cannot be judged")
     if as_json:
-        show_json_lines(found.verdicts)
-        return
-    ends = Counter((item.verdict, item.reason) for item in found.verdicts)
+        show_json_lines(found.iter_verdicts())
+        return code
+    ends = Counter((item.verdict, item.reason) for item in found.iter_verdicts())
     _show_steps([], [VerdictCount(verdict, reason, number) for (verdict, reason), number in sorted(ends.items())])
+    return code
 
 
-@contextmanager
-def _open_input(source: str) -> Iterator[BinaryIO]:
-    if source == "-":
-        yield sys.stdin.buffer
-        return
-    try:
-        with Path(source).open("rb") as file:
-            yield file
-    except OSError as error:
-        raise SourceUnreadable(source=source, detail=error.strerror or str(error)) from error
+def _iter_lines(file: "LogFile") -> Iterator[bytes]:
+    """The lines of a file, plain, gzip or zstd."""
+    for block in file.iter_lines():
+        yield from block.text.removesuffix(b"\n").split(b"\n")
 
 
 def _period(first: datetime | None, last: datetime | None) -> Period | None:

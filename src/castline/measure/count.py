@@ -14,7 +14,7 @@ from castline.measure.addresses import NO_EPISODE
 from castline.measure.agent_table import describe_agents
 from castline.measure.behaviour import Known
 from castline.measure.judge import OUTCOMES, first_rows, judge_people, outcome_of
-from castline.measure.request_lines import BrokenLine, RequestId, RequestLines, parse_request_lines
+from castline.measure.request_lines import BrokenLine, RequestId, parse_request_lines
 from castline.measure.rules import Rulebook, add_drop_reason
 from castline.model.measurement import Delivery
 from castline.model.vocab import Verdict
@@ -22,6 +22,8 @@ from castline.sources.enclosure import path_key, url_key
 from castline.sources.url_query import naming_key
 
 _ID_BYTES: Final = 16
+_ORDER: Final = ("time", "id_kind", "id_number", "id_rest", "id_text", "line_number")
+_BUFFERED: Final = 10_000  # verdicts that stand in memory as objects
 # A segment by its container, or by the name that packagers give to raw audio segments.
 _SEGMENT: Final = (
     r"(?i)(?:\.(?:ts|m4s|cmfa)|/(?:seg|segment|chunk|frag|fragment|fileSequence)[-_.]?\d+\.(?:aac|mp4|m4a|mp3))"
@@ -42,10 +44,23 @@ class RequestVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One verdict per line that is not blank, in the order of the lines, and the lines that could not be read."""
+    """One verdict per line that is not blank, and the lines that could not be read."""
 
-    verdicts: list[RequestVerdict]
     broken: list[BrokenLine]
+    _ids: list[RequestId]
+    _ends: pl.DataFrame
+
+    @property
+    def verdicts(self) -> list[RequestVerdict]:
+        """All verdicts at once, in the order of the lines."""
+        return list(self.iter_verdicts())
+
+    def iter_verdicts(self) -> Iterator[RequestVerdict]:
+        """The verdicts in the order of the lines, one at a time: a list of millions would fill the memory."""
+        ends = self._ends.iter_rows(buffer_size=_BUFFERED)
+        for request_id, (reason, outcome, download, consumer) in zip(self._ids, ends, strict=True):
+            verdict, why = ("dropped", reason) if reason is not None else OUTCOMES[outcome]
+            yield RequestVerdict(request_id, verdict, why, download, consumer)
 
 
 def count_requests(lines: Iterable[bytes], book: Rulebook, installation: Settings, delivery: Delivery) -> Count:
@@ -54,26 +69,46 @@ def count_requests(lines: Iterable[bytes], book: Rulebook, installation: Setting
     `delivery` holds for lines that do not tell theirs. Raises MissingAsset, SourceUnreadable for the address table.
     """
     asked = parse_request_lines(lines)
-    rows = asked.rows.sort("time", "id_kind", "id_number", "id_text", "line_number").with_row_index("row")
+    ids, broken = asked.ids, asked.broken
+    ordered = asked.rows.sort(*_ORDER).drop(_ORDER[1:-1])
+    # Each line's text stands in memory once: what is no longer needed goes at once.
+    del asked
+    ends = _judge(_with_episodes(_with_delivery(ordered, delivery)), book, installation)
+    refused = pl.DataFrame(
+        {"line_number": [line.line_number for line in broken], "refused": [line.reason for line in broken]},
+        schema={"line_number": pl.UInt32, "refused": pl.String},
+    )
+    ends = pl.concat([ends, refused], how="diagonal").sort("line_number")
+    return Count(broken, ids, ends.select("refused", "outcome", "download_id", "consumer"))
+
+
+def _judge(rows: pl.DataFrame, book: Rulebook, installation: Settings) -> pl.DataFrame:
+    """One row per request, which come in order of judging: `line_number`, `outcome`, `download_id`, `consumer`."""
     agents, flags = describe_agents(rows["user_agent"], book.classifier)
     # An id names a line and says nothing of a second delivery: what came twice falls to the window.
-    known = rows.rename({"address": "ip"}).with_columns(delivery=_delivery(delivery))
-    known = known.with_columns(request_id=pl.lit(None, pl.Binary))
-    known = known.join(flags, on="user_agent", how="left", maintain_order="left")
+    known = rows.with_row_index("row").with_columns(request_id=pl.lit(None, pl.Binary))
+    known = known.join(flags, on="user_agent", how="left", maintain_order="left").drop("user_agent")
     known = known.join(_places(known["ip"], installation), on="ip", how="left", maintain_order="left", nulls_equal=True)
-    known = add_drop_reason(_with_episodes(known), book)
+    known = add_drop_reason(known, book).drop("method", "referer", "request_id")
     ends, _ = judge_people(known.filter(pl.col("drop").is_null()), Known(agents), book)
-    judged = known.with_columns(outcome=outcome_of(known, ends), consumer=_consumers(known, agents))
+    judged = known.select(
+        "row",
+        "line_number",
+        "time",
+        "episode_name",
+        outcome=outcome_of(known, ends),
+        consumer=_consumers(known, agents),
+    )
     judged = judged.join(_downloads(judged, ends), on="row", how="left", maintain_order="left")
-    return Count(list(_iter_verdicts(asked, judged)), list(asked.broken.values()))
+    return judged.select("line_number", "outcome", "download_id", "consumer")
 
 
-def _delivery(assumed: Delivery) -> pl.Expr:
-    """As the line tells, else a stream by the ending of its URL, else what is assumed."""
+def _with_delivery(rows: pl.DataFrame, assumed: Delivery) -> pl.DataFrame:
+    """The rows with their delivery: as the line tells, else a stream by the ending of its URL, else what is assumed."""
     told = pl.col("delivery").str.to_lowercase()
     is_stream = pl.col("url").str.contains(_SEGMENT) & pl.lit(assumed == "file")
     guessed = pl.when(is_stream).then(pl.lit("hls")).otherwise(pl.lit(assumed))
-    return pl.when(told.is_in(["file", "hls", "prefix"])).then(told).otherwise(guessed)
+    return rows.with_columns(delivery=pl.when(told.is_in(["file", "hls", "prefix"])).then(told).otherwise(guessed))
 
 
 def _places(addresses: pl.Series, installation: Settings) -> pl.DataFrame:
@@ -104,7 +139,7 @@ def _with_episodes(rows: pl.DataFrame) -> pl.DataFrame:
         episode_name=pl.coalesce("name:" + pl.col("named_episode"), "url:" + pl.col("path"))
     )
     number = pl.col("episode_name").rank("dense").cast(pl.Int32).fill_null(NO_EPISODE)
-    return named.with_columns(episode=number, path=pl.col("path").fill_null(""))
+    return named.with_columns(episode=number, path=pl.col("path").fill_null("")).drop("url", "named_episode")
 
 
 def _consumers(known: pl.DataFrame, agents: pl.DataFrame) -> pl.Series:
@@ -121,27 +156,13 @@ def _consumers(known: pl.DataFrame, agents: pl.DataFrame) -> pl.Series:
 def _downloads(judged: pl.DataFrame, ends: pl.DataFrame) -> pl.DataFrame:
     """(row, download_id) of every request of a window that counted, but for those that were dropped from it."""
     first = first_rows(ends)
-    told = judged.select("time", "consumer", "episode_name")[first]
+    told = judged.select(pl.col("time").dt.epoch("us"), "consumer", "episode_name")[first]
     # A window is known by whose it is, of what, and when it began.
     names = [
-        _hash(f"{consumer}\n{time.isoformat()}\n{episode}".encode()).hexdigest()
-        for time, consumer, episode in told.iter_rows()
+        _hash(f"{consumer}\n{time}\n{episode}".encode()).hexdigest() for time, consumer, episode in told.iter_rows()
     ]
     of_row = pl.DataFrame({"row": first, "download_id": names}, schema={"row": pl.UInt32, "download_id": pl.String})
     of_window = of_row.join(ends.select("row", "window").unique(), on="row").select("window", "download_id")
     dropped = sum(verdict == "dropped" for verdict, _ in OUTCOMES)
     stayed = ends.filter(pl.col("outcome") >= dropped).select("row", "window").unique()
     return stayed.join(of_window, on="window").select("row", "download_id")
-
-
-def _iter_verdicts(asked: RequestLines, judged: pl.DataFrame) -> Iterator[RequestVerdict]:
-    told = judged.sort("line_number").select("line_number", "outcome", "download_id", "consumer").iter_rows()
-    ends = {line: (outcome, download, consumer) for line, outcome, download, consumer in told}
-    for number, request_id in asked.ids.items():
-        broken = asked.broken.get(number)
-        if broken is not None:
-            yield RequestVerdict(request_id, "dropped", broken.reason, None, None)
-            continue
-        outcome, download, consumer = ends[number]
-        verdict, reason = OUTCOMES[outcome]
-        yield RequestVerdict(request_id, verdict, reason, download, consumer)

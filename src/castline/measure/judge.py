@@ -61,6 +61,10 @@ _TOLD: Final = (
 )  # fmt: skip
 
 
+# What the spans of a request are told from: a request for several ranges has a row for each.
+_ASKED: Final = (*(name for name in _TOLD if not name.startswith("span_")), "path", "file_bytes")
+
+
 # What is of no use behind the filter: selecting rows costs by the column, too.
 _DECIDED: Final = (
     "batch",
@@ -170,7 +174,7 @@ def judge_passed(passed: pl.DataFrame, book: Rulebook) -> pl.DataFrame:
     Needs the rows in the order of judging, numbered by `row`, with the consumer (listener_key, agent), the episode and
     what is known of its file (file_bytes, needed_bytes, needs_whole). A request for several ranges has several rows.
     """
-    windows = order_by_window(add_spans(passed).select(_TOLD), book.settings)
+    windows = order_by_window(add_spans(passed.select(_ASKED)).select(_TOLD), book.settings)
     if windows.is_empty():
         return windows.with_columns(outcome=pl.lit(None, pl.UInt8), completes=pl.lit(None, pl.Boolean))
     window = windows["window"].to_numpy()

@@ -16,7 +16,7 @@ from castline.measure.agents import AgentClassifier, open_classifier, own_classi
 from castline.measure.networks import Networks, load_networks, own_networks
 from castline.model.measurement import MeasureSettings
 
-RULES_VERSION: Final = "ptm-2.3/3"
+RULES_VERSION: Final = "ptm-2.3/4"
 OK: Final = 200
 # Akamai logs an aborted 206 as 000.
 PARTS: Final = (206, 0)
@@ -72,7 +72,7 @@ IS_HLS: Final = _when(pl.col("delivery") == "hls")
 # A 206 of two bytes whose range the log does not tell is what a probe of 0-1 leaves behind.
 IS_PROBE: Final = _when(
     pl.col("range")
-    .str.contains(r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-\s*0*1\s*(?:/|$)")
+    .str.contains(r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-\s*0*1[\s,]*(?:/|$)")
     .fill_null((pl.col("status") == PARTS[0]) & (pl.col("bytes_sent") == _PROBE_BYTES))
 )
 _ANSWERED: Final = (

@@ -1,7 +1,5 @@
 """How many distinct bytes a consumer got of a file, request by request: the union of what was sent, never the sum."""
 
-import re
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -18,10 +16,10 @@ _FURTHEST: Final = 1 << 40
 _SEGMENT: Final = 1 << 26
 _PLAIN: Final = r"^bytes=[0-9]{1,13}-[0-9]{0,13}$"  # as landing writes one range
 _UNIT: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*"
-_RANGE: Final = _UNIT + r"([0-9]{1,13})\s*-\s*([0-9]{0,13})\s*(?:/|$)"
-_SUFFIX: Final = _UNIT + r"-\s*([0-9]{1,13})\s*$"
-_SEVERAL: Final = _UNIT + r"(?:[0-9]{1,13}\s*-\s*[0-9]{1,13}\s*,\s*)+[0-9]{1,13}\s*-\s*[0-9]{1,13}\s*$"
-_PART: Final = re.compile(r"([0-9]+)\s*-\s*([0-9]+)")
+_RANGE: Final = _UNIT + r"([0-9]+)\s*-\s*([0-9]*)[\s,]*(?:/|$)"
+_SUFFIX: Final = _UNIT + r"-\s*([0-9]+)[\s,]*$"
+_ONE: Final = r"\s*(?:[0-9]+\s*-\s*[0-9]*|-\s*[0-9]+)\s*"
+_SEVERAL: Final = _UNIT + rf"[\s,]*{_ONE}(?:,[\s,]*{_ONE})+[\s,]*$"
 
 
 def add_spans(requests: pl.DataFrame) -> pl.DataFrame:
@@ -31,23 +29,33 @@ def add_spans(requests: pl.DataFrame) -> pl.DataFrame:
     asked; of a 206 the Range says where it began, and what was sent ends it, so an aborted transfer counts only for
     what it brought. A request for several ranges becomes a row per range.
     """
-    requests = _split_several(requests)
+    requests = _split_several(requests.with_columns(_part="range"))
     whole = pl.col("status") == OK
-    # RFC 9110, section 14.1.2: a suffix longer than the file is the file.
-    from_end = (pl.col("file_bytes") - pl.col("_tail")).clip(0)
     sent = pl.col("bytes_sent").clip(0, _FURTHEST)
-    length = (pl.col("_last") - pl.col("_first") + 1).clip(0, _FURTHEST)
-    asked = pl.when(whole | pl.col("_last").is_null()).then(sent).otherwise(length)
-    begin = pl.when(whole).then(pl.lit(0, pl.Int64)).otherwise(pl.col("_first").fill_null(from_end))
+    length = (pl.col("_last") - pl.col("_first") + 1).clip(0).fill_null(_FURTHEST)
+    asked = pl.when(whole).then(sent).otherwise(length)
     spans = (
-        requests.hstack(_parse_ranges(requests["range"]))
+        requests.hstack(_settle(_parse_ranges(requests["_part"]).hstack([requests["file_bytes"]])))
         .with_columns(
-            span_start=begin.clip(0, _FURTHEST),
+            span_start=pl.when(whole).then(pl.lit(0, pl.Int64)).otherwise(pl.col("_first")),
             span_bytes=pl.when(sent.is_not_null()).then(pl.min_horizontal(sent, asked)),
         )
-        .drop("_first", "_last", "_tail")
+        .drop("_first", "_last", "_part")
     )
     return _place_segments(spans)
+
+
+def _settle(ranges: pl.DataFrame) -> pl.DataFrame:
+    """`_first` and `_last` of each range in its file, null where it is not told.
+
+    RFC 9110, section 14.1.2: a suffix longer than the file is the file, and a range that goes beyond the end stops
+    there. What was sent from beyond the told end shows that the file is longer.
+    """
+    first, last, tail, size = (pl.col(name) for name in ("_first", "_last", "_tail", "file_bytes"))
+    begin = first.fill_null((size - tail).clip(0))
+    is_inside = first.is_null() | (first < size)
+    end = pl.when(is_inside).then(pl.min_horizontal(last, size - 1)).otherwise(last)
+    return ranges.select(_first=begin.clip(0, _FURTHEST), _last=end.clip(-1, 2 * _FURTHEST))
 
 
 def _parse_ranges(texts: pl.Series) -> pl.DataFrame:
@@ -82,29 +90,33 @@ def _match_odd(ranges: pl.DataFrame) -> pl.DataFrame:
 
 
 def _split_several(requests: pl.DataFrame) -> pl.DataFrame:
-    """Each range of a request for several has a row of its own, with what was sent of it when sent in that order."""
+    """Each range of a request for several has a row of its own, `_part`, with what was sent of it if sent in order."""
     if not requests["range"].str.contains(",", literal=True).any():
         return requests
     several = (pl.col("range").str.contains(_SEVERAL) & pl.col("status").is_in(PARTS)).fill_null(value=False)
-    chosen = requests.with_row_index("place").filter(several).select("place", "range", "bytes_sent")
+    chosen = requests.with_row_index("place").filter(several)
     if chosen.is_empty():
         return requests
-    parts = [(place, part, size) for place, text, sent in chosen.iter_rows() for part, size in _iter_parts(text, sent)]
-    schema = {"place": pl.UInt32, "part": pl.String, "size": pl.Int64}
-    split = pl.DataFrame(parts, schema=schema, orient="row")
-    joined = requests.with_row_index("place").join(split, on="place", how="left", maintain_order="left_right")
-    is_part = pl.col("part").is_not_null()
-    return joined.with_columns(
-        range=pl.coalesce("part", "range"), bytes_sent=pl.when(is_part).then("size").otherwise("bytes_sent")
-    ).drop("place", "part", "size")
+    parts = _share_out(chosen.select("place", "range", "bytes_sent", "file_bytes"))
+    of_several = chosen.drop("_part", "bytes_sent").join(parts, on="place", maintain_order="left_right")
+    others = requests.with_row_index("place").filter(~several)
+    return pl.concat([others, of_several.select(others.columns)]).sort("place", maintain_order=True).drop("place")
 
 
-def _iter_parts(text: str, sent: int | None) -> Iterator[tuple[str, int | None]]:
-    left = sent
-    for found in _PART.finditer(text):
-        size = None if left is None else min(max(int(found[2]) - int(found[1]) + 1, 0), left)
-        left = None if left is None or size is None else left - size
-        yield f"bytes={found[0]}", size
+def _share_out(several: pl.DataFrame) -> pl.DataFrame:
+    """One row per range of the requests: `place`, `_part`, and `bytes_sent` of it when sent in that order.
+
+    Where nobody knows how long a range is, it takes all that is left.
+    """
+    texts = pl.col("range").str.replace(_UNIT, "").str.replace_all(r"\s", "").str.split(",")
+    parts = several.select("place", "bytes_sent", "file_bytes", _part=texts).explode("_part")
+    parts = parts.filter(pl.col("_part") != "").with_columns(_part="bytes=" + pl.col("_part"))
+    bounds = _settle(_parse_ranges(parts["_part"]).hstack([parts["file_bytes"]]))
+    length = (bounds["_last"] - bounds["_first"] + 1).clip(0, _FURTHEST).fill_null(_FURTHEST)
+    before = (pl.col("length").cum_sum() - pl.col("length")).over("place")
+    left = (pl.col("bytes_sent").clip(0) - before).clip(0)
+    size = pl.when(left.is_not_null()).then(pl.min_horizontal(left, "length"))
+    return parts.with_columns(length=length).select("place", "_part", bytes_sent=size)
 
 
 def _place_segments(spans: pl.DataFrame) -> pl.DataFrame:

@@ -4,12 +4,14 @@ import re
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
+from io import BufferedReader
 from pathlib import Path
 from queue import Full, Queue
 from threading import Event, Thread
-from typing import BinaryIO, Final, Generic, Protocol, TypeVar
+from typing import BinaryIO, Final, Generic, Protocol, TypeVar, cast
 
 from castline.base.errors import SourceUnreadable
 
@@ -57,6 +59,7 @@ class LogFile:
 
     path: Path
     block_bytes: int = BLOCK_BYTES
+    stream: BinaryIO | None = None  # read instead of the path, which then is its name alone
     problem: str | None = None
     format_name: str | None = None
     read_bytes: int = 0
@@ -101,9 +104,8 @@ class LogFile:
 
     def _iter_pieces(self) -> Iterator[bytes]:
         try:
-            with self.path.open("rb") as file:
-                start = file.read(16)
-                file.seek(0)
+            with self._open() as file:
+                start = file.peek(16)[:16]
                 for magic, name in _OTHERS:
                     if start.startswith(magic):
                         raise SourceUnreadable(
@@ -115,6 +117,19 @@ class LogFile:
                     yield piece
         except OSError as error:
             raise SourceUnreadable(source=self.path, detail=error.strerror or str(error)) from error
+
+    @contextmanager
+    def _open(self) -> Iterator[BufferedReader]:
+        if self.stream is None:
+            with self.path.open("rb") as file:
+                yield file
+            return
+        reader = cast("BufferedReader", BufferedReader(self.stream))
+        try:
+            yield reader
+        finally:
+            if not reader.closed:  # as the zstd reader leaves it
+                reader.detach()
 
     def _unpack(self, file: BinaryIO, start: bytes) -> Iterator[bytes]:
         if start.startswith(_GZIP):

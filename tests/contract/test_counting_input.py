@@ -1,0 +1,88 @@
+"""Counting a file of requests reads it plain, gzipped, with zstd or from a pipe, and accounts for every line."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa  # type: ignore[import-untyped]
+import pytest
+
+from castline.measure.conformance import BASE
+from run_castline import Castline
+
+_REQUESTS: Final = [
+    {"id": 1, "time": "2026-09-07T12:00:00Z", "range": "bytes=30000-59999", "status": 206, "bytes_sent": 30_000},
+    {"id": 2, "time": "2026-09-07T11:00:00Z", "range": "bytes=0-29999", "status": 206, "bytes_sent": 30_000},
+    {"id": 3, "time": "2026-09-07T13:00:00Z"},
+    {"id": 4, "method": "HEAD"},
+]
+_TEXT: Final = "".join(json.dumps(BASE | request) + "\n" for request in _REQUESTS).encode()
+_ENDS: Final = [
+    (1, "counted", "one_minute"),
+    (2, "partial", "under_one_minute"),
+    (3, "duplicate", "same_window"),
+    (4, "dropped", "method"),
+]
+
+
+@pytest.fixture
+def castline(tmp_path: Path) -> Castline:
+    return Castline(tmp_path / "data", {})
+
+
+def _ends(out: str) -> list[tuple[Any, str, str]]:
+    told = [json.loads(line) for line in out.splitlines()]
+    return [(item["id"], item["verdict"], item["reason"]) for item in told]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(_TEXT, id="plain"),
+        pytest.param(gzip.compress(_TEXT), id="gzip"),
+        pytest.param(gzip.compress(_TEXT[:300]) + gzip.compress(_TEXT[300:]), id="gzip of two members"),
+        pytest.param(pa.compress(_TEXT, codec="zstd", asbytes=True), id="zstd"),
+        pytest.param(b"\xef\xbb\xbf" + _TEXT.replace(b"\n", b"\r\n"), id="from Windows"),
+        pytest.param(_TEXT.removesuffix(b"\n"), id="without the last line feed"),
+        pytest.param(b"\n\n" + _TEXT.replace(b"\n", b"\n\n"), id="with blank lines"),
+    ],
+)
+def test_a_file_and_a_pipe_tell_the_same_in_every_packing(content: bytes, castline: Castline, tmp_path: Path) -> None:
+    source = tmp_path / "requests"
+    source.write_bytes(content)
+    of_file = castline("measure", "count", "--input", str(source), "--json")
+    of_pipe = castline("measure", "count", "--json", given=content)
+    assert (of_file.code, of_file.err, _ends(of_file.out)) == (0, "", _ENDS)
+    assert (of_pipe.code, of_pipe.err, _ends(of_pipe.out)) == (0, "", _ENDS)
+
+
+def test_nothing_in_is_nothing_out(castline: Castline) -> None:
+    ended = castline("measure", "count", "--json", given=b"")
+    assert (ended.code, ended.out, ended.err) == (0, "", "")
+
+
+def test_a_packed_file_that_breaks_gives_what_came_before_and_ends_with_code_1(castline: Castline) -> None:
+    whole = gzip.compress(_TEXT)
+    ended = castline("measure", "count", "--json", given=whole[:-12])
+    assert ended.code == 1
+    assert "the gzip data break at byte" in ended.err
+    assert _ends(ended.out)[3:] in ([], [(None, "dropped", "malformed_line")], _ENDS[3:])
+
+
+def test_lines_that_cannot_be_read_are_told_with_their_number_and_stand_in_their_place(castline: Castline) -> None:
+    text = b'no json\n\n{"id": 7, "time": "yesterday"}\n' + _TEXT
+    ended = castline("measure", "count", "--json", given=text)
+    assert ended.code == 0
+    assert [line.split(":")[0:2] for line in ended.err.splitlines()] == [
+        ["line 1", " malformed_line"],
+        ["line 3", " bad_time"],
+        ["2 lines cannot be judged"],
+    ]
+    assert _ends(ended.out) == [(None, "dropped", "malformed_line"), (7, "dropped", "bad_time"), *_ENDS]
+
+
+def test_a_file_that_is_not_there_is_refused_with_code_1(castline: Castline, tmp_path: Path) -> None:
+    ended = castline("measure", "count", "--input", str(tmp_path / "none"), "--json")
+    assert (ended.code, ended.out) == (1, "")
+    assert "cannot be read" in ended.err
