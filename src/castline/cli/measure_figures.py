@@ -26,6 +26,7 @@ from castline.model.query import (
 
 if TYPE_CHECKING:
     from castline.measure.reconcile import Reconciliation
+    from castline.model.measurement import Stretch
     from castline.model.query import Answer, AnswerRow
     from castline.store.pool import Connection
 
@@ -308,7 +309,19 @@ def _show_answer(answer: "Answer") -> None:
     fresh = f"{counting.measured_at:%Y-%m-%d %H:%M} UTC" if counting.measured_at else "never"
     say(f"{answer.query.first_on} to {answer.query.last_on}, days of {answer.query.tz}")
     say(f"{counting.metric} from {counting.counted_from}, last counted {fresh}")
+    if counting.settings:
+        say(f"counted by the settings {_name_settings(counting.settings)}")
     say(f"provisional from {counting.provisional_from} on")
+    for item in answer.annotations:
+        days = f"{item.first_on}" if item.last_on == item.first_on else f"{item.first_on} to {item.last_on}"
+        say(f"{days}: {item.title}: {item.detail}{f' {item.source}' if item.source else ''}")
+
+
+def _name_settings(stretches: "tuple[Stretch, ...]") -> str:
+    """The one version, or each with the last day that was counted by it."""
+    if len(stretches) == 1:
+        return stretches[0].version or "not told"
+    return ", ".join(f"{part.version or 'not told'} until {part.last_on}" for part in stretches)
 
 
 def _basis(error_rate: float) -> str:

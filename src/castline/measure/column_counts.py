@@ -38,6 +38,7 @@ _AD_LISTS: Final[dict[Measure, str]] = {
 # A group's number has as many bits for each of its parts: two million episodes, or hours.
 _PART_BITS: Final = 21
 _SMALL: Final = 1 << 16
+_NARROW: Final = 1 << 31
 _QUARTER: Final = timedelta(seconds=QUARTER_SECONDS)
 _WHOLE: Final = Column([""], np.zeros(0, np.uint8))
 
@@ -158,13 +159,16 @@ def _group(day: _Day, query: Query, names: _Names) -> _Groups:
     columns = [day.read(name) for name in query.dimensions]
     columns += [_WHOLE] * (2 - len(columns))
     keys: tuple[Sequence[Hashable], ...] = (starts, columns[0].members, columns[1].members)
-    local = np.zeros(day.count if keep is None else int(np.count_nonzero(keep)), np.int64)
+    shape = tuple(map(len, keys))
+    # In place and no wider than needed: that is most of the time of large days.
+    count = day.count if keep is None else int(np.count_nonzero(keep))
+    local: Numbers = np.zeros(count, np.int32 if math.prod(shape) < _NARROW else np.int64)
     if len(starts) > 1:
         local += of_quarter[_keep(day.read("quarter").codes, keep)]
     for column in columns[:2]:
         if len(column.members) > 1:
-            local = local * len(column.members) + _keep(column.codes, keep)
-    shape = tuple(map(len, keys))
+            local *= len(column.members)
+            np.add(local, _keep(column.codes, keep), out=local, casting="unsafe")
     if query.measure == "consumers":
         who = _keep(day.read("consumer").codes, keep)
         return _Groups(names.number(np.unravel_index(local, shape), keys), who)

@@ -13,7 +13,9 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.catalogue.metrics import load_metrics
+from castline.measure.annotations import find_stretches, load_annotations
 from castline.measure.column_counts import can_count_columns, count_columns
+from castline.measure.compared import find_compared
 from castline.measure.consumer_sets import unite_sets
 from castline.measure.sketch import ERROR_RATE, estimate_count
 from castline.model.query import (
@@ -29,6 +31,7 @@ from castline.model.query import (
     WithheldReason,
     start_of_bucket,
 )
+from castline.store.annotations import load_counted_days
 from castline.store.metrics import (
     CountedDays,
     Cut,
@@ -87,17 +90,29 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
     Downloads of every table agree. Consumers are a union of sets in each bucket and are never summed.
     """
     days = find_counting(connection, owner_id)
-    earlier = query.compared()
-    compared = run_query(connection, owner_id, earlier, at=at) if earlier else None
+    compared = _compare(connection, owner_id, query, at)
     asked = _Asked(connection, owner_id, query, days)
+    counted = load_counted_days(connection, owner_id, query)
+    settings = find_stretches(counted)
+    annotations = load_annotations(connection, owner_id, query, counted) if query.grain != "none" else ()
     lost: Withheld | None = None
     for source in _iter_sources(query):
         loss = _find_loss(asked, source)
         lost = loss if source == "consumer_sketches" else lost or loss
         if loss is None:
-            counting = _counting(days, query, source, at or now())
-            return _answer(asked, source, Answer(query, (), counting, None, compared))
-    return Answer(query, (), _counting(days, query, "nothing", at or now()), lost or _OFF_THE_HOUR, compared)
+            counting = replace(_counting(days, query, source, at or now()), settings=settings)
+            return _answer(asked, source, Answer(query, (), counting, None, compared, annotations=annotations))
+    counting = replace(_counting(days, query, "nothing", at or now()), settings=settings)
+    return Answer(query, (), counting, lost or _OFF_THE_HOUR, compared, annotations=annotations)
+
+
+def _compare(connection: Connection, owner_id: UUID, query: Query, at: datetime | None) -> Answer | None:
+    """The answer of the days that the query is compared with, or why there is none."""
+    earlier = find_compared(connection, owner_id, query)
+    if not isinstance(earlier, Withheld):
+        return run_query(connection, owner_id, earlier, at=at) if earlier else None
+    asked = query.on_days(query.first_on, query.last_on)
+    return Answer(asked, (), _counting(find_counting(connection, owner_id), asked, "nothing", at or now()), earlier)
 
 
 def _answer(asked: _Asked, source: Source, empty: Answer) -> Answer:

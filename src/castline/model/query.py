@@ -9,16 +9,25 @@ from zoneinfo import ZoneInfo
 
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
+from castline.model.measurement import Stretch
 
 Measure = Literal["downloads", "consumers", "ads_delivered", "ads_missed", "ads_not_measurable"]
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "placement", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
-Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays"]
+Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays", "release_aligned"]
 CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "consumer_sketches", "nothing"]
 Basis = Literal["exact", "sketch"]
 WithheldReason = Literal[
-    "raw_not_kept", "secret_changed", "hours_not_kept", "not_measured", "bytes_not_told", "days_off_the_hour"
+    "raw_not_kept",
+    "secret_changed",
+    "hours_not_kept",
+    "not_measured",
+    "bytes_not_told",
+    "days_off_the_hour",
+    "several_releases",
+    "no_release_before",
 ]
+AnnotationKind = Literal["platform", "settings", "rules", "restatement", "gap", "release"]
 
 AD_MEASURES: Final[tuple[Measure, ...]] = ("ads_delivered", "ads_missed", "ads_not_measurable")
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
@@ -144,8 +153,9 @@ class Query:
 
         `previous` are as many days just before; `weekdays` the nearest days before that fall on the same weekdays;
         `year` the same dates a year before (29 February becomes the 28th); `year_weekdays` the days 52 weeks before.
+        None for `release_aligned`, too: only castline.measure.compared knows the releases.
         """
-        if self.comparison == "none":
+        if self.comparison in {"none", "release_aligned"}:
             return None
         if self.comparison == "year":
             return self.on_days(_year_before(self.first_on), _year_before(self.last_on))
@@ -171,12 +181,25 @@ class AnswerRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Annotation:
+    """What happened from `first_on` to `last_on` that a trend shows; `source` is where a platform's change is told."""
+
+    kind: AnnotationKind
+    first_on: date
+    last_on: date
+    title: str
+    detail: str
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Counting:
     """How and how freshly the figures were counted.
 
     `metric` names the catalogue's definition and its version, such as `downloads/1`; `rules` the version of the rules
     of the last counting. Days from `provisional_from` on may still change; outside of `first_on` to `last_on` nothing
-    was measured. Where `basis` is `sketch` figures are estimates, 19 of 20 within `error_rate` of the truth.
+    was measured. Where `basis` is `sketch` figures are estimates, 19 of 20 within `error_rate` of the truth. `settings`
+    are the versions of the settings that the days with figures were counted by: more than one where they changed.
     """
 
     metric: str
@@ -189,6 +212,7 @@ class Counting:
     provisional_from: date
     basis: Basis = "exact"
     error_rate: float = 0.0
+    settings: tuple[Stretch, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +231,7 @@ class Answer:
     """The figures of a query, by time and then the most first; none of them where they are `withheld`.
 
     `not_measurable` of ads delivered: how many more were on the air of which nobody knows whether they were sent.
+    `annotations` tell what happened on its days, where it is split by time.
     """
 
     query: Query
@@ -215,6 +240,7 @@ class Answer:
     withheld: Withheld | None = None
     compared: "Answer | None" = None
     not_measurable: int = 0
+    annotations: tuple[Annotation, ...] = ()
 
     @property
     def total(self) -> int | None:

@@ -51,9 +51,16 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 8, 22
 
 
 def render_daily_chart(
-    series: Sequence[tuple[date, int | None]], style: ChartStyle = _PLAIN, *, title: str = "Downloads by day"
+    series: Sequence[tuple[date, int | None]],
+    style: ChartStyle = _PLAIN,
+    *,
+    title: str = "Downloads by day",
+    marks: Sequence[date] = (),
 ) -> str:
-    """An SVG with one bar per day, its scale on the left and its dates below; unknown days are a gap that says so."""
+    """An SVG with one bar per day, its scale on the left and its dates below; unknown days are a gap that says so.
+
+    Each day of `marks` bears its number there, the first one 1: a list beside the chart tells what they are.
+    """
     top = find_ceiling(max((value for _, value in series if value is not None), default=0))
     width, height = style.width - _LEFT - _RIGHT, style.height - _TOP - _BOTTOM
     slot = width / max(len(series), 1)
@@ -72,6 +79,7 @@ def render_daily_chart(
         _text(_LEFT + (index + 0.5) * slot, style.height - 6, _short_day(series[index][0]), style)
         for index in _label_places(len(series), width)
     )
+    parts.extend(_marks(series, slot, marks, style))
     return _svg(parts, style, title, _describe_days(series))
 
 
@@ -147,6 +155,25 @@ def _gaps(series: Sequence[tuple[date, int | None]], slot: float, style: ChartSt
         )
         if wide >= len(_UNMEASURED) * style.font_size * _LETTER:
             yield _text(x + wide / 2, _TOP + height * 0.4, _UNMEASURED, style)  # between two lines of the grid
+
+
+def _marks(
+    series: Sequence[tuple[date, int | None]], slot: float, marks: Sequence[date], style: ChartStyle
+) -> Iterator[str]:
+    """A dashed line at each marked day, with the numbers of its marks: the first and how many more."""
+    places = {day: place for place, (day, _) in enumerate(series)}
+    numbers: dict[date, list[int]] = {}
+    for number, day in enumerate(marks, start=1):
+        if day in places:
+            numbers.setdefault(day, []).append(number)
+    for day, found in numbers.items():
+        x = _LEFT + (places[day] + 0.5) * slot
+        told = f"{day:%Y-%m-%d}: note{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
+        yield (
+            f'<path class="chart-mark" d="M{_px(x)} {_TOP}V{_px(style.height - _BOTTOM)}" stroke="{style.text}"'
+            f' stroke-dasharray="2 3" fill="none"><title>{told}</title></path>'
+        )
+        yield _text(x, _TOP + style.font_size * 0.5, f"{found[0]}{'+' if len(found) > 1 else ''}", style)
 
 
 def _grid(top: int, style: ChartStyle) -> str:

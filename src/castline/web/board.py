@@ -25,6 +25,7 @@ COMPARISON_NAMES: Final[dict[Comparison, str]] = {
     "weekdays": "the same weekdays before",
     "year": "the year before",
     "year_weekdays": "52 weeks before",
+    "release_aligned": "the release before",
     "none": "nothing",
 }
 # Figures of this page alone.
@@ -46,7 +47,7 @@ def show_board(request: Request, visitor: Visitor) -> Response:
         "board": board,
         "problem": problem,
         "ranges": RANGES,
-        "chart": render_daily_chart(board.days, CHART),
+        "chart": render_daily_chart(board.days, CHART, marks=[item.first_on for item in board.annotations]),
         "release_chart": render_release_chart(board.releases),
         "comparisons": COMPARISON_NAMES,
         "how": {name: metric.formula for name, metric in load_metrics().items()} | _HOW,

@@ -14,7 +14,8 @@ from castline import __version__
 from castline.base.errors import CastlineError, InvalidInput
 from castline.measure.query import run_query
 from castline.model.campaign import Campaign
-from castline.model.query import Answer, Dimension
+from castline.model.measurement import Stretch
+from castline.model.query import Annotation, Answer, Dimension
 from castline.model.show import Podcast
 from castline.report.numbers import NO_VALUE, format_value
 from castline.roi.books import load_books
@@ -86,6 +87,14 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Choice:
+    """A campaign that can be chosen."""
+
+    campaign_id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
     """A filter that is set: its parameter, and what it lets through."""
 
@@ -95,7 +104,7 @@ class Chip:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """Everything on the dashboard; `note` says why there are no days."""
+    """Everything on the dashboard; `note` says why there are no days, `before_note` why none to compare with."""
 
     query: MetricQuery
     shows: tuple[Show, ...]
@@ -111,6 +120,11 @@ class Board:
     empty: Empty
     newest_on: date | None
     note: str = ""
+    before: MetricQuery | None = None
+    before_note: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    settings: tuple[Stretch, ...] = ()
+    campaign_choices: tuple[Choice, ...] = ()
 
     @property
     def download_count(self) -> int:
@@ -162,11 +176,13 @@ def _compute_board(
 ) -> Board:
     shows, newest_on = known
     answer = run_query(connection, owner_id, query.ask(grain="day", comparison=query.comparison), at=at)
-    days, before = _days_of(answer), _days_of(answer.compared)
+    days, days_before = _days_of(answer), _days_of(answer.compared)
+    unaligned = _find_unaligned(answer.compared)
+    before = query.on_days_of(answer.compared.query) if answer.compared and not unaligned else None
     flown = load_campaigns(connection, owner_id)
-    books = load_books(connection, owner_id, flown, as_of=at, earlier=ends_of(query))
+    books = load_books(connection, owner_id, flown, as_of=at, earlier=ends_of(query, before))
     campaigns = load_campaign_rows(connection, owner_id, query, books)
-    earned = compute_earned(connection, owner_id, query, books)
+    earned = compute_earned(connection, owner_id, query, before, books)
     freshness = find_freshness(connection, owner_id)
     panels = _load_panels(connection, owner_id, query)
     return Board(
@@ -174,7 +190,7 @@ def _compute_board(
         shows=tuple(Show(show.podcast_id, show.title) for show in shows),
         kpis=_listening_kpis(connection, owner_id, query, answer) + _money_kpis(campaigns, *earned),
         days=days,
-        days_before=tuple(count for _, count in before),
+        days_before=tuple(count for _, count in days_before),
         panels=panels,
         chips=_name_chips(query, panels, flown),
         releases=load_releases(connection, owner_id, query, newest_on),
@@ -184,7 +200,18 @@ def _compute_board(
         empty=_find_cause(sum(count or 0 for _, count in days), freshness, newest_on, has_shows=bool(shows)),
         newest_on=newest_on,
         note=answer.withheld.detail if answer.withheld else "",
+        before=before,
+        before_note=unaligned,
+        annotations=answer.annotations,
+        settings=answer.counting.settings,
+        campaign_choices=tuple(Choice(item.campaign_id, item.name) for item in flown),
     )
+
+
+def _find_unaligned(compared: Answer | None) -> str:
+    """Why no release can be found to compare with, where that was asked for."""
+    withheld = compared.withheld if compared else None
+    return withheld.detail if withheld and withheld.reason in {"several_releases", "no_release_before"} else ""
 
 
 def _find_cause(count: int, freshness: Freshness, newest_on: date | None, *, has_shows: bool) -> Empty:

@@ -133,19 +133,19 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], delive
     )
 
 
-def ends_of(query: MetricQuery) -> list[datetime]:
+def ends_of(query: MetricQuery, before: MetricQuery | None) -> list[datetime]:
     """Where the days begin and end, and then those that they are compared with."""
-    return [end for part in (query, query.previous) if part for end in (part.period.start_at, part.period.end_at)]
+    return [end for part in (query, before) if part for end in (part.period.start_at, part.period.end_at)]
 
 
 def compute_earned(
-    connection: Connection, owner_id: UUID, query: MetricQuery, books: Books
+    connection: Connection, owner_id: UUID, query: MetricQuery, before: MetricQuery | None, books: Books
 ) -> tuple[Earned, Earned | None]:
-    """What the days brought, and what those that they are compared with did.
+    """What the days brought, and what those `before` did that they are compared with.
 
     It is the growth of each campaign's figures from where the days begin to where they end.
     """
-    ends = [min(end, books.as_of) for end in ends_of(query)]
+    ends = [min(end, books.as_of) for end in ends_of(query, before)]
     parts = list(zip(ends[::2], ends[1::2], strict=True))
     credited = load_credited_campaigns(connection, owner_id, min(ends), max(ends))
     earned = [NOTHING for _ in parts]
@@ -155,7 +155,7 @@ def compute_earned(
         for place, span in enumerate(parts):
             start, end = (compute_from_books(books, campaign, as_of=moment) for moment in span)
             earned[place] = _grown(earned[place], start, end)
-    return earned[0], earned[1] if query.previous else None
+    return earned[0], earned[1] if before else None
 
 
 def _grown(earned: Earned, start: RoiFigures, end: RoiFigures) -> Earned:

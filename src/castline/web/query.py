@@ -48,13 +48,9 @@ class MetricQuery:
     def period(self) -> Period:
         return self.ask().period
 
-    @property
-    def previous(self) -> "MetricQuery | None":
-        """The days that these are compared with, None where with none."""
-        before = self.ask(comparison=self.comparison).compared()
-        if before is None:
-            return None
-        return MetricQuery(before.first_on, before.last_on, self.podcast_id, "", self.tz, "none", self.filters)
+    def on_days_of(self, query: Query) -> "MetricQuery":
+        """The dashboard's query of another question's days and filters, compared with nothing."""
+        return MetricQuery(query.first_on, query.last_on, self.podcast_id, "", self.tz, "none", query.filters)
 
     @property
     def podcast_ids(self) -> list[UUID] | None:

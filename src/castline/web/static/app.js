@@ -53,6 +53,28 @@
     return { days: days, before: before };
   }
 
+  // A dashed line at each noted day, with the number of its note; the list below the chart tells what it is.
+  function drawMarks(u, box, text, font) {
+    var seen = {};
+    (box.dataset.marks || "").trim().split(/\s+/).filter(Boolean).forEach(function (item) {
+      var parts = item.split("|"), x = u.valToPos(Date.parse(parts[0] + "T00:00:00Z") / 1000, "x", true);
+      var first = !seen[parts[0]], ratio = u.pxRatio || 1;
+      seen[parts[0]] = true;
+      if (!first) return;
+      u.ctx.save();
+      u.ctx.strokeStyle = u.ctx.fillStyle = text;
+      u.ctx.setLineDash([2 * ratio, 3 * ratio]);
+      u.ctx.beginPath();
+      u.ctx.moveTo(x, u.bbox.top);
+      u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+      u.ctx.stroke();
+      u.ctx.font = font.replace("12px", 12 * ratio + "px");
+      u.ctx.textAlign = "center";
+      u.ctx.fillText(parts[1], x, u.bbox.top + 10 * ratio);
+      u.ctx.restore();
+    });
+  }
+
   function drawChart() {
     var box = document.getElementById("daily");
     if (chart) { chart.destroy(); chart = null; }
@@ -76,6 +98,7 @@
     chart = new uPlot({
       width: box.clientWidth, height: 260, series: series, tzDate: function (at) { return uPlot.tzDate(new Date(at * 1000), "Etc/UTC"); },
       scales: { y: { range: function (u, low, high) { return [0, Math.max(4, high * 1.08)]; } } },
+      hooks: { draw: [function (u) { drawMarks(u, box, text, font); }] },
       legend: { live: true }, cursor: { y: false, drag: { x: false, y: false } },
       axes: [
         Object.assign({}, axis, { grid: { show: false }, values: function (u, at) { return at.map(function (t) { return new Date(t * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" }); }); }, incrs: [1, 2, 7, 14, 28, 91].map(function (n) { return n * 86400; }), space: 64 }),

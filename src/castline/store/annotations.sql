@@ -1,0 +1,72 @@
+-- name: load_counted_days
+-- one row per UTC day with figures of the shows and the versions that they were counted by
+select distinct
+    day_on,
+    coalesce(runs.rule_versions ->> 'settings', '') as settings_version,
+    coalesce(runs.rule_versions ->> 'rules', '') as rules_version
+from my_daily_metrics
+join runs using (run_id)
+where runs.user_id = :tenant
+    and metric = 'downloads' and dimension = 'total'
+    and day_on >= :first_on and day_on <= :last_on
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+order by day_on, settings_version, rules_version
+
+-- name: load_restated_days
+-- one row per UTC day whose downloads of the shows changed after it was final: by how many in all, when last, and why
+select day_on, sum(after_count - before_count)::bigint as change_count, max(restated_at) as restated_at,
+    array_agg(distinct cause::text order by cause::text) as causes
+from restatements
+where user_id = :tenant
+    and day_on >= :first_on and day_on <= :last_on
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+group by day_on
+order by day_on
+
+-- name: load_empty_days
+-- one row per UTC day between measured ones without a single request, where downloads are usually not few
+with usual as (
+    select sum(value) as download_count
+    from my_daily_metrics
+    where metric = 'downloads' and dimension = 'total'
+        and day_on >= :first_on and day_on <= :last_on
+), measured as (
+    select min(day_on) as first_on, max(day_on) as last_on
+    from request_verdicts
+    where user_id = :tenant
+)
+select day::date as day_on
+from usual
+cross join measured
+cross join generate_series(
+    greatest(:first_on::date, measured.first_on)::timestamp, least(:last_on::date, measured.last_on)::timestamp, '1 day'
+) as days (day)
+where usual.download_count >= :least_count * (:last_on::date - :first_on::date + 1)
+    and not exists (
+        select
+        from request_verdicts
+        where user_id = :tenant and day_on = day::date
+    )
+order by day_on
+
+-- name: load_release_days
+-- one row per day of a time zone on which episodes of the shows were published: how many, and the title of one
+select (publish_date at time zone :tz::text)::date as day_on, count(*) as episode_count, min(episodes.title) as title
+from episodes
+join podcasts using (podcast_id)
+where podcasts.user_id = :tenant
+    and publish_date >= :start_at and publish_date < :end_at
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+    and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
+group by 1
+order by day_on
+
+-- name: load_releases
+-- one row per episode of the shows that was published by the end of a day, the newest first: the day in a time zone
+select episode_id, podcast_id, (publish_date at time zone :tz::text)::date as publish_on
+from episodes
+join podcasts using (podcast_id)
+where podcasts.user_id = :tenant
+    and publish_date < :end_at
+    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+order by publish_date desc, episode_id
