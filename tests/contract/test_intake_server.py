@@ -78,15 +78,38 @@ def test_a_redirect_leads_to_the_address_behind_the_prefix(intake: Intake, path:
         (get(b"/healthz"), 200),
         (get(b"/e/bank.example.org/sign-in", b"Sec-Fetch-Dest: document\r\n"), 403),
         (get(b"/e/cdn.example.org/one.mp3", b"Sec-Fetch-Dest: document\r\n"), 302),
+        (get(b"/e/cdn.example.org/one.mp3?a=b", b"Sec-Fetch-Dest: document\r\n"), 302),
+        (get(b"/e/bank.example.org/sign-in?a=/x.mp3", b"Sec-Fetch-Dest: document\r\n"), 403),
+        (get(b"/e/bank.example.org/sign-in#x.mp3", b"Sec-Fetch-Dest: document\r\n"), 403),
+        (get(b"/e/cdn.example.org@bank.example.org/x.mp3"), 404),
+        (get(b"/e/169.254.169.254/x.mp3"), 404),
+        (get(b"/e/data:text/html,x"), 404),
+        (get(b"/e/https:\\\\bank.example.org\\x.mp3"), 404),
+        (get(b"/e,pg=%00,a=%00/cdn.example.org/one.mp3"), 302),
+        (get(b"*", method=b"OPTIONS"), 404),
+        (get(b"bank.example.org:443", method=b"CONNECT"), 404),
+        (get(b"/e/cdn.example.org/one.mp3", method=b"TRACE"), 405),
+        (get(b"http://pod.example/e/cdn.example.org/one.mp3"), 302),
         (get(b"/e/cdn.example.org/play/1", b"Sec-Fetch-Dest: audio\r\n"), 302),
         (post(BODY), 202),
         (post(json.dumps([EVENTS, EVENTS]).encode()), 202),
         (post(b"{"), 400),
         (post(b"[" * 5000), 400),
+        (post(b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}"), 400),
+        (post(BODY.replace(b"s1", b"\xff\xfe")), 400),
+        (post(BODY.replace(b"s1", b"a\\u0000b")), 400),
+        (post(BODY.replace(b"s1", b"a\\\\u0000b")), 202),  # the six characters, and no NUL
+        (post(BODY.replace(b'"type"', b'"position_seconds": NaN, "type"')), 400),
+        (post(BODY.replace(b'"type"', b'"position_seconds": ' + b"9" * 400 + b', "type"')), 400),
+        (post(b"\x1f\x8b\x08\x00", b"Content-Encoding: gzip\r\n"), 400),
         (post(json.dumps(EVENTS | {"events": []}).encode()), 400),
         (get(b"/v1/events?session=s&started_at=2026-09-07T00:00:00Z&guid=one&id=1&type=ad_progress&percent=25"
              b"&at=2026-09-07T00:00:01Z"), 204),
         (get(b"/v1/events?session=s"), 400),
+        (get(b"/v1/events?session=%ff"), 400),
+        (get(b"/v1/events?session=a%00b&started_at=2026-09-07T00:00:00Z&guid=one&id=1&type=start"
+             b"&at=2026-09-07T00:00:01Z"), 400),
+        (get(b"/v1/events?" + b"&".join([b"a=b"] * 100)), 400),
     ],
 )  # fmt: skip
 def test_each_request_has_its_answer(intake: Intake, request_: bytes, status: int) -> None:
@@ -120,6 +143,9 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         (b"GET /e/cdn.example.org/x HTTP/1.1\r\n" + HOST + b"X: a\nY: b\r\n\r\n", 400),
         (b"GET /e/cdn.example.org/x HTTP/1.1\r\n" + HOST + b"X: a\0b\r\n\r\n", 400),
         (b"GET /e/cdn.example.org/x HTTP/1.1\r\n" + HOST + b": b\r\n\r\n", 400),
+        (b"GET /e/cdn.example.org/x HTTP/1.1\r\nHost: a b\r\n\r\n", 400),
+        (b"GET /e/cdn.example.org/x HTTP/1.1\r\nHost: user@pod.example\r\n\r\n", 400),
+        (b"GET /e/cdn.example.org/x HTTP/1.1\nHost: a\n\n", 400),
         (b"GET  /e/cdn.example.org/x HTTP/1.1\r\n" + HOST + b"\r\n", 400),
         (b"GET /e/cdn.example.org/x HTTP/2.0\r\n" + HOST + b"\r\n", 505),
         (b"GET /e/cdn.example.org/x\r\n\r\n", 400),
@@ -176,7 +202,9 @@ def test_a_connection_lasts_as_its_client_wants(intake: Intake) -> None:
     old = REDIRECT.replace(b"HTTP/1.1", b"HTTP/1.0")
     assert statuses(intake.ask(old + old)) == [302]
     lasting = old.replace(b"\r\n\r\n", b"\r\nConnection: keep-alive\r\n\r\n")
-    assert statuses(intake.ask(lasting + lasting)) == [302, 302]
+    answer = intake.ask(lasting + lasting)
+    assert statuses(answer) == [302, 302]
+    assert answer.count(b"\r\nConnection: keep-alive\r\n") == 2
     closing = get(b"/healthz", b"Connection: close\r\n")
     assert statuses(intake.ask(closing + closing)) == [200]
 

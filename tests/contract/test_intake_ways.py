@@ -22,7 +22,7 @@ _PIECES = st.sampled_from(
 _FIELDS = st.sampled_from(
     b"Host: a;host: b;User-Agent: Overcast;Range: bytes=0-1;Connection: close;Content-Length: 0;Content-Length : 3;"
     b"Transfer-Encoding: chunked;X;: y;X: \0;X: \xff; folded;Cookie: a=b;Sec-Fetch-Dest: document;"
-    b"SEC-FETCH-DEST:document;Expect: 100-continue".split(b";")
+    b"SEC-FETCH-DEST:document;Expect: 100-continue;Host: a b;HOST:\t[::1]:80 ;host: a@b;Host:".split(b";")
 )
 
 

@@ -1,6 +1,7 @@
 """One connection of the intake: requests to the desk, and an end for whoever is too slow, too long or wrong."""
 
 import asyncio
+import logging
 import re
 import time
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from castline.intake.request import (
     FIELD,
     HEAD_BYTES,
     HEADER_COUNT,
+    HOST_SIGNS,
     BadRequest,
     ChunkedBody,
     Head,
@@ -21,13 +23,16 @@ from castline.intake.request import (
 from castline.intake.target import LONGEST_TARGET, PREFIX, TARGET
 from castline.intake.wire import encode_answer, encode_refusal
 
+_log = logging.getLogger(__name__)
 REQUESTS_PER_CONNECTION: Final = 10_000
 # The one request that comes in masses, whole in one expression. Whatever does not fit takes the long way, which knows
 # all that this knows; tests/contract/test_intake_ways.py compares the two.
 _SHORT: Final = re.compile(rb"GET %b%b HTTP/1\.1\r\n(?:%b){0,%d}+\r\n" % (PREFIX, TARGET, FIELD, HEADER_COUNT))
 # A request with any of these is read the long way.
+# Plain alternatives: their first letters are then tried at once.
 _LONG: Final = re.compile(
-    rb"\r\n(?:content-length|transfer-encoding|connection|expect|upgrade|cookie|authorization|sec-fetch-dest) *:"
+    rb"\r\n(?:content-length:|transfer-encoding:|connection:|expect:|upgrade:|cookie:|authorization:"
+    rb"|proxy-authorization:|sec-fetch-dest:|host:[\t ]*+%b*+[\t ]*+[^\r])" % HOST_SIGNS
 )
 _HOST: Final = b"\r\nhost:"
 _FORWARDED: Final = re.compile(rb"\r\nx-forwarded-for:([^\r]*)")
@@ -217,6 +222,9 @@ class Connection(asyncio.Protocol):
                 pass
         except BadRequest as refusal:
             self._end(refusal)
+        except Exception:  # noqa: BLE001  # one request's trouble is answered, told, and ends its own connection only
+            _log.exception("a request could not be answered")
+            self._end(BadRequest(500, "the intake failed on this request"))
         if self.is_idle:
             self.since = time.monotonic()
 
@@ -276,13 +284,15 @@ class Connection(asyncio.Protocol):
         answer = compute_answer(Asked(head.method, head.path, head.headers, body))
         forwarded = [head.headers[b"x-forwarded-for"]] if b"x-forwarded-for" in head.headers else []
         address = self._client(forwarded) if self._via_proxy else self._address
-        self._answer(answer, address, is_head=head.method == "HEAD", lasting=lasting)
+        self._answer(answer, address, head, lasting=lasting)
 
-    def _answer(self, answer: Answer, address: bytes, *, is_head: bool, lasting: bool) -> None:
+    def _answer(self, answer: Answer, address: bytes, head: Head, *, lasting: bool) -> None:
         record = None
         if answer.record is not None:
             record = encode_record(answer.record[0], time.time_ns() // 1000, address, answer.record[1])
-        sent, failed = encode_answer(answer, is_head=is_head, lasting=lasting)
+        # A client of HTTP/1.0 believes in a lasting connection only where it is told so.
+        goes_on = (b"keep-alive" if head.is_old else b"") if lasting else b"close"
+        sent, failed = encode_answer(answer, is_head=head.method == "HEAD", connection=goes_on)
         self._desk.submit(self, sent, record, failed)
         if not lasting:
             self._is_done = True

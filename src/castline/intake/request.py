@@ -15,6 +15,9 @@ PATH_BYTES: Final = 8 * 1024
 FIELD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n")
 _FIELDS: Final = re.compile(rb"(?:%b)*+\r\n" % FIELD)
+# RFC 3986: a name, an address in brackets, a port; nothing that could begin a path or bear a user.
+HOST_SIGNS: Final = rb"[A-Za-z0-9._~:\[\]%!$&'()*+,;=-]"
+_HOST: Final = re.compile(rb"%b*" % HOST_SIGNS)
 _AUTHORITY: Final = re.compile(rb"https?://[^/?#]*", re.IGNORECASE)
 _CHUNK: Final = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]{0,256})?\r\n")
 _CHUNK_LINE: Final = 300
@@ -35,6 +38,7 @@ class Head:
     method: str
     path: bytes
     headers: dict[bytes, bytes]
+    is_old: bool  # HTTP/1.0
     is_lasting: bool  # whether another request may follow on the connection
     length: int | None  # of the body; None where it comes in chunks
 
@@ -58,10 +62,12 @@ def parse_head(text: bytes) -> Head:
     is_old = line[4] == b"0"
     if counts.get(b"host", 0) > 1 or (not is_old and b"host" not in headers):
         raise BadRequest(400, "the request names no host, or several")
+    if not _HOST.fullmatch(headers.get(b"host", b"")):
+        raise BadRequest(400, "the request's host is none")
     connection = headers.get(b"connection", b"").lower()
     lasting = b"keep-alive" in connection if is_old else b"close" not in connection
     path = line[2][_AUTHORITY.match(line[2]).end() :] or b"/" if _AUTHORITY.match(line[2]) else line[2]  # type: ignore[union-attr]
-    return Head(line[1].decode("ascii"), path, headers, lasting, _length(headers, counts, is_old=is_old))
+    return Head(line[1].decode("ascii"), path, headers, is_old, lasting, _length(headers, counts, is_old=is_old))
 
 
 def _headers(text: bytes) -> tuple[dict[bytes, bytes], dict[bytes, int]]:

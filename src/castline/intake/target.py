@@ -23,8 +23,9 @@ _WHOLE_TARGET: Final = re.compile(TARGET, re.IGNORECASE)
 _ENCODED: Final = re.compile(rb"https?%3a|[^/]*%2f", re.IGNORECASE)
 _URL_SAFE: Final = "%/!$&'()*+,;=:@-._~?[]#"
 _MEDIA: Final = re.compile(
-    rb"\.(?:mp3|m4a|m4b|mp4|m4v|mov|aac|ogg|oga|opus|flac|wav|webm|mpga?|m3u8|ts|pdf|epub)(?:[/?#]|$)", re.IGNORECASE
+    rb"\.(?:mp3|m4a|m4b|mp4|m4v|mov|aac|ogg|oga|opus|flac|wav|webm|mpga?|m3u8|ts|pdf|epub)(?:/|$)", re.IGNORECASE
 )
+_QUERY: Final = re.compile(rb"[?#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +37,8 @@ class Target:
 
     @property
     def looks_like_media(self) -> bool:
-        """Whether the address has the name of an audio, video or document file in it."""
-        return _MEDIA.search(self.url) is not None
+        """Whether the path has the name of an audio, video or document file in it; a query can say anything."""
+        return _MEDIA.search(_QUERY.split(self.url, 1)[0]) is not None
 
 
 def is_redirect(path: bytes) -> bool:

@@ -10,17 +10,20 @@ from castline.intake.answer import REDIRECT_HEADERS, Answer, compute_failed
 _NO_BODY: Final = frozenset({204, 304})
 
 
-def encode_answer(answer: Answer, *, is_head: bool, lasting: bool) -> tuple[bytes, bytes]:
-    """The answer, and what is sent instead where its record could not be kept."""
-    sent = _encode(answer, is_head=is_head, lasting=lasting)
+def encode_answer(answer: Answer, *, is_head: bool, connection: bytes) -> tuple[bytes, bytes]:
+    """The answer, and what is sent instead where its record could not be kept.
+
+    `connection` is told where HTTP's version does not say it.
+    """
+    sent = _encode(answer, is_head=is_head, connection=connection)
     failed = compute_failed(answer)
-    return sent, sent if failed is answer else _encode(failed, is_head=is_head, lasting=lasting)
+    return sent, sent if failed is answer else _encode(failed, is_head=is_head, connection=connection)
 
 
 def encode_refusal(status: int, detail: str) -> bytes:
     """An answer that ends the connection."""
     text = Answer(status, ((b"Content-Type", b"text/plain; charset=utf-8"),), f"{detail}\n".encode())
-    return _encode(text, is_head=False, lasting=False)
+    return _encode(text, is_head=False, connection=b"close")
 
 
 def encode_redirect_start(at: float) -> bytes:
@@ -29,7 +32,7 @@ def encode_redirect_start(at: float) -> bytes:
     return b"HTTP/1.1 302 Found\r\nDate: %b\r\nContent-Length: 0\r\n%bLocation: " % (_date(at), headers)
 
 
-def _encode(answer: Answer, *, is_head: bool, lasting: bool) -> bytes:
+def _encode(answer: Answer, *, is_head: bool, connection: bytes) -> bytes:
     lines = [
         b"HTTP/1.1 %d %b" % (answer.status, HTTPStatus(answer.status).phrase.encode()),
         b"Date: " + _date(time.time()),
@@ -37,8 +40,8 @@ def _encode(answer: Answer, *, is_head: bool, lasting: bool) -> bytes:
     ]
     if answer.status not in _NO_BODY:
         lines.append(b"Content-Length: %d" % len(answer.body))
-    if not lasting:
-        lines.append(b"Connection: close")
+    if connection:
+        lines.append(b"Connection: " + connection)
     body = b"" if is_head or answer.status in _NO_BODY else answer.body
     return b"\r\n".join(lines) + b"\r\n\r\n" + body
 
