@@ -59,9 +59,10 @@ _VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+v
 _CAMEL: Final = re.compile(
     r"(?<=[a-z])(?:App|MobileClient|Android|I[oO]S|IPad|iPad|IPhone|iPhone|Dev|Beta|Preprod|Staging)$"
 )
+_GLUED: Final = re.compile(r"[a-z]App$")
 _WORD_SUFFIX: Final = re.compile(
     r"[\s_.-]+(?:beta|staging|dev|debug|alpha|preprod|test|prod|release|ios|macos|mac|android|iphone|ipad|tvos|wear|"
-    r"for(?: apple watch)?|mobile|client|lite|pro|app|agent)$",
+    r"for(?: apple watch)?|mobile|client|lite|pro|app|agent|dynamo)$",
     re.IGNORECASE,
 )
 _PREFIX: Final = re.compile(r"^(?:android|ios)[\s_-]+(?=\w{3})", re.IGNORECASE)
@@ -105,7 +106,7 @@ def calls_itself_machine(text: str) -> bool:
 def find_machine_name(text: str) -> str | None:
     """The name that a machine gives itself in front, or where browsers say what they are compatible with."""
     pattern = _COMPATIBLE if begins_as_browser(text) else _IN_FRONT
-    found = pattern.search(text)
+    found = None if begins_as_phone(text) else pattern.search(text)
     if found is None or _OLD_BROWSER.match(found[1].strip()):
         return None
     name = found[1].strip(" -.'\"")
@@ -134,7 +135,8 @@ def find_own_name(text: str) -> str | None:
         return None
     name = _PREFIX.sub("", _VERSION.sub("", found[1]).strip(" -_"))
     # Before CFNetwork stands the name of the app's own file, in which a glued App is no addition.
-    while not (found.re is _BEFORE_NETWORK and name.endswith("App")) and (shorter := _cut_suffix(name)) != name:
+    is_whole = found.re is _BEFORE_NETWORK and _GLUED.search(name) is not None
+    while not is_whole and (shorter := _cut_suffix(name)) != name:
         name = shorter
     half = name[: len(name) // 2]
     return half if len(half) >= _SHORTEST and name == f"{half} {half}" else name

@@ -46,6 +46,9 @@ from castline.measure.agent_views import find_view_name, is_framed
 _REMEMBERED: Final = 20_000
 _PHONES: Final = {"android": "Android Phone", "ios": "Apple iPhone"}
 Compiler = Callable[[Sequence[str]], Patterns]
+_CRAWLER: Final = "Web crawler"
+# The word that all browsers begin with names nobody: the next pattern that fits may find a name.
+_ANYBODY: Final = "Mozilla"
 _PRODUCT: Final = re.compile(r"[\w.!-]*$")
 
 
@@ -181,14 +184,18 @@ class AgentClassifier:
             return None
         is_listener = is_framed(text) or (not begins_as_browser(text) and is_client(text))
         hidden = hide_device(text)
+        names = []
         for number in self._machine_set.find_all(hidden):
             rule = self._general[number] if number < len(self._general) else None
             if is_listener and (rule is None or rule.category == "bare"):
                 continue
             pattern = self._crawlers[number - len(self._general)] if rule is None else rule.pattern
-            name = find_machine_name(hidden) or _find_product(pattern, hidden)
-            return Agent("bot", name or (rule.name if rule else "Web crawler"), is_bot=True)
-        return None
+            names.append(
+                find_machine_name(hidden) or _find_product(pattern, hidden) or (rule.name if rule else _CRAWLER)
+            )
+            if names[-1] != _ANYBODY:
+                return Agent("bot", names[-1], is_bot=True)
+        return Agent("bot", names[0], is_bot=True) if names else None
 
     def _from_listed(self, text: str) -> Agent | None:
         number = self._listed_set.find_first(text)
