@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +21,8 @@ from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.store.listening import load_dirty_days, load_waterfall
 from castline.store.pool import Store
-from castline.store.shows import load_episodes
+from castline.store.restatements import load_restatements
+from castline.store.shows import load_audio_keys, load_episodes
 from make import make_account
 from make_logs import MONDAY, Line, write_log
 from make_media import frames, id3
@@ -226,3 +228,73 @@ def test_the_scheduled_job_reads_the_new_files_of_every_account(store: Store, tm
     probe_new_files(store)
     assert [probe_files(store, owner_id) for owner_id in owners] == [[], []]
     assert [len(probe_files(store, owner_id, force=True)) for owner_id in owners] == [1, 1]
+
+
+def test_a_reading_marks_the_days_its_file_was_asked_for_and_they_are_restated(
+    store: Store, account: User, tmp_path: Path, files: str
+) -> None:
+    owner_id = account.user_id
+    (tmp_path / "files" / "1.mp3").write_bytes(id3(199_990) + frames() + bytes(28_598_749))
+    follow(
+        store, owner_id, tmp_path / "feed.xml", item(1, f"{files}/1.mp3"), item(2, f"{files}/2.mp3", size=28_800_000)
+    )
+    # A minute of the feed's 28,800,000 bytes in half an hour is 960,000: the first stays below header and minute.
+    lines = [Line(path="/1.mp3", sent=960_000), Line(address="198.51.100.9", path="/1.mp3", sent=28_800_000)]
+    assert count(store, owner_id, tmp_path / "nginx.log", lines, "127.0.0.1") == {("counted", "one_minute"): 2}
+    [read] = [one for one in probe_files(store, owner_id) if one.header_bytes]
+    # 200,000 + 1,251 + 28,598,749 bytes, of which the header is no audio.
+    assert (read.header_bytes, read.file_bytes) == (200_000, 28_800_000)
+    assert due_days(store, owner_id) == [MONDAY.date()]
+    measure(store, owner_id)
+    assert waterfall(store, owner_id) == {("counted", "one_minute"): 1, ("partial", "under_one_minute"): 1}
+    with store.account(owner_id) as connection:
+        [restated] = load_restatements(connection, owner_id)
+    assert (restated.day_on, restated.before_count, restated.after_count, restated.cause) == (
+        MONDAY.date(),
+        2,
+        1,
+        "feeds",
+    )
+    # Read again with the same result, nothing is due.
+    probe_files(store, owner_id, force=True)
+    assert due_days(store, owner_id) == []
+
+
+def test_a_feed_that_tells_another_size_marks_days_unless_it_is_nearly_the_same(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    owner_id, url = account.user_id, "https://cdn.example.org/1.mp3"
+    follow(store, owner_id, tmp_path / "feed.xml", item(1, url), item(2, "https://cdn.example.org/2.mp3"))
+    line = Line(path="/1.mp3", sent=1_000_000)
+    assert count(store, owner_id, tmp_path / "nginx.log", [line], "cdn.example.org") == {("counted", "one_minute"): 1}
+    others = item(2, "https://cdn.example.org/2.mp3", size=40_000_000)
+    follow(store, owner_id, tmp_path / "feed.xml", item(1, url, size=28_900_000), others)
+    assert due_days(store, owner_id) == []
+    follow(store, owner_id, tmp_path / "feed.xml", item(1, url, size=57_600_000), others)
+    assert due_days(store, owner_id) == [MONDAY.date()]
+    measure(store, owner_id)
+    assert waterfall(store, owner_id) == {("partial", "under_one_minute"): 1}
+
+
+def test_a_file_that_was_not_read_goes_by_the_one_published_nearest(
+    store: Store, account: User, tmp_path: Path, files: str
+) -> None:
+    owner_id = account.user_id
+    sizes = {2: 100_000, 6: 300_000}
+    for number, size in sizes.items():
+        (tmp_path / "files" / f"{number}.mp3").write_bytes(id3(size - 10) + frames())
+    follow(store, owner_id, tmp_path / "feed.xml", *[item(number, f"{files}/{number}.mp3") for number in range(1, 8)])
+    probe_files(store, owner_id, newest=7)
+    with store.account(owner_id) as connection:
+        titles = {one.episode_id: one.title for one in load_episodes(connection, owner_id)}
+        headers = {titles[one.episode_id]: one.header_bytes for one in load_audio_keys(connection, owner_id)}
+    # The fourth lies two days from either: the earlier one decides.
+    assert headers == {
+        **{f"Part {number}": 100_000 for number in (1, 2, 3, 4)},
+        **{f"Part {number}": 300_000 for number in (5, 6, 7)},
+    }
+
+
+def due_days(store: Store, owner_id: UUID) -> list[date]:
+    with store.account(owner_id) as connection:
+        return [day.day_on for day in load_dirty_days(connection, owner_id)]

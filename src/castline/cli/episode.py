@@ -46,7 +46,8 @@ def list_episodes(show: str | None, as_json: bool) -> None:
 def probe(show: str | None, newest: int | None, force: bool, as_json: bool) -> None:
     """Read the first bytes of the newest files: how large their header is, and their size and bit rate.
 
-    A show's other episodes go by its newest reading. A few kilobytes of each file are asked for by range.
+    A show's other episodes go by the reading of the one published nearest to them. A few kilobytes of each file are
+    asked for by range.
     """
     from castline.cli.session import open_account
     from castline.ingest.probes import NEWEST, probe_files

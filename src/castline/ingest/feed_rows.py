@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from castline.base.errors import InvalidInput
 from castline.ingest.episode_identity import Known, KnownEpisode, match_episodes
 from castline.ingest.episode_media import list_media
+from castline.ingest.file_facts import marking_days
 from castline.model.check import URL_LENGTH, check_length, check_text, check_url
 from castline.model.feed import LEFT_OUT, Feed, FeedEpisode, FeedProblem
 from castline.model.lineage import Batch, DatasetUse, Drop
@@ -64,6 +65,18 @@ def apply_feed(run: OpenRun, reading: FeedReading) -> None:
     """
     podcast_id = reading.podcast.podcast_id
     save_podcast(run.connection, run.owner_id, podcast_id, _podcast_facts(reading))
+    with marking_days(run, podcast_id):
+        changed_address = _save_items(run, reading)
+    _save_batch(run, reading)
+    if changed_address:
+        # The oldest kept day may be deleted at any moment, so it is left alone.
+        first_on = (reading.fetched_at - LANDING_KEPT).date() + timedelta(days=1)
+        run.count("days_to_measure_again", mark_unmatched_days(run.connection, run.owner_id, first_on))
+
+
+def _save_items(run: OpenRun, reading: FeedReading) -> bool:
+    """The feed's items are the show's episodes; true if any address is new."""
+    podcast_id = reading.podcast.podcast_id
     stored = {one.episode_id: one for one in load_episodes(run.connection, run.owner_id, podcast_id)}
     known = _known(run, stored, podcast_id)
     changed_address = False
@@ -79,12 +92,7 @@ def apply_feed(run: OpenRun, reading: FeedReading) -> None:
         changed_address |= before is None or before.audio_key != facts["audio_key"]
         _save(run, podcast_id, before, facts)
         media += list_media(match.item)
-    changed_address |= _save_media(run, podcast_id, media)
-    _save_batch(run, reading)
-    if changed_address:
-        # The oldest kept day may be deleted at any moment, so it is left alone.
-        first_on = (reading.fetched_at - LANDING_KEPT).date() + timedelta(days=1)
-        run.count("days_to_measure_again", mark_unmatched_days(run.connection, run.owner_id, first_on))
+    return _save_media(run, podcast_id, media) or changed_address
 
 
 def _save_media(run: OpenRun, podcast_id: UUID, media: Sequence[NewMedia]) -> bool:

@@ -7,10 +7,11 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.base.errors import CastlineError
+from castline.ingest.file_facts import marking_days
 from castline.model.lineage import DatasetUse
 from castline.sources.media_probe import probe_media
 from castline.store.addresses import FileProbe, ProbeTarget, load_probe_targets, save_probe
-from castline.store.ledger import open_run
+from castline.store.ledger import OpenRun, open_run
 from castline.store.pool import Store
 
 # Shows change their artwork or their encoder for all that follows, so the newest few tell.
@@ -50,13 +51,20 @@ def probe_files(
     if not due:
         return []
     with open_run(store, owner_id, "episode.probe", role="app", parameters={"newest": newest}) as run:
-        for probe, outcome in read:
-            run.count("failed" if probe is None else "read")
-            if probe is not None:
-                save_probe(run.connection, owner_id, probe)
-            run.uses.append(DatasetUse("input", "media_file", outcome.audio_url, 1))
+        for podcast_id in sorted({target.podcast_id for target in due}):
+            of_show = [item for target, item in zip(due, read, strict=True) if target.podcast_id == podcast_id]
+            with marking_days(run, podcast_id):
+                _save(run, of_show)
         run.uses.append(DatasetUse("output", "file_probes", "headers", sum(probe is not None for probe, _ in read)))
     return [outcome for _, outcome in read]
+
+
+def _save(run: OpenRun, read: Sequence[tuple[FileProbe | None, ProbeOutcome]]) -> None:
+    for probe, outcome in read:
+        run.count("failed" if probe is None else "read")
+        if probe is not None:
+            save_probe(run.connection, run.owner_id, probe)
+        run.uses.append(DatasetUse("input", "media_file", outcome.audio_url, 1))
 
 
 def _iter_probes(store: Store, targets: Sequence[ProbeTarget]) -> Iterator[tuple[FileProbe | None, ProbeOutcome]]:

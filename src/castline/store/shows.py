@@ -1,6 +1,6 @@
 """Shows, episodes and the names they have had."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final, Literal, TypeVar
@@ -152,12 +152,13 @@ def drop_alias(connection: Connection, podcast_id: UUID, kind: str, alias: str) 
     save(connection, _SQL["drop_alias"], {"podcast_id": podcast_id, "kind": kind, "alias": alias})
 
 
-def load_audio_keys(connection: Connection, owner_id: UUID) -> list[AudioKey]:
-    """Every address under which requests for the account's episodes may come, former ones included.
+def load_audio_keys(connection: Connection, owner_id: UUID, podcast_id: UUID | None = None) -> list[AudioKey]:
+    """Every address under which requests for the account's or the show's episodes may come, former ones included.
 
-    With the header sizes that are known: an episode whose file was never read has that of its show's newest reading.
+    With the header sizes that are known: an episode whose file was never read has that of the one that was, and was
+    published nearest to it.
     """
-    return load_all(connection, AudioKey, _SQL["load_audio_keys"], {"tenant": owner_id})
+    return load_all(connection, AudioKey, _SQL["load_audio_keys"], {"tenant": owner_id, "podcast_id": podcast_id})
 
 
 def save_ad_slots(connection: Connection, owner_id: UUID, episode_id: UUID, slots: Iterable[AdSlot]) -> None:
@@ -173,6 +174,12 @@ def save_ad_slots(connection: Connection, owner_id: UUID, episode_id: UUID, slot
 def mark_unmatched_days(connection: Connection, owner_id: UUID, first_on: date) -> int:
     """The days from `first_on` on whose unmatched requests may now find their episode are due; returns how many."""
     return save(connection, _SQL["mark_unmatched_days"], {"tenant": owner_id, "first_on": first_on})
+
+
+def mark_file_days(connection: Connection, owner_id: UUID, episode_ids: Sequence[UUID], first_on: date) -> int:
+    """The days from `first_on` on whose verdicts the files of these episodes have a bearing on are due; how many."""
+    facts = {"tenant": owner_id, "episode_ids": list(episode_ids), "first_on": first_on}
+    return save(connection, _SQL["mark_file_days"], facts)
 
 
 def load_feed_state(connection: Connection, owner_id: UUID, podcast_id: UUID) -> FeedState:

@@ -106,37 +106,55 @@ where podcast_id = :podcast_id and kind = :kind and alias = :alias
 
 -- name: load_audio_keys
 -- one row per address under which requests for an episode may come: enclosures, former ones, other files and streams
-with headers as (
-    select distinct on (podcast_id) podcast_id, header_bytes
-    from file_probes
-    where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-    order by podcast_id, probed_at desc, episode_id
+-- a file that was not read has the header of the one read that was published nearest to it
+with told as (
+    select episode_id, episodes.podcast_id, publish_date, header_bytes,
+        count(header_bytes) over (partition by episodes.podcast_id order by publish_date, episode_id) as from_earlier,
+        count(header_bytes) over (
+            partition by episodes.podcast_id order by publish_date desc, episode_id desc
+        ) as from_later
+    from episodes
+    join podcasts using (podcast_id)
+    left join file_probes using (episode_id)
+    where podcasts.user_id = :tenant and (:podcast_id::uuid is null or episodes.podcast_id = :podcast_id)
+), near as (
+    select episode_id, publish_date,
+        first_value(header_bytes) over earlier as earlier_bytes, first_value(publish_date) over earlier as earlier_at,
+        first_value(header_bytes) over later as later_bytes, first_value(publish_date) over later as later_at
+    from told
+    window earlier as (partition by podcast_id, from_earlier order by publish_date, episode_id),
+        later as (partition by podcast_id, from_later order by publish_date desc, episode_id desc)
+), headers as (
+    select episode_id,
+        case
+            when earlier_bytes is null then later_bytes
+            when later_bytes is null then earlier_bytes
+            when later_at - publish_date < publish_date - earlier_at then later_bytes
+            else earlier_bytes
+        end as header_bytes
+    from near
 )
 select episodes.podcast_id, episode_id, audio_key, duration_seconds,
     coalesce(case when file_probes.audio_url = episodes.audio_url then file_bytes end, audio_bytes) as audio_bytes,
     'enclosure' as kind, case when strpos(episodes.audio_url, '?') > 0 then episodes.audio_url end as audio_url,
-    file_probes.bits_per_second, coalesce(file_probes.header_bytes, headers.header_bytes) as header_bytes, guid
+    file_probes.bits_per_second, headers.header_bytes, guid
 from episodes
-join podcasts using (podcast_id)
+join headers using (episode_id)
 left join file_probes using (episode_id)
-left join headers on headers.podcast_id = episodes.podcast_id
-where podcasts.user_id = :tenant
 union all
 select episode_aliases.podcast_id, episode_id, alias, duration_seconds, audio_bytes, 'enclosure', null,
-    file_probes.bits_per_second, coalesce(file_probes.header_bytes, headers.header_bytes), guid
+    file_probes.bits_per_second, headers.header_bytes, guid
 from episode_aliases
 join episodes using (episode_id)
-join podcasts on podcasts.podcast_id = episode_aliases.podcast_id
+join headers using (episode_id)
 left join file_probes using (episode_id)
-left join headers on headers.podcast_id = episode_aliases.podcast_id
-where podcasts.user_id = :tenant and episode_aliases.kind = 'audio_key'
+where episode_aliases.kind = 'audio_key'
 union all
 select episode_media.podcast_id, episode_id, episode_media.audio_key, duration_seconds, episode_media.audio_bytes,
     episode_media.kind, null, episode_media.bits_per_second, null, null
 from episode_media
 join episodes using (episode_id)
-join podcasts on podcasts.podcast_id = episode_media.podcast_id
-where podcasts.user_id = :tenant
+join headers using (episode_id)
 order by podcast_id, episode_id, audio_key
 
 -- name: save_ad_slots
@@ -152,6 +170,19 @@ select distinct user_id, day_on
 from request_verdicts
 where user_id = :tenant and day_on >= :first_on and reason in ('no_episode', 'ambiguous_url')
 on conflict (user_id, day_on) do nothing
+
+-- name: mark_file_days
+-- UTC days, as far back as their requests are kept, on which a minute of these episodes' files was looked for
+insert into dirty_days (user_id, day_on)
+select distinct user_id, day_on
+from request_verdicts
+where user_id = :tenant
+    and day_on >= :first_on
+    and episode_id = any(:episode_ids)
+    and verdict in ('counted', 'partial')
+    and reason not in ('prefix', 'provisional_probe')
+order by user_id, day_on
+on conflict (user_id, day_on) do update set marked_at = clock_timestamp()
 
 -- name: find_feed_state
 -- at most one row: what polling knows of the show's feed
