@@ -37,6 +37,7 @@ class Sent:
     size: int | None
     status: int = 206
     delivery: str | None = None
+    path: str = "/1.mp3"
 
 
 def ad_of(kind: PlacementKind, start: str, end: str, *, seconds_known: bool = True) -> Ad:
@@ -52,7 +53,7 @@ def states(sent: list[Sent], ads: list[Ad], index: EpisodeIndex = INDEX) -> list
             "ip": None, "country": None, "asn": None, "user_agent": APP, "method": "GET", "status": item.status,
             "range": None if item.start is None else f"bytes={item.start * CELL}-",
             "bytes_sent": None if item.size is None else item.size * CELL,
-            "host": "cdn.example.org", "path": "/1.mp3", "referer": None, "request_id": None,
+            "host": "cdn.example.org", "path": item.path, "referer": None, "request_id": None,
             "delivery": item.delivery,
         }
         for number, item in enumerate(sent)
@@ -126,6 +127,51 @@ def test_what_is_no_download_delivers_no_ad() -> None:
 )
 def test_a_baked_in_ad_needs_all_before_it_and_a_dynamic_one_itself(sent: list[Sent], expected: list[int]) -> None:
     assert states(sent, [ad_of("baked", "80", "100"), ad_of("dynamic", "80", "100")]) == expected
+
+
+# The same two minutes in files of their own: one of twice the size, one that the feed tells neither size nor rate of.
+OTHERS: Final = EpisodeIndex(
+    [
+        AudioKey(make_id(1), make_id(10), "cdn.example.org/1.mp3", SECONDS, SIZE * CELL),
+        AudioKey(make_id(1), make_id(10), "cdn.example.org/1.flac", SECONDS, 2 * SIZE * CELL, "file"),
+        AudioKey(make_id(1), make_id(10), "cdn.example.org/1.ogg", SECONDS, None, "file"),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        # 80 to 100 s are the cells 1,600 to 1,999 of the larger file.
+        ([Sent(0, 2_000, path="/1.flac")], [DELIVERED, DELIVERED]),
+        ([Sent(0, 1_999, path="/1.flac")], [MISSED, MISSED]),
+        ([Sent(0, 1_200, path="/1.flac"), Sent(1_600, 400, path="/1.flac")], [MISSED, DELIVERED]),
+        ([Sent(0, 1_201, path="/1.flac"), Sent(1_201, 799, path="/1.flac")], [DELIVERED, DELIVERED]),
+        # What one file brought, the other need not.
+        ([Sent(0, 1_200, path="/1.flac"), Sent(600, 400)], [DELIVERED, DELIVERED]),
+        ([Sent(0, 1_200, path="/1.flac"), Sent(601, 399)], [MISSED, DELIVERED]),
+        ([Sent(None, 2_400, path="/1.flac")], [DELIVERED, DELIVERED]),
+        ([Sent(0, 1_200, path="/1.flac"), Sent(None, 700, path="/1.flac")], [MISSED, NOT_KNOWN]),
+        # Where nobody knows how large a file is, nobody knows where the ad lies in it.
+        ([Sent(0, 600), Sent(0, 1_200, path="/1.ogg")], [NOT_KNOWN, NOT_KNOWN]),
+    ],
+)
+def test_another_file_holds_the_same_seconds_at_its_own_rate(sent: list[Sent], expected: list[int]) -> None:
+    assert states(sent, [ad_of("baked", "80", "100"), ad_of("dynamic", "80", "100")], OTHERS) == expected
+
+
+def test_the_header_of_the_enclosure_is_no_audio_of_another_file() -> None:
+    # 20,000 bytes of header and 500 a second; the other file has 1,000 a second and none.
+    index = EpisodeIndex(
+        [
+            AudioKey(make_id(1), make_id(10), "cdn.example.org/1.mp3", SECONDS, 80_000, header_bytes=20_000),
+            AudioKey(make_id(1), make_id(10), "cdn.example.org/1.flac", SECONDS, 120_000, "file"),
+        ]
+    )
+    ads = [ad_of("baked", "80", "100"), ad_of("dynamic", "80", "100")]
+    assert states([Sent(0, 2_000, path="/1.flac")], ads, index) == [DELIVERED, DELIVERED]
+    assert states([Sent(0, 1_999, path="/1.flac")], ads, index) == [MISSED, MISSED]
+    assert states([Sent(0, 2_400, path="/1.flac")], [ad_of("dynamic", "0", "120")], index) == [DELIVERED]
 
 
 def test_an_ad_without_a_place_is_told_only_by_the_whole_file() -> None:

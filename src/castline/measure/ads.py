@@ -35,6 +35,7 @@ ADS_SCHEMA: Final = pl.Schema(
         "first_byte": pl.Int64(),
         "end_byte": pl.Int64(),
         "whole_bytes": pl.Int64(),
+        "header_bytes": pl.Int64(),
         "has_place": pl.Boolean(),
     }
 )
@@ -132,7 +133,7 @@ def locate_ads(ads: Sequence[Ad], index: EpisodeIndex) -> pl.DataFrame:
         placement = None if ad.placement_id is None else str(ad.placement_id)
         rows.append(
             (len(rows), number, str(ad.campaign_id), placement, ad.start_at, ad.end_at, first, end, known.file_bytes,
-             span is not None)
+             known.header_bytes or 0, span is not None)
         )  # fmt: skip
     return pl.DataFrame(rows, schema=ADS_SCHEMA, orient="row")
 
@@ -156,12 +157,12 @@ def judge_ads(counted: pl.DataFrame, ads: pl.DataFrame) -> pl.DataFrame:
     """One row of DELIVERIES_SCHEMA per download and ad on the air, in the order of both.
 
     `counted` has the spans of windows that count: window, download, time (of the download), episode, delivery,
-    span_start, span_bytes.
+    span_start, span_bytes; and is_other and own_bytes of what came of a file that is not the enclosure.
     """
     spans = counted.filter(pl.col("episode").is_in(ads["episode"].unique().implode()))
     if spans.is_empty():
         return pl.DataFrame(schema=DELIVERIES_SCHEMA)
-    told = spans.with_columns(is_silent=_is_silent(), start=pl.col("span_start").fill_null(-1))
+    told = _as_enclosure(spans, ads).with_columns(is_silent=_is_silent(), start=pl.col("span_start").fill_null(-1))
     loose = pl.col("span_bytes").filter(~pl.col("is_silent") & (pl.col("start") < 0))
     windows = told.group_by("download", "episode", "time").agg(
         is_silent=pl.col("is_silent").any(), loose_bytes=loose.sum(), largest_bytes=loose.max().fill_null(0)
@@ -174,6 +175,34 @@ def judge_ads(counted: pl.DataFrame, ads: pl.DataFrame) -> pl.DataFrame:
     )
     joined = pairs.join(_count_covered(pairs, told), on="pair", how="left", maintain_order="left")
     return joined.with_columns(state=_state()).select(DELIVERIES_SCHEMA.names()).cast(DELIVERIES_SCHEMA)
+
+
+def _as_enclosure(spans: pl.DataFrame, ads: pl.DataFrame) -> pl.DataFrame:
+    """The spans of other files as those of the enclosure that hold the same seconds; unknown where a size is.
+
+    Both files last as long, so a place lies as far in the one's audio as in the other's. The file that is whole in the
+    one is whole in the other. Rounded outwards, by a byte at most, so that what was one piece stays one.
+    """
+    if not spans["is_other"].any():
+        return spans
+    files = ads.select("episode", "whole_bytes", "header_bytes").unique("episode")
+    told = spans.join(files, on="episode", how="left", maintain_order="left")
+    rate = (pl.col("whole_bytes") - pl.col("header_bytes")) / pl.col("own_bytes")
+    begin, end = pl.col("span_start"), pl.col("span_start") + pl.col("span_bytes")
+    first = pl.when(begin <= 0).then(begin.cast(pl.Float64)).otherwise(pl.col("header_bytes") + begin * rate).floor()
+    last = (
+        pl.when(end >= pl.col("own_bytes")).then("whole_bytes").otherwise((pl.col("header_bytes") + end * rate).ceil())
+    )
+    loose = (
+        pl.when(pl.col("span_bytes") >= pl.col("own_bytes")).then("whole_bytes").otherwise(pl.col("span_bytes") * rate)
+    )
+    size = pl.when(begin.is_null()).then(loose).otherwise(last - first)
+    return spans.with_columns(
+        told.select(
+            span_start=pl.when("is_other").then(first.cast(pl.Int64)).otherwise("span_start"),
+            span_bytes=pl.when("is_other").then(size.cast(pl.Int64)).otherwise("span_bytes"),
+        )
+    )
 
 
 def _is_silent() -> pl.Expr:

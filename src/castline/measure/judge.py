@@ -121,7 +121,7 @@ def judge(
     told = Judged(judged, known.select(columns)[first], agents, episodes, evidence=evidence)
     if ads is None or ads.is_empty():
         return told
-    others = known.filter("is_other_file")["row"]
+    others = known.filter("is_other_file").select("row", "own_bytes", is_other=pl.lit(value=True))
     return replace(told, deliveries=judge_ads(_counted_spans(ends, first, others), ads))
 
 
@@ -135,17 +135,16 @@ def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
     return requests if is_ordered.all() else requests.sort("time", "batch", "line_number")
 
 
-def _counted_spans(ends: pl.DataFrame, first: pl.Series, others: pl.Series) -> pl.DataFrame:
+def _counted_spans(ends: pl.DataFrame, first: pl.Series, others: pl.DataFrame) -> pl.DataFrame:
     """What was sent in the windows that count, with the place and the time of the download of each.
 
-    Where an ad lies in the rows of `others`, files that are not the enclosure, nobody knows: as in a stream.
+    `others` has the rows that asked for files that are not the enclosure, and the size of each file, null if unknown.
     """
     heads = pl.DataFrame({"row": first, "download": np.arange(len(first), dtype=np.uint32)})
     windows = ends.unique("row").join(heads, on="row").select("window", "download", "time")
     stayed = ends.filter(pl.col("completes") & (pl.col("outcome") > _CEILING))
-    is_other = pl.col("row").is_in(others.implode())
-    delivery = pl.when(is_other).then(pl.lit("hls")).otherwise("delivery")
-    told = stayed.select("window", "episode", "span_start", "span_bytes", delivery=delivery)
+    told = stayed.select("row", "window", "episode", "delivery", "span_start", "span_bytes")
+    told = told.join(others, on="row", how="left", maintain_order="left").drop("row")
     return told.join(windows, on="window")
 
 
