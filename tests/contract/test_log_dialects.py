@@ -1,11 +1,13 @@
 """Logs as vendors' descriptions allow them and their users set them up, beside the plain samples of each format."""
 
+import gzip
 import json
 from pathlib import Path
 
 import pytest
 
 from castline.base.errors import InvalidInput
+from castline.sources.log_file import LogFile
 from castline.sources.logs.reading import NotAnAccessLog, ReadAs
 from castline.sources.logs.table import find_format
 from read_log import MIDNIGHT, Read
@@ -338,3 +340,22 @@ def test_a_server_whose_format_was_changed_within_a_file_is_read_on(tmp_path: Pa
     assert read.file.format_name == "combined, fastly, s3"
     only = Read(tmp_path / "y.log", "\n".join(lines), ReadAs(find_format("combined")))
     assert (only.numbers, only.file.format_name) == ([1, 4], "combined")
+
+
+def test_a_file_of_millions_of_tiny_lines_is_read_in_portions(tmp_path: Path) -> None:
+    path = tmp_path / "x.log"
+    path.write_bytes(b"x\n" * 2_000_001)
+    portions = list(LogFile(path).iter_lines())
+    counts = [portion.text.count(b"\n") for portion in portions]
+    assert (max(counts) <= 750_000, sum(counts)) == (True, 2_000_001)
+    assert [portion.first_line for portion in portions] == [1 + sum(counts[:place]) for place in range(len(counts))]
+
+
+@pytest.mark.parametrize("start", [b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"x\x01", b"x\x9c"])
+def test_a_block_that_begins_like_compressed_data_is_text_all_the_same(start: bytes, tmp_path: Path) -> None:
+    block = b"\n".join([start + b" rubbish", COMBINED.encode(), b""])
+    read = Read(tmp_path / "x.log", gzip.compress(block))
+    assert (read.numbers, read.refused) == ([2], [(1, "malformed_line")])
+    rows = b"\n".join([start + b"\t2", _cloudfront("\t").encode()])
+    read = Read(tmp_path / "y.log", gzip.compress(rows), ReadAs(find_format("cloudfront")))
+    assert (read.numbers, read.refused) == ([4], [(1, "malformed_line")])

@@ -17,6 +17,7 @@ from castline.base.errors import SourceUnreadable
 
 Item = TypeVar("Item")
 BLOCK_BYTES: Final = 48 * 1024 * 1024  # about 300,000 lines: larger blocks were no faster, and memory grows with them
+_PORTION_LINES: Final = 750_000  # a block of ordinary lines has half as many
 _READ_BYTES: Final = 1024 * 1024
 _STEP_BYTES: Final = 4 * 1024 * 1024
 _SKIPPED_BYTES: Final = 1000
@@ -92,7 +93,7 @@ class LogFile:
             if len(buffer) < self.block_bytes:
                 continue
             if end := buffer.rfind(b"\n") + 1:
-                yield Lines(line, bytes(buffer[:end]))
+                yield from _iter_portions(line, bytes(buffer[:end]))
                 line += buffer.count(b"\n", 0, end)
                 del buffer[:end]
             else:
@@ -100,7 +101,7 @@ class LogFile:
                 buffer.clear()
                 skipping = True
         if buffer:
-            yield Lines(line, bytes(buffer))
+            yield from _iter_portions(line, bytes(buffer))
 
     def _iter_pieces(self) -> Iterator[bytes]:
         try:
@@ -180,6 +181,16 @@ class LogFile:
 
     def _break_off(self, position: int, reason: str) -> None:
         self.problem = f"the gzip data break at byte {position:,}: {reason}; what came before is read"
+
+
+def _iter_portions(first_line: int, text: bytes) -> Iterator[Lines]:
+    """The block, cut where it has so many lines that what is read of them would take gigabytes."""
+    if text.count(b"\n") <= _PORTION_LINES:
+        yield Lines(first_line, text)
+        return
+    end = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.find(b"\n") + 1
+    yield from _iter_portions(first_line, text[:end])
+    yield from _iter_portions(first_line + text.count(b"\n", 0, end), text[end:])
 
 
 def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:

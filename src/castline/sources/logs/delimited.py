@@ -23,11 +23,13 @@ def split_lines(
     if numbered.is_empty():
         return pl.DataFrame(schema={"line_number": pl.UInt32(), **{name: schema[name] for name in wanted}})
     text = io.BytesIO()
-    numbered.select("line").write_csv(text, include_header=False, quote_style="never")
+    # The header is passed over: a text that begins like compressed data would be unpacked.
+    numbered.select("line").write_csv(text, include_header=True, quote_style="never")
     frame = pl.read_csv(
         text.getvalue(),
         separator=separator,
         has_header=False,
+        skip_lines=1,
         schema=schema,
         columns=[place for place, name in enumerate(names) if name in wanted],
         quote_char=quote,

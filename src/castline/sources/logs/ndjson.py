@@ -62,6 +62,7 @@ class JsonReader:
     def _try_read(self, numbered: pl.DataFrame, paths: frozenset[_Path]) -> pl.DataFrame | None:
         """All lines, or None where one of them is no object of the expected shape."""
         text = io.BytesIO()
+        text.write(b"\n")  # a text that begins like compressed data would be unpacked
         numbered.select("line").write_csv(text, include_header=False, quote_style="never")
         schema = _schema_of(paths)
         try:

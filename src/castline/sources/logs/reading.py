@@ -28,6 +28,7 @@ from castline.sources.logs.rows import (
 from castline.sources.logs.table import COMBINED, LOG_FORMATS, try_recognise
 
 _BOM: Final = b"\xef\xbb\xbf"
+_PACKED: Final = (b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _LOOKED_AT: Final = 1000  # lines that a format is recognised by
 _NUMBERED: Final = pl.Schema({"line_number": pl.UInt32(), "line": pl.String()})
 _DOCUMENT: Final = re.compile(rb'\s*(?:\[|\{[^{}]*"rows"\s*:)')
@@ -157,7 +158,9 @@ def _drop_empty(found: pl.DataFrame) -> pl.DataFrame:
 
 def _begin(file: LogFile, numbered: pl.DataFrame, read_as: ReadAs) -> _Reading:
     first = numbered["line"].head(_LOOKED_AT)
-    has_syslog = bool(first.str.contains(_SYSLOG).any()) and not _fits_as_it_is(numbered, read_as.log_format)
+    has_syslog = bool(first.str.head(_LOOKED_AT).str.contains(_SYSLOG).any()) and not _fits_as_it_is(
+        numbered, read_as.log_format
+    )
     log_format = read_as.log_format or try_recognise(first.str.replace(_SYSLOG, "").to_list())
     if log_format is None:
         number, text = numbered.row(0)
@@ -209,8 +212,15 @@ def _number_lines(lines: Lines) -> pl.DataFrame:
     if lines.first_line == 1 and _DOCUMENT.match(text) and (rows := unfold_document(text.decode("utf-8", "replace"))):
         return pl.DataFrame({"line_number": range(1, len(rows) + 1), "line": rows}, schema=_NUMBERED)
     try:
-        frame = pl.read_lines(io.BytesIO(text), name="line")
+        frame = _split_lines(text)
     except ComputeError:
-        frame = pl.read_lines(io.BytesIO(text.decode("utf-8", "replace").encode()), name="line")
+        frame = _split_lines(text.decode("utf-8", "replace").encode())
     frame = frame.with_row_index("line_number", lines.first_line)
     return frame.filter(pl.col("line").str.len_bytes() > 0)
+
+
+def _split_lines(text: bytes) -> pl.DataFrame:
+    if text.startswith(_PACKED):
+        # Polars would unpack what begins like compressed data.
+        return pl.read_lines(io.BytesIO(b"\n" + text), name="line").slice(1)
+    return pl.read_lines(io.BytesIO(text), name="line")

@@ -42,6 +42,7 @@ WRITTEN_FORMATS: Final = {
     "fastly": "a format string of Fastly",
     "cloudfront-realtime": "the fields of the configuration, separated by commas",
 }
+_USUAL_LENGTH: Final = 100_000
 _BOOKS: Final = {
     "apache": "https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats",
     "nginx": "https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format",
@@ -64,8 +65,12 @@ def find_format(text: str) -> LogFormat:
 
 
 def try_recognise(lines: Sequence[str]) -> LogFormat | None:
-    """The format of the first line that fits any; broken lines in front do not matter. None where none fits."""
-    return next((log_format for line in lines for log_format in LOG_FORMATS if log_format.fits(line)), None)
+    """The format of the first line that fits any; broken lines in front do not matter. None where none fits.
+
+    A line of a length that attacks have is looked at only where there is no other.
+    """
+    usual = [line for line in lines if len(line) <= _USUAL_LENGTH] or lines
+    return next((log_format for line in usual for log_format in LOG_FORMATS if log_format.fits(line)), None)
 
 
 def describe_formats(formats: Iterable[LogFormat] = LOG_FORMATS) -> list[dict[str, object]]:
