@@ -118,6 +118,14 @@ def test_a_wrong_entry_is_named_and_the_list_in_use_stays(
     assert sorted(path.name for path in (here.data_dir / "agents").iterdir()) == ["published.json"]
 
 
+def test_a_published_app_is_that_app_whatever_words_of_machines_it_has(here: Settings, tmp_path: Path) -> None:
+    assert open_classifier(here).classify("Stitcher Parser/2").type == "bot"
+    apps = [{"name": "Stitcher Parser", "pattern": "^Stitcher Parser/"}]
+    update_published_list(here, str(_write(tmp_path / "list", apps=apps)))
+    agent = open_classifier(here).classify("Stitcher Parser/2")
+    assert (agent.type, agent.name, agent.is_bot) == ("app", "Stitcher Parser", False)
+
+
 def test_what_is_no_list_is_refused(here: Settings, tmp_path: Path) -> None:
     folder = _write(tmp_path / "list")
     (folder / "apps.json").write_bytes(b"\xff not json")

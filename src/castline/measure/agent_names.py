@@ -8,7 +8,7 @@ _CLIENT: Final = re.compile(
     r"CFNetwork/|Darwin/|ExoPlayerLib|AndroidXMedia3|AppleCoreMedia|Alamofire|Dalvik/|stagefright|"
     r"\b(?:iOS|iPhone|iPad|iPod|iPadOS|Android|watchOS|tvOS|visionOS|macOS|CarPlay|HomePod)\b|"
     r"[/_ -](?:ios|android|wear)\b|^(?:Android|iOS)[_ -]|\b(?:ios|android)\d*[/ ;)]|"
-    r"(?i:\b(?:podcast|radio|music|audio|media)[- ]?(?:player|app)\b|podcatcher)",
+    r"(?i:\b(?:podcast|radio|music|audio|media)[- ]?(?:player|app)\b(?! like)|podcatcher)",
 )
 # A player's or an app's own network library: whatever the name in front says, somebody's device speaks.
 _PLAYERS: Final = ("CFNetwork/", "ExoPlayerLib", "AndroidXMedia3", "AppleCoreMedia/", "NetworkDownloader/", " BMID/")

@@ -130,12 +130,15 @@ class AgentClassifier:
         number = self._named_set.find_first(text)
         rule = None if number is None else self._named[number]
         if rule is not None and _is_decisive(rule):
-            machine = self._find_machine(text) if rule.type == "app" and calls_itself_machine(text) else None
-            return machine or self._from_rule(rule, text)
+            is_doubtful = rule.type == "app" and calls_itself_machine(text) and not self._is_published(rule)
+            return (self._find_machine(text) if is_doubtful else None) or self._from_rule(rule, text)
         machine = self._find_machine(text)
         if machine is None and (written.islower() or written.isupper()):
             machine = self._from_loose(text)
         return machine or self._from_page(rule, text)
+
+    def _is_published(self, rule: AgentRule) -> bool:
+        return self._published is not None and any(rule is other for other in self._published.rules)
 
     def _from_loose(self, text: str) -> Agent | None:
         """What a rule for an app, a bot or a library says if it is read without regard to case."""
