@@ -82,3 +82,13 @@ def test_a_day_begins_with_the_first_of_two_midnights() -> None:
     hours = replace(day, grain="hour")
     begun = [hours.start_of(moment(2026, 11, 1, hour) + timedelta(minutes=59)) for hour in (4, 5)]
     assert [at and at.astimezone(UTC) for at in begun] == [moment(2026, 11, 1, 4), moment(2026, 11, 1, 5)]
+
+
+def test_an_hour_that_clocks_cut_by_half_begins_at_its_full_hour() -> None:
+    # In Lord Howe clocks went on from 2:00 (UTC+10:30) to 2:30 (UTC+11) on 4 October 2026, at 15:30 UTC.
+    night = Query(date(2026, 10, 4), date(2026, 10, 4), grain="hour", tz="Australia/Lord_Howe")
+    at = moment(2026, 10, 3, 15)
+    starts = [night.start_of(at + timedelta(minutes=minutes)) for minutes in (0, 29, 31, 59, 61)]
+    begun = [start and start.astimezone(UTC) for start in starts]
+    half = timedelta(minutes=30)
+    assert begun == [at - half, at - half, at, at, at + 2 * half]

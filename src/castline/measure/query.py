@@ -236,8 +236,11 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
 def _fill(asked: _Asked, found: dict[Key, int]) -> tuple[AnswerRow, ...]:
     """The rows in order of time, the most first; without dimensions one for each bucket, whether it has any or not."""
     # In UTC, for the two hours that a clock shows twice are equal in its own zone. Few starts, and many rows of each.
-    # PostgreSQL begins a day whose midnight comes twice with the second one.
-    starts = {start: asked.query.start_of(start) for start in {start for start, _ in found} if start}
+    # PostgreSQL begins a day whose midnight comes twice with the second one; an hour that clocks cut by half of it
+    # begins before the change, in what is another hour.
+    is_hour = asked.query.grain == "hour"
+    begun_at = {start for start, _ in found if start}
+    starts = {start: start if is_hour else asked.query.start_of(start) for start in begun_at}
     starts = {start: begun and begun.astimezone(UTC) for start, begun in starts.items()}
     known: dict[Key, int | None] = {
         (start and starts[start], members): value for (start, members), value in found.items()
@@ -256,10 +259,10 @@ def _iter_buckets(query: Query) -> Iterator[datetime | None]:
     if query.grain == "none":
         yield None
     elif query.grain == "hour":
-        hour, end_at = query.period.start_at.astimezone(UTC), query.period.end_at
-        while hour < end_at:
-            yield hour.astimezone(query.zone)
-            hour += _HOUR
+        at, end_at = query.period.start_at.astimezone(UTC), query.period.end_at
+        while at < end_at:
+            yield query.start_of(at)
+            at += _HOUR - timedelta(minutes=at.astimezone(query.zone).minute)
     else:
         yield from map(query.midnight, query.iter_starts())
 
