@@ -26,6 +26,11 @@ INDEX = EpisodeIndex(AudioKey(UUID(int=1), UUID(int=number), key, 1_800, 28_800_
         ("WWW.cdn.example.org:443", "/a//one.mp3", 10),
         ("old.example.net", "/one-before.mp3", 10),
         ("cdn.example.org", "/a/%6Fne.mp3", 10),
+        # What CloudFront and S3 write of %6F and of %256F.
+        ("cdn.example.org", "/a/%256Fne.mp3", 10),
+        (None, "/a/%25256Fne.mp3", 10),
+        ("cdn.example.org", "/a/%25.mp3", NO_EPISODE),
+        ("op3.dev", "/e/pdst.fm/e/https%3A%2F%2Fcdn.example.org%2Fa%2Fone.mp3", 10),
         (None, "/a/one.mp3", 10),
         # An origin server behind the CDN answers under a name of its own.
         ("origin-7.internal", "/a/one.mp3", 10),

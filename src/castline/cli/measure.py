@@ -87,7 +87,9 @@ def waterfall(first: datetime | None, last: datetime | None, as_json: bool) -> N
 @measure.command("unmatched")
 @first_day
 @last_day
-@click.option("--limit", default=50, show_default=True, help="How many addresses to show.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many addresses to show."
+)
 @json_option
 def unmatched(first: datetime | None, last: datetime | None, limit: int, as_json: bool) -> None:
     """The addresses that were asked for and are no episode's, the most asked first."""

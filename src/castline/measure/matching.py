@@ -23,6 +23,7 @@ from castline.store.shows import load_audio_keys
 _MINUTE: Final = 60
 _LEAST_BYTES_PER_SECOND: Final = 500
 _NO_HOST: Final = "host.invalid"
+_ENCODED_PERCENT: Final = "%25"
 # A segment by its container, wherever it lies.
 IS_SEGMENT: Final = re.compile(r"\.(?:ts|m4s|cmfa)(?:$|\?)", re.IGNORECASE)
 # The sizes of another file than the enclosure, and what they stand instead of.
@@ -140,6 +141,9 @@ class EpisodeIndex:
             found = self._find_by_path(url)
         if found == NO_EPISODE and self._patterns:
             found = self._patterns.find(key or path_key(url))
+        if found == NO_EPISODE and _ENCODED_PERCENT in path:
+            # CloudFront and S3 encode what was encoded already.
+            return self.find_address(host, path.replace(_ENCODED_PERCENT, "%"))
         if found < 0:
             return found
         entry = self._entries[found]

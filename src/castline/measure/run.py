@@ -52,6 +52,7 @@ from castline.store.timeseries import (
     ensure_partitions,
 )
 
+_UNMATCHED_ADDRESSES: Final = 1_000_000  # about 300 MB
 # Days are measured together up to so many requests: about 1 GB at work, and one transaction for many quiet days.
 _ROWS_AT_ONCE: Final = 1_500_000
 # Of these some are judged while others are written.
@@ -120,7 +121,10 @@ def measure(
 def load_unmatched(
     store: Store, owner_id: UUID, period: Period | None = None, *, limit: int = 100
 ) -> list[UnmatchedUrl]:
-    """The addresses of the period's requests (or of all) that are no episode's, the most asked first."""
+    """The addresses of the period's requests (or of all) that are no episode's, the most asked first.
+
+    Of more than a million of them, as a scan leaves them, the rarest are forgotten between portions.
+    """
     period = period or Period.of_days(_FIRST_DAY, now().date() + timedelta(days=1))
     counts: Counter[tuple[str | None, str]] = Counter()
     with store.account(owner_id) as connection:
@@ -131,6 +135,8 @@ def load_unmatched(
         for portion in _in_portions({day: size for day, size in sizes.items() if day not in gone}, _ROWS_AT_ONCE):
             found = find_unmatched(index, landed.load(portion))
             counts.update({(host, path): count for host, path, count in found})
+            if len(counts) > _UNMATCHED_ADDRESSES:
+                counts = Counter(dict(counts.most_common(_UNMATCHED_ADDRESSES // 2)))
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0][0] or "", item[0][1]))
     return [UnmatchedUrl(host, path, count) for (host, path), count in ranked[:limit]]
 
