@@ -50,7 +50,10 @@ _OLD_BROWSER: Final = re.compile(
 )
 _ENGINE: Final = re.compile(
     r"Gecko/|AppleWebKit|Trident/|MSIE |KHTML|Presto/|Goanna/|\brv:\d|"
-    r"Windows|Win(?:9|NT|3)|Macintosh|Mac_|X11|Linux|iPhone|iPad|Android|OS/2|BeOS|Amiga|SunOS|BSD|Symbian|J2ME|BREW",
+    r"Windows|Win(?:9|NT|3)|Macintosh|Mac_|X11|Linux|iPhone|iPad|Android|OS/2|BeOS|Amiga|SunOS|BSD|Symbian|J2ME|BREW|"
+    # Makers and networks of telephones and televisions of old, whose browsers named no engine.
+    r"FOMA|DoCoMo|WILLCOM|DDIPOCKET|hiptop|cellphone|BrowserInfo|AVE-Front|NetFront|EPOC|SymbOS|Java;|smart-?tv|LibWeb|"
+    r"Nokia|SonyEricsson|SAMSUNG|HTC |RIM\d|KYOCERA|SANYO|Opera \d",
     re.IGNORECASE,
 )
 _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CFNetwork/")
