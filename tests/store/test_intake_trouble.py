@@ -1,7 +1,11 @@
 """What cannot be landed waits by itself, is told of, is tried again, and keeps nobody else waiting."""
 
 import json
+import threading
+import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,9 +17,11 @@ from castline.base.clock import now
 from castline.cli.checks import Finding, Patient, check_intake
 from castline.ingest.segment_log import EVENTS, LOG_FOLDER, encode_record
 from castline.intake.drain import drain_intake, load_unclaimed
+from castline.intake.run import run_drain
 from castline.intake.trouble import is_due, load_waiting, try_landing
 from castline.store.landing_files import landing_place
-from castline.store.listening import LOG_KIND
+from castline.store.ledger import load_runs
+from castline.store.listening import LOG_KIND, lock_dirty_days
 from castline.store.pool import Store
 from make import make_account
 from store.test_intake_drain import landed, make_hosted, redirect, take_in
@@ -127,3 +133,31 @@ def test_whoever_lands_nothing_is_told_so(here: Store) -> None:
     assert finding.state == "problem"
     assert "1 segment" in finding.detail
     assert "castline intake drain" in finding.fix
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_while_one_account_is_measured_the_others_are_landed(here: Store) -> None:
+    (mine, my_host), (theirs, their_host) = hosted_account(here), hosted_account(here)
+    today = [now().date() - timedelta(days=1), now().date()]
+    take_in(here, redirect(f"/{my_host}/one.mp3"))
+    drain_intake(here)
+    stop = threading.Event()
+    drain = threading.Thread(target=run_drain, args=(lambda: nullcontext(here), stop))
+    with here.ingest(mine) as connection:  # as measuring does, for as long as it takes
+        assert lock_dirty_days(connection, mine, today)
+        take_in(here, redirect(f"/{my_host}/two.mp3"), redirect(f"/{their_host}/one.mp3"))
+        drain.start()
+        wait_for(lambda: len(landed(here, theirs)) == 1)
+        assert len(landed(here, mine)) == 1
+        assert load_waiting(here.settings.data_dir) == []
+    wait_for(lambda: len(landed(here, mine)) == 2)
+    stop.set()
+    drain.join(30)
+    with here.account(mine) as connection:
+        assert {run.status for run in load_runs(connection, mine)} == {"succeeded"}

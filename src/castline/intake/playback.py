@@ -1,6 +1,6 @@
 """What players told becomes sessions and events: each beacon lies in the landing zone, few are rows of their own.
 
-A session's row bears its furthest point; progress and an ad's quartiles stay in the landing zone.
+A session's row bears its furthest point, and of each ad the furthest quarter; the beacons stay in the landing zone.
 """
 
 from collections.abc import Iterator, Sequence
@@ -185,7 +185,7 @@ def _sessions(owner_id: UUID, told: Sequence[_Told], listeners: dict[Place, List
         listener = _listener_of(first, listeners)
         yield SessionRow(
             event_id, at, first.line.podcast_id, first.line.episode_id, first.line.delivery.session.id,
-            seconds, rate, _encode_metadata(listener, None), listener,
+            seconds, rate, _encode_session(listener, members), listener,
         )  # fmt: skip
 
 
@@ -215,10 +215,21 @@ def _events(owner_id: UUID, told: Sequence[_Told], listeners: dict[Place, Listen
         )  # fmt: skip
 
 
-def _encode_metadata(listener: Listener, beacon: Beacon | None) -> str:
+def _encode_session(listener: Listener, members: Sequence[_Told]) -> str:
+    """The app, and of each ad that is named how many percent of it were told to be heard at most."""
+    ads: dict[str, int] = {}
+    for beacon in (one.beacon for one in members if one.beacon.type == "ad_progress"):
+        name = beacon.ad_id or (str(beacon.campaign_id) if beacon.campaign_id else None)
+        if name and beacon.percent:
+            ads[name] = max(ads.get(name, 0), beacon.percent)
+    told: dict[str, object] = {} if listener.app is None else {"app": listener.app}
+    return msgspec.json.encode(told | {"ads": ads} if ads else told).decode()
+
+
+def _encode_metadata(listener: Listener, beacon: Beacon) -> str:
     """The app, and of an ad what its beacon calls it: the campaign is looked up again when placements change."""
-    told = {"app": listener.app, "ad_id": beacon and beacon.ad_id}
-    if beacon and beacon.campaign_id:
+    told = {"app": listener.app, "ad_id": beacon.ad_id}
+    if beacon.campaign_id:
         told["campaign"] = str(beacon.campaign_id)
     return msgspec.json.encode({name: text for name, text in told.items() if text is not None}).decode()
 

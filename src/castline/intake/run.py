@@ -18,6 +18,7 @@ from castline.store.pool import Store
 
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 5.0
+_LOCK_SECONDS: Final = 1.0  # while one account's days are measured, the others' are landed
 _GOODBYE_SECONDS: Final = 20.0
 OpenStore = Callable[[], AbstractContextManager[Store]]
 
@@ -53,7 +54,9 @@ def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
             is_last = stop.wait(wait_seconds)
             wait_seconds = DRAIN_SECONDS
             try:
-                store = store or stack.enter_context(open_store())
+                if store is None:
+                    opened = stack.enter_context(open_store())
+                    store = stack.enter_context(opened.beside("drain", lock_seconds=_LOCK_SECONDS))
                 drain_intake(store)
                 is_away = False
             except CastlineError as error:

@@ -20,7 +20,7 @@ from castline.base.clock import now
 from castline.base.errors import CastlineError, DatabaseUnavailable
 from castline.base.text import printable
 from castline.ingest.segment_log import LOG_FOLDER, READY
-from castline.store.pool import Store
+from castline.store.pool import RowsBusy, Store
 
 _log = logging.getLogger(__name__)
 SPLIT: Final = "split"
@@ -58,10 +58,13 @@ class Waiting:
 def try_landing(store: Store, path: Path, land: Callable[[], object]) -> bool:
     """Whether `land` landed the file; where it could not, the file waits with a note beside it.
 
+    Where somebody else works on the account's rows, the file waits for the next drain only, and nothing is wrong.
     Raises DatabaseUnavailable where the database does not answer at all: then everything waits.
     """
     try:
         land()
+    except RowsBusy:
+        return False
     except ANYTHING as error:
         if is_away(store, error):
             raise

@@ -17,7 +17,7 @@ from castline.base.clock import now
 from castline.base.errors import CastlineError
 from castline.base.text import printable
 from castline.model.lineage import Batch, DatasetUse, Drop, Quarantined, Run
-from castline.store.pool import Store
+from castline.store.pool import RowsBusy, Store
 from castline.store.rows import find_one, load_all, save, save_all
 from castline.store.sql import load_sql
 
@@ -83,6 +83,8 @@ def open_run(
             run = OpenRun(run_id, owner_id, job, connection)
             yield run
             _finish(run)
+    except RowsBusy:
+        raise  # it was not begun, and is tried again
     except Exception as error:
         told = error.message if isinstance(error, CastlineError) else printable(f"{type(error).__name__}: {error}")
         _record_failure(store, owner_id, facts | {"error": told[:_ERROR_LENGTH], "started_at": started_at})

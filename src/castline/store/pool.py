@@ -7,6 +7,7 @@ into the next transaction.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Self
 from urllib.parse import urlsplit
 from uuid import UUID, uuid4
@@ -25,6 +26,7 @@ from castline.base.errors import (
     InvalidInput,
     SchemaOutdated,
     Terminal,
+    Transient,
 )
 from castline.store.embedded import EmbeddedServer, start_embedded
 from castline.store.migrate import apply_migrations, find_version, newest_version
@@ -44,6 +46,10 @@ class NotAllowed(Terminal):
     """The database refused this for the account: {detail}"""
 
     fix = "The row, or one that it refers to, is not in this account."
+
+
+class RowsBusy(Transient):
+    """Others work on the same rows: {detail}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +94,12 @@ class Store:
             yield connection
 
     @contextmanager
-    def beside(self, name: str) -> Iterator[Self]:
-        """The same database through a pool of its own, whose transactions `interrupt` can end, and no other's."""
-        with _make_pool(self.dsn, _BESIDE_COUNT, f"castline {name[:20]} {uuid4().hex}") as pool:
+    def beside(self, name: str, *, lock_seconds: float = 0.0) -> Iterator[Self]:
+        """The same database through a pool of its own, whose transactions `interrupt` can end, and no other's.
+
+        Given `lock_seconds`, its transactions raise RowsBusy where they would wait longer for others' locks.
+        """
+        with _make_pool(self.dsn, _BESIDE_COUNT, f"castline {name[:20]} {uuid4().hex}", lock_seconds) as pool:
             yield replace(self, _pool=pool, _server=None)
 
     def interrupt(self) -> None:
@@ -174,7 +183,7 @@ def connect_store(settings: Settings, *, connection_count: int = 4) -> Store:
     return Store(settings, dsn, pool, server)
 
 
-def _make_pool(dsn: str, connection_count: int, name: str) -> ConnectionPool:
+def _make_pool(dsn: str, connection_count: int, name: str, lock_seconds: float = 0.0) -> ConnectionPool:
     """A pool that is not open yet, whose sessions bear its name."""
     return ConnectionPool(
         dsn,
@@ -183,7 +192,7 @@ def _make_pool(dsn: str, connection_count: int, name: str) -> ConnectionPool:
         name=name,
         timeout=_CONNECT_SECONDS,
         reconnect_timeout=_CONNECT_SECONDS,
-        configure=_configure,
+        configure=partial(_configure, lock_seconds=lock_seconds),
         check=ConnectionPool.check_connection,
         kwargs={"connect_timeout": int(_CONNECT_SECONDS), "application_name": name},
         open=False,
@@ -206,10 +215,12 @@ def _act(connection: Connection, role: str, owner_id: UUID | None) -> None:
     )
 
 
-def _configure(connection: Connection) -> None:
+def _configure(connection: Connection, *, lock_seconds: float) -> None:
     set_json_dumps(encode_json, connection)
     set_json_loads(decode_json, connection)
     connection.execute("set time zone 'UTC'")
+    if lock_seconds:
+        connection.execute("select set_config('lock_timeout', %s, false)", (f"{int(lock_seconds * 1000)}ms",))
     connection.commit()
     try:
         connection.execute("select set_config('client_connection_check_interval', %s, false)", (_CLIENT_CHECK,))
@@ -232,7 +243,7 @@ def translated_errors(dsn: str) -> Iterator[None]:
     """Errors of the driver leave as errors of castline."""
     try:
         yield
-    except errors.UniqueViolation as error:
+    except (errors.UniqueViolation, errors.ForeignKeyViolation) as error:
         raise Conflict(noun="row", key=error.diag.constraint_name, detail=error.diag.message_detail) from error
     except errors.InsufficientPrivilege as error:
         raise NotAllowed(detail=error.diag.message_primary) from error
@@ -240,8 +251,8 @@ def translated_errors(dsn: str) -> Iterator[None]:
         raise InvalidInput(field=error.diag.constraint_name, detail=error.diag.message_primary) from error
     except errors.StringDataRightTruncation as error:
         raise InvalidInput(field=error.diag.table_name or "value", detail=error.diag.message_primary) from error
-    except errors.ForeignKeyViolation as error:
-        raise Conflict(noun="row", key=error.diag.constraint_name, detail=error.diag.message_detail) from error
+    except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+        raise RowsBusy(detail=error.diag.message_primary) from error
     except (psycopg.OperationalError, PoolTimeout, psycopg.InterfaceError) as error:
         raise DatabaseUnavailable(
             address=address_of(dsn), detail=" ".join(str(error).split()), retry_after=5.0
