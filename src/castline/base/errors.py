@@ -73,7 +73,10 @@ class InvalidInput(Terminal):
 class NotFound(Terminal):
     """No {noun} {key} in this account."""
 
-    fix = "`castline {noun} list` shows what there is."
+    fix = "`castline {listed_by}` shows what there is."
+
+    def __init__(self, **facts: object) -> None:
+        super().__init__(**({"listed_by": f"{facts.get('noun')} list"} | facts))
 
 
 class Ambiguous(Terminal):

@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, cast, get_args
 from uuid import UUID
@@ -18,7 +18,7 @@ from castline.model.vocab import CampaignStatus, PrimaryMethod
 if TYPE_CHECKING:
     from castline.store.pool import Connection, Store
 
-_COLUMNS = ("id", "name", "status", "starts", "ends", "value", "code")
+_COLUMNS = ("id", "name", "status", "flight", "value", "code")
 _ONE_COLUMNS = (*_COLUMNS, "runs in")
 
 
@@ -190,11 +190,17 @@ def _row(item: Campaign) -> dict[str, object]:
         "id": item.campaign_id,
         "name": item.name,
         "status": item.status,
-        "starts": f"{item.start_date:%Y-%m-%d %H:%M}",
-        "ends": f"{item.end_date:%Y-%m-%d %H:%M}",
+        "flight": _write_flight(item.start_date, item.end_date),
         "value": str(item.fee),
         "code": item.attribution_config.promo_code,
     }
+
+
+def _write_flight(start_at: datetime, end_at: datetime) -> str:
+    """The first and the last day, or the moments where one of them is none of midnight."""
+    if all(moment.astimezone(UTC).time() == time() for moment in (start_at, end_at)):
+        return f"{start_at:%Y-%m-%d} to {end_at - timedelta(days=1):%Y-%m-%d}"
+    return f"{start_at:%Y-%m-%d %H:%M} to {end_at:%Y-%m-%d %H:%M}"
 
 
 def add_campaign(store: "Store", owner_id: UUID, order: CampaignOrder, keys: Mapping[str, str | None]) -> Campaign:

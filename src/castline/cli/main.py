@@ -88,7 +88,7 @@ def castline(ctx: click.Context, account: str | None, verbose: bool) -> None:
 def main() -> NoReturn:
     """Runs one command and exits: 0 ok, 1 failure, 2 usage, 3 doctor, 4 quality gate, 5 source unavailable."""
     try:
-        code = castline.main(standalone_mode=False)
+        code = castline.main(prog_name="castline", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("stopped", err=True)
         sys.exit(130)

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Final, TypeVar
 
 import click
@@ -29,7 +30,7 @@ def show_json_lines(values: Iterable[object]) -> None:
 
 
 def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, title: str | None = None) -> None:
-    """A table of the named columns is on stdout; numbers stand to the right."""
+    """A table of the named columns is on stdout, numbers to the right; stderr says so if there is no row."""
     from rich.console import Console  # the start stays fast
     from rich.table import Table
 
@@ -43,6 +44,8 @@ def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, 
     is_terminal = sys.stdout is not None and sys.stdout.isatty()
     width = None if is_terminal else 200
     Console(file=sys.stdout, width=width, highlight=False, soft_wrap=False).print(table)
+    if not rows:
+        say("none")
 
 
 def say(message: str) -> None:
@@ -72,6 +75,8 @@ def _cell(content: object) -> str:
         return "-"
     if isinstance(content, bool):
         return "yes" if content else "no"
+    if isinstance(content, datetime):
+        return f"{content:%Y-%m-%d %H:%M}"
     if isinstance(content, int):
         return f"{content:,}"
     return str(content)

@@ -47,4 +47,4 @@ def unmap_pattern(store: Store, owner_id: UUID, pattern: str) -> None:
     """The pattern is gone. Raises NotFound."""
     with store.account(owner_id) as connection:
         if not drop_url_pattern(connection, owner_id, pattern.strip()):
-            raise NotFound(noun="pattern", key=pattern)
+            raise NotFound(noun="pattern", key=pattern, listed_by="episode patterns")

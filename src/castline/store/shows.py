@@ -70,7 +70,9 @@ def find_podcast(connection: Connection, owner_id: UUID, ref: str) -> Podcast:
         for show in shows
         if _fits(ref, show.podcast_id) or ref == show.feed_url or ref.casefold() == show.title.casefold()
     }
-    return _only(list(named.values()), "feed", ref, [(show.title, show.podcast_id) for show in named.values()])
+    if not named:
+        raise NotFound(noun="show", key=ref, listed_by="feed list")
+    return _only(list(named.values()), "show", ref, [(show.title, show.podcast_id) for show in named.values()])
 
 
 def find_podcast_by_feed(

@@ -137,4 +137,4 @@ def _check_shows(connection: Connection, owner_id: UUID, filters: Filters) -> No
     known = {podcast.podcast_id for podcast in load_podcasts(connection, owner_id)} if filters.podcast_ids else set()
     for podcast_id in filters.podcast_ids:
         if podcast_id not in known:
-            raise NotFound(noun="feed", key=podcast_id)
+            raise NotFound(noun="show", key=podcast_id, listed_by="feed list")
