@@ -81,7 +81,7 @@ def _import_new(store: Store, path: Path) -> UUID:
 
 def _begin_and_fail(store: Store, owner_id: UUID) -> None:
     with store.ingest(owner_id) as connection:
-        begin_partitions(connection, "listener_events", [FIRST_ON])
+        begin_partitions(connection, ["listener_events"], [FIRST_ON])
         connection.execute(_EVENT, (MONDAY,))
 
 
@@ -103,9 +103,11 @@ def test_what_is_measured_into_fresh_weeks_equals_what_is_measured_into_partitio
 def test_a_table_filled_before_it_is_a_partition_has_the_shape_and_the_rights_of_any_other(own_store: Store) -> None:
     owner_id = make_account(own_store).user_id
     with own_store.ingest(owner_id) as connection:
-        begun = begin_partitions(connection, "listener_events", [FIRST_ON + timedelta(days=3)])
+        begun = begin_partitions(connection, ["listener_events"], [FIRST_ON + timedelta(days=3)])
         assert begun == {
-            FIRST_ON: Partition("listener_events", f"listener_events_w{FIRST_ON:%Y%m%d}", FIRST_ON, SECOND_ON)
+            ("listener_events", FIRST_ON): Partition(
+                "listener_events", f"listener_events_w{FIRST_ON:%Y%m%d}", FIRST_ON, SECOND_ON
+            )
         }
         attach_partitions(connection, begun.values())
         role = connection.execute("select current_user").fetchone()
@@ -134,12 +136,12 @@ def test_a_week_that_is_there_is_not_begun_again(own_store: Store) -> None:
     with own_store.owner() as connection:
         ensure_partitions(connection, FIRST_ON, FIRST_ON)
     with own_store.ingest(make_account(own_store).user_id) as connection:
-        assert begin_partitions(connection, "listener_events", [FIRST_ON]) == {}
+        assert begin_partitions(connection, ["listener_events"], [FIRST_ON]) == {}
 
 
 def test_nobody_else_may_write_into_a_week_before_it_is_a_partition(own_store: Store) -> None:
     with own_store.ingest(make_account(own_store).user_id) as connection:
-        begin_partitions(connection, "listener_events", [FIRST_ON])
+        begin_partitions(connection, ["listener_events"], [FIRST_ON])
         with pytest.raises(InvalidInput, match="no partition"), own_store.system() as other:
             other.execute(_EVENT, (MONDAY,))
 
@@ -178,6 +180,7 @@ def test_days_written_piece_by_piece_read_each_batch_once_in_the_ledger(own_stor
 def test_the_day_of_a_week_may_be_any(own_store: Store) -> None:
     days = [date(2026, 12, 31), date(2027, 1, 3), date(2027, 1, 4)]
     with own_store.ingest(make_account(own_store).user_id) as connection:
-        begun = begin_partitions(connection, "listener_events", days)
+        begun = begin_partitions(connection, ["hourly_metrics", "listener_events"], days)
         attach_partitions(connection, begun.values())
-    assert [*begun] == [date(2026, 12, 28), date(2027, 1, 4)]
+    weeks = [date(2026, 12, 28), date(2027, 1, 4)]
+    assert {*begun} == {(table, monday) for table in ("hourly_metrics", "listener_events") for monday in weeks}

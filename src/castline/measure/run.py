@@ -25,7 +25,7 @@ from castline.measure.matching import EpisodeIndex, find_unmatched, load_index
 from castline.measure.restate import compute_restatements, load_standing
 from castline.measure.rollup import Rollup
 from castline.measure.rules import Rulebook, open_rulebook
-from castline.measure.stored import Before, store_days
+from castline.measure.stored import Before, Fresh, store_days
 from castline.measure.together import Sources, judge_days
 from castline.measure.written import Written, is_worth_remembering, list_remembered, recall, remember
 from castline.model.lineage import Batch, DatasetUse
@@ -46,7 +46,6 @@ from castline.store.restatements import save_restatements
 from castline.store.sketches import replace_sketches
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import (
-    Partition,
     attach_partitions,
     begin_partitions,
     ensure_partitions,
@@ -59,7 +58,9 @@ _ROWS_AT_ONCE: Final = 1_500_000
 _ROWS_IN_PIECE: Final = 300_000
 # From so many requests on, a week without a partition is filled before its table has indexes.
 _LARGE_WEEK: Final = 20_000
-_SUMS: Final = ("attribution_events", "hourly_metrics", "daily_metrics")
+# The series whose new weeks are filled so, and the others.
+_FILLED: Final = ("listener_events", "hourly_metrics")
+_UNFILLED: Final = ("attribution_events", "daily_metrics")
 _FIRST_DAY: Final = date(1970, 1, 1)
 Report = Callable[[int, int], object]
 # Requests by verdict and reason.
@@ -174,7 +175,7 @@ def _measure_days(store: Store, owner_id: UUID, sizes: Mapping[date, int]) -> tu
     large = _find_large_weeks(sizes)
     with store.owner() as connection:
         for first, last in iter_stretches(days):
-            ensure_partitions(connection, first, last, tables=_SUMS)
+            ensure_partitions(connection, first, last, tables=_UNFILLED)
         for first, last in iter_stretches(day for day in days if day not in large):
             ensure_partitions(connection, first, last)
     parameters = {"days": [str(day) for day in days]}
@@ -182,7 +183,7 @@ def _measure_days(store: Store, owner_id: UUID, sizes: Mapping[date, int]) -> tu
         lock_measuring(run.connection, owner_id)
         # The rows of these days are ours until we commit: an import that comes meanwhile waits and marks them again.
         mark_dirty_days(run.connection, owner_id, days)
-        fresh = begin_partitions(run.connection, "listener_events", large)
+        fresh = begin_partitions(run.connection, _FILLED, large)
         work = _open_work(store, run, fresh)
         run.rule_versions = _versions(store, work.book)
         affected, counted = _replace_days(work, sizes)
@@ -206,12 +207,12 @@ class _Work:
     ads: list[Ad]
     landed: LandedDays
     key_id: str
-    fresh: Mapping[date, Partition]
+    fresh: Fresh
     uses: dict[tuple[str, str], DatasetUse] = field(default_factory=dict)
     written: dict[date, Written] = field(default_factory=dict)
 
 
-def _open_work(store: Store, run: OpenRun, fresh: Mapping[date, Partition]) -> _Work:
+def _open_work(store: Store, run: OpenRun, fresh: Fresh) -> _Work:
     connection, owner_id = run.connection, run.owner_id
     return _Work(
         run,

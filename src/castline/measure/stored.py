@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import polars as pl
@@ -20,6 +20,7 @@ from castline.store.ledger import OpenRun
 from castline.store.listening import (
     KeyedTable,
     RowsOfTable,
+    Series,
     copy_rows,
     copying_rows,
     delete_downloads,
@@ -28,6 +29,7 @@ from castline.store.listening import (
 )
 from castline.store.timeseries import Partition
 
+Fresh: TypeAlias = Mapping[tuple[str, date], Partition]
 _SUM_KEYS: Final = ("podcast_id", "metric", "dimension", "member")
 _KEYS: Final[Mapping[KeyedTable, Sequence[str]]] = {
     "hourly_metrics": ("hour_at", *_SUM_KEYS),
@@ -47,11 +49,11 @@ _VERDICTS: Final = pl.DataFrame(
 class Before:
     """How the rows of days stand before they are written.
 
-    `fresh` are weeks of events, by their Mondays, that are filled before they become partitions. `written` is what
-    stands of days; of the others nothing does. What is written of the days `lasting` is to be remembered.
+    `fresh` are weeks, by table and Monday, that are filled before they become partitions. `written` is what stands of
+    days; of the others nothing does. What is written of the days `lasting` is to be remembered.
     """
 
-    fresh: Mapping[date, Partition]
+    fresh: Fresh
     written: Mapping[date, Written]
     lasting: Collection[date]
 
@@ -79,7 +81,8 @@ def store_days(run: OpenRun, judged: Judged, batches: Sequence[Batch], before: B
         columns = make_columns(judged, carried, run.owner_id)
         verdicts = _count_verdicts(judged, batches)
     hourly = _change_rows(run, "hourly_metrics", [part.hourly for part in stood], rollup.hourly)
-    copy_rows(run.connection, "hourly_metrics", HOURLY_COLUMNS, encode_rows(hourly), form="binary")
+    for table, hours in _iter_weeks(hourly, before.fresh):
+        copy_rows(run.connection, table, HOURLY_COLUMNS, encode_rows(hours), form="binary")
     daily = _change_rows(run, "daily_metrics", [part.daily for part in stood], rollup.daily)
     copy_rows(run.connection, "daily_metrics", DAILY_COLUMNS, encode_rows(daily), form="binary")
     come = _change_rows(run, "request_verdicts", [part.verdicts for part in stood], verdicts)
@@ -115,9 +118,15 @@ def _change_rows(run: OpenRun, table: KeyedTable, stood: Sequence[pl.DataFrame],
     return change.come
 
 
-def _iter_parts(rows: EventRows, fresh: Mapping[date, Partition]) -> Iterator[RowsOfTable]:
+def _iter_parts(rows: EventRows, fresh: Fresh) -> Iterator[RowsOfTable]:
     for monday, pieces in rows.iter_weeks():
-        yield fresh.get(monday, "listener_events"), pieces
+        yield fresh.get(("listener_events", monday), "listener_events"), pieces
+
+
+def _iter_weeks(hourly: pl.DataFrame, fresh: Fresh) -> Iterator[tuple[Series | Partition, pl.DataFrame]]:
+    weeks = hourly.with_columns(week=pl.col("hour_at").dt.date().dt.truncate("1w"))
+    for (monday,), rows in weeks.partition_by("week", as_dict=True, include_key=False).items():
+        yield fresh.get(("hourly_metrics", monday), "hourly_metrics"), rows
 
 
 def _count_verdicts(judged: Judged, batches: Sequence[Batch]) -> pl.DataFrame:

@@ -78,25 +78,30 @@ def ensure_partitions(
     return made
 
 
-def begin_partitions(connection: Connection, table_name: str, days: Collection[date]) -> dict[date, Partition]:
-    """Tables for COPY alone that `attach_partitions` makes partitions of, each by the day that it begins with.
+def begin_partitions(
+    connection: Connection, table_names: Collection[str], days: Collection[date]
+) -> dict[tuple[str, date], Partition]:
+    """Tables for COPY alone that `attach_partitions` makes partitions of, by their series and the day they begin with.
 
     Only for days that no partition takes yet. Rows go into a table without indexes, and each index is built from all
     of them at once: half the work of adding row by row. Nobody else sees the tables before the caller's transaction
-    commits, and nobody else makes a partition of that name meanwhile.
+    commits, and nobody else makes a partition of these series meanwhile.
     """
-    table = next(one for one in iter_series() if one.name == table_name)
-    wanted = {partition_of(table, day) for day in days}
-    if not wanted - set(list_partitions(connection)):
-        return {}
-    _lock_making(connection, table)
-    fresh = sorted(wanted - set(list_partitions(connection)), key=lambda one: one.first_on)
-    with _as_owner(connection) as role:
-        for partition in fresh:
-            _make_beside(connection, table, partition)
-            grant = sql.SQL("grant insert on {} to {}").format(sql.Identifier(partition.name), sql.Identifier(role))
-            connection.execute(grant)
-    return {partition.first_on: partition for partition in fresh}
+    # In one order everywhere, so that two that make partitions wait for each other and never deadlock.
+    series = [table for table in iter_series() if table.name in table_names]
+    begun = {}
+    for table in series:
+        wanted = {partition_of(table, day) for day in days}
+        if not wanted - set(list_partitions(connection)):
+            continue
+        _lock_making(connection, table)
+        for partition in sorted(wanted - set(list_partitions(connection)), key=lambda one: one.first_on):
+            with _as_owner(connection) as role:
+                _make_beside(connection, table, partition)
+                grant = sql.SQL("grant insert on {} to {}").format(sql.Identifier(partition.name), sql.Identifier(role))
+                connection.execute(grant)
+            begun[table.name, partition.first_on] = partition
+    return begun
 
 
 def attach_partitions(connection: Connection, partitions: Collection[Partition]) -> None:
