@@ -64,6 +64,13 @@ def test_a_text_of_one_case_is_read_without_regard_to_case(text: str, kind: str,
     assert (agent.type, agent.name, agent.device_type) == (kind, name, device)
 
 
+def test_a_browser_whose_beginning_was_lost_is_that_browser() -> None:
+    agent = classify_agent(
+        "5.0 (Linux; Android 11; V2026) Mozilla/5.0 (Linux; Android 11; V2026) AppleWebKit/537.36 Chrome/98.0"
+    )
+    assert (agent.type, agent.name, agent.device_type) == ("browser", "Chrome", "mobile")
+
+
 def test_words_of_systems_are_spelled_only_where_a_text_has_one_case() -> None:
     assert spell_words("Watch Mobile/2 cfnetwork/1") == "Watch Mobile/2 cfnetwork/1"
     assert spell_words("watch mobile/2 cfnetwork/1") == "watch mobile/2 CFNetwork/1"

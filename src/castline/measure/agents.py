@@ -157,7 +157,9 @@ class AgentClassifier:
         # An app's own browser view: its name stands in front of what a browser says.
         if rule is not None and (" Mozilla/" not in text or begins_as_phone(text)):
             return self._from_rule(rule, text)
-        return self._from_listed(text) or self._from_own_name(text)
+        agent = self._from_listed(text) or self._from_own_name(text)
+        # Without a name in front, what stands behind is all that tells.
+        return agent if rule is None or agent.type != "unknown" else self._from_rule(rule, text)
 
     def _from_view(self, view: str, text: str) -> Agent:
         name = find_own_name(view) or view
