@@ -2,13 +2,11 @@
 
 import random
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
-from uuid import UUID, uuid4
+from datetime import timedelta
+from uuid import UUID
 
-import polars as pl
 import pytest
 
-from castline.measure.ads import DELIVERED, DELIVERIES_SCHEMA, MISSED, NOT_KNOWN
 from castline.measure.column_counts import can_count_columns, count_columns
 from castline.measure.query import run_query
 from castline.model.account import User
@@ -16,36 +14,13 @@ from castline.model.query import GRAINS, MEASURES, Dimension, Filters, Query
 from castline.store.metrics import EventCount, count_events
 from castline.store.pool import Store
 from make import make_account
-from make_listening import APPS, Download, judged_of, make_listened, save_judged
+from make_listening import APPS
+from make_scattered import CAMPAIGNS, FIRST, make_scattered
 
 pytestmark = pytest.mark.store
-CAMPAIGNS = sorted(str(UUID(int=number)) for number in (7, 8, 9))
-# Over the days in which the clocks of Oslo and of Lord Howe (by half an hour) change.
-FIRST = date(2026, 3, 27)
 WEEK = Query(FIRST + timedelta(days=1), FIRST + timedelta(days=9))
 ZONES = ("UTC", "Europe/Oslo", "Asia/Kathmandu", "America/St_Johns", "Australia/Lord_Howe", "Pacific/Kiritimati")
 DIMENSIONS: tuple[Dimension, ...] = ("show", "episode", "app", "country", "device", "campaign", "source")
-
-
-def scatter(store: Store, account: User, rng: random.Random) -> tuple[list[UUID], list[UUID]]:
-    """500 downloads of twelve days, some with up to three ads; the shows and the episodes."""
-    start = datetime(FIRST.year, FIRST.month, FIRST.day, tzinfo=UTC)
-    shows = [make_listened(store, account.user_id, title, [start] * 2) for title in ("One", "Two", "Three")]
-    downloads = []
-    for _ in range(500):
-        podcast_id, episodes = rng.choice(shows)
-        at = start + timedelta(seconds=rng.randrange(12 * 86_400))
-        who = (rng.randrange(60), rng.choice(APPS), rng.choice(["SE", "NO", None]), rng.choice(["mobile", "desktop"]))
-        downloads.append(Download(at, rng.choice(episodes), podcast_id, *who, rng.choice([None, "hls", "prefix"])))
-    judged = judged_of(downloads)
-    ads = [
-        (place, rng.choice(CAMPAIGNS), str(uuid4()), rng.choice([DELIVERED, MISSED, NOT_KNOWN]))
-        for place in range(len(downloads))
-        for _ in range(rng.choice([0, 0, 1, 2, 3]))
-    ]
-    deliveries = pl.DataFrame(ads, schema=DELIVERIES_SCHEMA, orient="row")
-    save_judged(store, account.user_id, replace(judged, deliveries=deliveries))
-    return [show for show, _ in shows], [episode for _, episodes in shows for episode in episodes]
 
 
 def draw(rng: random.Random, shows: list[UUID], episodes: list[UUID]) -> Query:
@@ -78,7 +53,7 @@ def in_order(counts: list[EventCount]) -> list[tuple[float, str, str, int]]:
 @pytest.mark.parametrize("seed", range(4))
 def test_columns_answer_as_rows_do(store: Store, account: User, seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311  # repeatable, no secret
-    shows, episodes = scatter(store, account, rng)
+    shows, episodes = make_scattered(store, account, rng)
     filled = 0
     for query in (draw(rng, shows, episodes) for _ in range(60)):
         with store.account(account.user_id) as connection:
@@ -91,7 +66,7 @@ def test_columns_answer_as_rows_do(store: Store, account: User, seed: int) -> No
 
 
 def test_rows_answer_where_columns_are_not_whole(store: Store, account: User) -> None:
-    scatter(store, account, random.Random(9))  # noqa: S311  # repeatable, no secret
+    make_scattered(store, account, random.Random(9))  # noqa: S311  # repeatable, no secret
     query = replace(WEEK, dimensions=("app", "country"))
     with store.account(account.user_id) as connection:
         whole = run_query(connection, account.user_id, query)
@@ -106,7 +81,7 @@ def test_rows_answer_where_columns_are_not_whole(store: Store, account: User) ->
 
 
 def test_columns_are_of_one_account(store: Store, account: User) -> None:
-    scatter(store, make_account(store), random.Random(10))  # noqa: S311  # repeatable, no secret
+    make_scattered(store, make_account(store), random.Random(10))  # noqa: S311  # repeatable, no secret
     with store.account(account.user_id) as connection:
         assert count_columns(connection, account.user_id, WEEK) == []
         assert connection.execute("select count(*) from download_columns").fetchone() == (0,)

@@ -25,7 +25,7 @@ from castline.report.delivery import (
     count_in_flight,
     describe_delivery,
 )
-from castline.report.listening import load_ads
+from castline.report.listening import load_ads, load_audience
 from castline.report.provenance import collect_provenance
 from castline.roi.compute import compute_roi
 from castline.roi.day_sums import DaySums
@@ -37,7 +37,6 @@ from castline.store.reports import (
     Scope,
     count_raw_conversions,
     count_sponsor_conversions,
-    load_audience,
 )
 from castline.store.shows import find_podcast, load_episodes
 
@@ -50,6 +49,12 @@ class _World:
     podcast: Podcast
     episodes: dict[UUID, Episode]
     placements: list[Placement]
+
+    @property
+    def covered_ids(self) -> tuple[UUID, ...] | None:
+        """The episodes that the campaign names or is placed in; None where it runs in the whole show."""
+        covered = self.campaign.covered_episodes(self.placements)
+        return None if covered is None else tuple(sorted(covered))
 
     @property
     def episode_ids(self) -> tuple[UUID, ...]:
@@ -79,7 +84,7 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
     scope = Scope(campaign, world.episode_ids, flight, days[0], days[-1], orders_end_at, as_of)
     roi = compute_roi(connection, owner_id, campaign, as_of=as_of)
     listening = _load_listening(connection, world, flight, as_of)
-    audience = load_audience(connection, scope)
+    audience = load_audience(connection, campaign, world.covered_ids, (days[0], days[-1]))
     kept_count = sum(share.downloads for share in audience if share.dimension == "app")
     placements = _deliver(world, listening, as_of)
     return ReportFigures(
@@ -87,7 +92,7 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
         subject=_subject(connection, world),
         daily=compute_daily(listening, world.episode_ids),
         placements=placements,
-        audience=tuple(audience),
+        audience=audience,
         audience_base=kept_count,
         raw_conversions=tuple(count_raw_conversions(connection, scope)),
         conversions=count_sponsor_conversions(connection, scope),

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from castline.base.period import Period
 from castline.model.campaign import Campaign
-from castline.model.figures import AudienceShare, ConversionCounts, RawConversions, TableUse
+from castline.model.figures import ConversionCounts, RawConversions, TableUse
 from castline.model.lineage import Batch, Run
 from castline.model.report import Report
 from castline.store.ledger import OpenRun
@@ -66,11 +66,6 @@ def load_reports(
     """The account's files, newest first; of one campaign if it is named."""
     facts = {"tenant": owner_id, "campaign_id": campaign_id, "row_limit": row_limit}
     return load_all(connection, Report, _SQL["load_reports"], facts)
-
-
-def load_audience(connection: Connection, scope: Scope) -> list[AudienceShare]:
-    """Downloads by app, country and kind of device, from the events that are still kept."""
-    return load_all(connection, AudienceShare, _SQL["load_audience"], scope.facts)
 
 
 def count_sponsor_conversions(connection: Connection, scope: Scope) -> ConversionCounts:

@@ -21,24 +21,6 @@ where user_id = :tenant and (:campaign_id::uuid is null or campaign_id = :campai
 order by generated_at desc, format, report_id
 limit :row_limit
 
--- name: load_audience
--- one row per app, country and kind of device: downloads of the episodes between the two times, the most first
-with heard as (
-    select coalesce(metadata ->> 'app', platform) as app, country_code, device_type
-    from my_listener_events
-    where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-        and event_type = 'download'
-        and episode_id = any(:episode_ids)
-        and timestamp >= :start_at and timestamp < :end_at
-)
-select dimension, coalesce(member, 'unknown') as member, count(*) as downloads
-from heard
-cross join lateral (
-    values ('app', app), ('country', country_code), ('device', device_type)
-) as parts (dimension, member)
-group by dimension, coalesce(member, 'unknown')
-order by dimension, downloads desc, member
-
 -- name: count_sponsor_conversions
 -- one row: records and orders of the sponsor between the two times, or credited to the campaign; visits left out
 with credited_here as materialized (
