@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from castline.measure.crowds import AGENT_ROTATION, find_rotations
+from castline.measure.crowds import AGENT_ROTATION, find_rotations, find_tasteless_crowds
 from castline.measure.farms import FARM, find_farms
 from castline.measure.habits import (
     BURST,
@@ -25,12 +25,14 @@ from castline.measure.habits import (
     find_metronomes,
     find_scripted_ranges,
     find_sweeps,
+    find_tasteless,
 )
 from castline.measure.rules import Rulebook
+from castline.measure.sets import SAME_SET, find_same_sets
 from castline.measure.traffic import Traffic, read_traffic
 from castline.model.evidence import Evidence
 
-BEHAVIOUR_VERSION: Final = "behaviour/1"
+BEHAVIOUR_VERSION: Final = "behaviour/2"
 # Where most addresses of a day do what a rule looks for, it tells nothing about any: the log is a replay or a test.
 _MOST_ADDRESSES: Final = 0.5
 
@@ -53,13 +55,29 @@ def _alone(find: Callable[[Traffic], list[Finding]]) -> Callable[[Traffic, pl.Da
     return lambda traffic, _: find(traffic)
 
 
+def _all_sweeps(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+    return find_sweeps(traffic) + find_tasteless(traffic)
+
+
+def _all_rotations(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+    return find_rotations(traffic) + find_tasteless_crowds(traffic)
+
+
+def _all_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
+    return find_farms(traffic, agents) + find_same_sets(traffic)
+
+
 # In this order; a request keeps the reason of the first rule that takes it.
 BEHAVIOURS: Final = (
-    Behaviour("sweep", SWEEP, _alone(find_sweeps)),
+    Behaviour("sweep", SWEEP, _all_sweeps),
     Behaviour("metronome", METRONOME, _alone(find_metronomes), few_addresses=0),
     Behaviour("scripted_range", SCRIPTED_RANGE, _alone(find_scripted_ranges)),
-    Behaviour("agent_rotation", AGENT_ROTATION, _alone(find_rotations)),
-    Behaviour("farm", FARM, find_farms, few_addresses=None),
+    Behaviour(
+        "agent_rotation",
+        AGENT_ROTATION,
+        _all_rotations,
+    ),
+    Behaviour("farm", FARM | SAME_SET, _all_farms, few_addresses=None),
     Behaviour("burst", BURST, _alone(find_bursts)),
 )
 _TAKEN: Final = {"take": pl.Int64(), "suspect": pl.UInt32(), "rule": pl.UInt8()}

@@ -9,9 +9,8 @@ import polars as pl
 
 from castline.measure.habits import Finding
 from castline.measure.traffic import ADDRESS, Traffic
+from castline.measure.usual import USUAL_TAKES, compute_tastes
 
-# A share is compared with the same share among the day's other takes, if there are that many.
-USUAL_TAKES: Final = 100
 # An office's agents are few that many have and many that few have; a list of agents is worked off evenly.
 AGENT_ROTATION: Final = {
     "agents": 40,
@@ -25,6 +24,13 @@ AGENT_ROTATION: Final = {
     "paced_gap_variation": 0.35,
     "new_agents_share": 0.9,
     "usual_new_agents_share": 0.2,
+    "aimed_episodes": 12,
+    "tasteless_takes": 60,
+    "tasteless_agents": 6,
+    "tasteless_share_of_one": 0.25,
+    "taste_of_usual": 0.25,
+    "usual_taste": 1.5,
+    "taste_deviations": 10,
 }
 
 
@@ -53,7 +59,7 @@ def find_rotations(traffic: Traffic) -> list[Finding]:
         _targeted(lifted)
         .join(agents, on=ADDRESS)
         .filter(
-            (pl.col("episodes") <= AGENT_ROTATION["episodes"])
+            (pl.col("episodes") <= AGENT_ROTATION["aimed_episodes"])
             & (pl.col("usual_share") <= AGENT_ROTATION["usual_share"])
             & (pl.col("unevenness") <= AGENT_ROTATION["unevenness"])
             & ((pl.col("agents") >= AGENT_ROTATION["agents"]) | _is_repeating())
@@ -61,6 +67,35 @@ def find_rotations(traffic: Traffic) -> list[Finding]:
     )
     betrayed = _targeted(fullest).join(agents, on=ADDRESS).filter(_betrayed())
     return [_rotation(takes, lifted, found), _rotation(takes, fullest, betrayed)]
+
+
+def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
+    """Addresses of many agents that take much, nothing of it often, and not what people do."""
+    many = traffic.visits.group_by(ADDRESS).agg(
+        agents=pl.col("agent").n_unique(), takes=pl.struct("agent", "episode").n_unique()
+    )
+    many = many.filter(
+        (pl.col("agents") >= AGENT_ROTATION["tasteless_agents"])
+        & (pl.col("takes") >= AGENT_ROTATION["tasteless_takes"])
+    )
+    if many.is_empty():
+        return []
+    takes = traffic.takes.join(many.select(ADDRESS), on=ADDRESS, how="semi")
+    # Who has taken an episode asks for it again: what a crowd likes is told by its visits.
+    episodes = _visits_of(traffic, many).group_by(*ADDRESS, "episode").len().group_by(ADDRESS)
+    most = episodes.agg(share_of_one=(pl.col("len").max() / pl.col("len").sum()).round(3), episodes=pl.len())
+    told = many.join(most, on=ADDRESS).filter(pl.col("share_of_one") <= AGENT_ROTATION["tasteless_share_of_one"])
+    told = told.join(compute_tastes(traffic, _visits_of(traffic, told)), on=ADDRESS)
+    tasteless = (
+        (pl.col("taste") <= AGENT_ROTATION["taste_of_usual"] * pl.col("usual_taste"))
+        & (pl.col("usual_taste") >= AGENT_ROTATION["usual_taste"])
+        & (pl.col("taste_deviations") >= AGENT_ROTATION["taste_deviations"])
+    )
+    return [_rotation(takes, takes.select(*ADDRESS, "episode").unique(), told.filter(tasteless))]
+
+
+def _visits_of(traffic: Traffic, addresses: pl.DataFrame) -> pl.DataFrame:
+    return traffic.visits.join(addresses.select(ADDRESS), on=ADDRESS, how="semi")
 
 
 def _targeted(cells: pl.DataFrame) -> pl.DataFrame:

@@ -10,9 +10,9 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from castline.measure.crowds import USUAL_TAKES
 from castline.measure.habits import Finding
 from castline.measure.traffic import Flags, Ints, Traffic
+from castline.measure.usual import USUAL_TAKES
 
 FARM: Final = {
     "addresses": 35,
@@ -36,7 +36,7 @@ FARM: Final = {
     "spread_share_of_takes": 0.97,
     "spread_usual_share": 0.2,
     "spread_sibling_takes": 30,
-    "spread_sibling_share": 0.05,
+    "spread_sibling_share": 0.2,
 }
 _LEAST: Final = 20
 _BUCKETS_BITS: Final = 22
@@ -45,7 +45,7 @@ _DENSE: Final = 4
 _V4: Final = r"^((?:::ffff:)?[0-9]+\.[0-9]+\."
 _V6: Final = r"^([0-9A-Fa-f]+:[0-9A-Fa-f]+:"
 # The networks that may be a farm's: a /24 (of IPv6 a /48), a /16 (a /32), and whoever runs the network.
-_NEAR: Final = pl.coalesce(
+NEAR: Final = pl.coalesce(
     pl.col("ip").str.extract(_V4 + r"[0-9]+\.)"), pl.col("ip").str.extract(_V6 + "(?:[0-9A-Fa-f]+:)?)")
 )
 _WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
@@ -66,7 +66,7 @@ def find_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
         return []
     found = _spread_farm(traffic.takes, whole, agents)
     lifted = traffic.add_origins(traffic.takes.filter(pl.Series(_holds(whole.lifted, traffic.takes))))
-    for network in (_NEAR, _WIDE, _RUN_BY):
+    for network in (NEAR, _WIDE, _RUN_BY):
         near = _all_of(_dense_networks(lifted.with_columns(network=network)), network, traffic)
         if near.is_empty():
             continue
@@ -108,14 +108,14 @@ class _Whole:
 
     def __init__(self, takes: pl.DataFrame) -> None:
         day = "day_on"
-        self.agents = _count_by(takes, "agent", "of_agent")
+        shows = takes.select("episode", "show")[np.unique(takes["episode"].to_numpy(), return_index=True)[1]]
+        self.agents = count_by(takes, "agent", "of_agent")
         self.days = self.agents.group_by(day).agg(of_day=pl.col("of_agent").sum())
-        shows = takes.unique("episode").select("episode", "show")
-        self.episodes = _count_by(takes, "episode", "of_episode").join(shows, on="episode")
+        self.episodes = count_by(takes, "episode", "of_episode").join(shows, on="episode")
         self.shows = self.episodes.group_by(day, "show").agg(of_show=pl.col("of_episode").sum())
         bucket = _mix(takes, day, "agent", "episode")
-        often = np.bincount(bucket, minlength=1)[bucket] >= FARM["pair_takes"]
-        pairs = takes.filter(pl.Series(often)).group_by(day, "agent", "episode").agg(pair=pl.len())
+        often = np.flatnonzero(np.bincount(bucket, minlength=1)[bucket] >= FARM["pair_takes"])
+        pairs = takes.select(day, "agent", "episode")[often].group_by(day, "agent", "episode").agg(pair=pl.len())
         # Those with fewer takes are of no account.
         self.pairs = pairs.filter(pl.col("pair") >= FARM["pair_takes"])
         self.lifted = self._find_lifted()
@@ -179,7 +179,7 @@ class _Whole:
         return cells.join(self.days, on=day)
 
 
-def _count_by(takes: pl.DataFrame, name: str, count: str) -> pl.DataFrame:
+def count_by(takes: pl.DataFrame, name: str, count: str) -> pl.DataFrame:
     """Per day and number the takes."""
     day, number = takes["day_on"].to_numpy().astype(np.int64), takes[name].to_numpy().astype(np.int64)
     first, width = int(day.min()), int(number.max()) + 1

@@ -7,6 +7,7 @@ import polars as pl
 
 from castline.measure.rules import PARTS
 from castline.measure.traffic import ADDRESS, CONSUMER, Traffic
+from castline.measure.usual import compute_clock, compute_news, compute_tastes, compute_typical
 
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
@@ -15,7 +16,10 @@ _BOUNDED: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*[0-9]+\s*-\s*[0-9]+\s*(?:/|$)"
 _JUST_OVER: Final = 1.25
 Keys = tuple[str, ...]
 
+# Whose taste is a list's: not above it, and far from the households' own, which must be one.
+TASTELESS: Final = {"taste": -0.3, "usual_taste": 1, "taste_deviations": 4}
 # A new subscriber's app may fetch 60 episodes in one go; people come back to an episode, a list is worked off once.
+# Nobody's line brings a queue of 30 files a second each, or of 40 within 100 seconds.
 SWEEP: Final = {
     "episodes_in_an_hour": 61,
     "visits_per_episode": 1.25,
@@ -24,19 +28,29 @@ SWEEP: Final = {
     "catalogue_episodes": 75,
     "catalogue_share": 0.6,
     "catalogue_visits_per_episode": 1.15,
-    "quick_episodes": 30,
-    "quick_gap_seconds": 5,
-    "paced_episodes": 25,
+    "quick_episodes": 40,
+    "quick_seconds_per_episode": 2.5,
+    "rapid_episodes": 30,
+    "rapid_seconds_per_episode": 1,
+    "paced_episodes": 40,
     "paced_gap_seconds": 6,
     "paced_gap_variation": 0.2,
+    "paced_ticks_per_gap": 2,
     "moves_before_return": 12,
     "returns_per_episode": 0.1,
+    "times_typical": 5,
+    "tasteless_takes": 50,
+    "tasteless_hours": 20,
+    **TASTELESS,
 }
-# A class of 30 that presses play at nine is none.
+# Classes that press play at nine are none.
 BURST: Final = {
-    "requests": 40,
+    "requests": 120,
+    "quick_requests": 40,
+    "quick_seconds_per_request": 0.5,
     "paced_requests": 20,
     "paced_gap_variation": 0.25,
+    "paced_ticks_per_gap": 2,
     "minutes": 10,
     "share_of_day": 0.9,
     "mixed_requests": 120,
@@ -52,6 +66,8 @@ METRONOME: Final = {
     "quick_visits": 100,
     "quick_gap_variation": 0.2,
     "quick_minutes": 60,
+    "news_share": 0.5,
+    "news_homes": 4,
 }
 SCRIPTED_RANGE: Final = {
     "episodes": 20,
@@ -59,6 +75,7 @@ SCRIPTED_RANGE: Final = {
     "same_range_median_of_needed": 15.0,
     "usual_share": 0.2,
     "just_over_of_needed": _JUST_OVER,
+    "visits_per_episode": 3,
 }
 
 
@@ -77,11 +94,14 @@ def find_sweeps(traffic: Traffic) -> list[Finding]:
     moves = {keys: _sweeps(traffic.visits, keys) for keys in (CONSUMER, ADDRESS)}
     if all(told.is_empty() for told in moves.values()):
         return []
-    sizes = traffic.takes.group_by("day_on").agg(catalogue=pl.col("episode").n_unique())
+    day = traffic.takes.group_by("day_on").agg(catalogue=pl.col("episode").n_unique())
+    day = day.join(compute_clock(traffic), on="day_on").join(compute_typical(traffic), on="day_on")
     agents = _agents_at(traffic)
     found = []
     for keys, moved in moves.items():
-        told = moved.join(sizes, on="day_on").join(agents, on=ADDRESS)
+        told = moved.join(day, on="day_on").join(agents, on=ADDRESS)
+        # Where everybody asks for much, nobody works off a list.
+        told = told.filter(pl.col("episodes") >= SWEEP["times_typical"] * pl.col("typical_takes")).drop("typical_takes")
         whole = (pl.col("episodes") >= SWEEP["catalogue_episodes"]) & (
             pl.col("episodes") >= SWEEP["catalogue_share"] * pl.col("catalogue")
         )
@@ -91,7 +111,7 @@ def find_sweeps(traffic: Traffic) -> list[Finding]:
         once = pl.col("visits") <= SWEEP["catalogue_visits_per_episode"] * pl.col("episodes")
         listed = (whole | lone) & once
         # A crowd behind one address asks for much in an hour; only a list is worked off without coming back.
-        chosen = told.filter(listed if keys == ADDRESS else listed | _is_hasty())
+        chosen = told.filter(listed if keys == ADDRESS else listed | _is_hasty()).drop("tick_seconds")
         found.append(_finding(traffic, _worked_off(traffic, chosen, keys), keys))
     return found
 
@@ -122,20 +142,53 @@ def _agents_at(traffic: Traffic) -> pl.DataFrame:
 
 def _is_hasty() -> pl.Expr:
     once = pl.col("visits") <= SWEEP["visits_per_episode"] * pl.col("episodes")
-    hourly = pl.col("fullest_hour_seconds") <= _HOUR_SECONDS
-    quick = (pl.col("episodes") >= SWEEP["quick_episodes"]) & (pl.col("gap_seconds") <= SWEEP["quick_gap_seconds"])
+    # What is rounded to the same time may lie a whole step of the clock apart.
+    tick = pl.col("tick_seconds")
+    hourly = pl.col("fullest_hour_seconds") + tick <= _HOUR_SECONDS
+    pace = (pl.col("lasting_minutes") * 60 + tick) / pl.col("episodes")
+    quick = (pl.col("episodes") >= SWEEP["quick_episodes"]) & (pace <= SWEEP["quick_seconds_per_episode"])
+    rapid = (pl.col("episodes") >= SWEEP["rapid_episodes"]) & (pace <= SWEEP["rapid_seconds_per_episode"])
     paced = (
         (pl.col("episodes") >= SWEEP["paced_episodes"])
         & (pl.col("gap_seconds") <= SWEEP["paced_gap_seconds"])
+        & (pl.col("gap_seconds") >= SWEEP["paced_ticks_per_gap"] * tick)
         & (pl.col("gap_variation") <= SWEEP["paced_gap_variation"])
     )
     lone = pl.col("agents_at_address") <= SWEEP["lone_agents_at_address"]
-    return once & (hourly | (lone & (quick | paced))).fill_null(value=False)
+    return once & (hourly | (lone & (quick | rapid | paced))).fill_null(value=False)
+
+
+def find_tasteless(traffic: Traffic) -> list[Finding]:
+    """Addresses of few agents that ask around the clock for what a list holds and not for what people like."""
+    keys = ADDRESS
+    busy = traffic.visits.group_by(keys).agg(
+        takes=pl.col("take").n_unique(),
+        hours=(pl.col("at") // (60 * _MINUTE)).n_unique(),
+        agents_at_address=pl.col("agent").n_unique(),
+    )
+    busy = busy.filter(
+        (pl.col("takes") >= SWEEP["tasteless_takes"])
+        & (pl.col("hours") >= SWEEP["tasteless_hours"])
+        & (pl.col("agents_at_address") <= SWEEP["lone_agents_at_address"])
+    )
+    if busy.is_empty():
+        return []
+    told = busy.join(compute_tastes(traffic, traffic.visits.join(busy, on=keys, how="semi")), on=keys)
+    return [_finding(traffic, told.filter(is_tasteless()), keys)]
+
+
+def is_tasteless() -> pl.Expr:
+    """True for what takes as a list does, where the households of the day do not."""
+    return (
+        (pl.col("taste") <= TASTELESS["taste"])
+        & (pl.col("usual_taste") >= TASTELESS["usual_taste"])
+        & (pl.col("taste_deviations") >= TASTELESS["taste_deviations"])
+    )
 
 
 def _sweeps(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
     """Per subject with enough episodes how it went from one to the next."""
-    many = pl.col("episode").n_unique().over(keys) >= SWEEP["paced_episodes"]
+    many = pl.col("episode").n_unique().over(keys) >= SWEEP["rapid_episodes"]
     ordered = visits.filter(many).sort(*keys, "at", "row")
     moved = ordered.filter(pl.col("episode").ne_missing(pl.col("episode").shift().over(keys)))
     # From the first visit of an episode to that of the 60th after it: an hour holds 61 if that is below an hour.
@@ -177,23 +230,27 @@ def find_bursts(traffic: Traffic) -> list[Finding]:
     if of_one.is_empty() and mixed.is_empty():
         return []
     agents = _agents_at(traffic)
-    day = traffic.span_days()
+    day = traffic.span_days().join(compute_clock(traffic), on="day_on")
     found = []
-    for dense, keys, least in (
-        (of_one, (*CONSUMER, "episode"), BURST["requests"]),
-        (mixed, CONSUMER, BURST["mixed_requests"]),
+    pace = (pl.col("lasting_minutes") * 60 + pl.col("tick_seconds")) / pl.col("visits")
+    quick = (pl.col("visits") >= BURST["quick_requests"]) & (pace <= BURST["quick_seconds_per_request"])
+    paced = (
+        (pl.col("visits") >= BURST["paced_requests"])
+        & (pl.col("gap_variation") <= BURST["paced_gap_variation"])
+        & (pl.col("gap_seconds") >= BURST["paced_ticks_per_gap"] * pl.col("tick_seconds"))
+    )
+    for dense, keys, is_dense in (
+        (of_one, (*CONSUMER, "episode"), (pl.col("visits") >= BURST["requests"]) | quick | paced),
+        (mixed, CONSUMER, pl.col("visits") >= BURST["mixed_requests"]),
     ):
         told = dense.join(agents, on=ADDRESS).join(day, on="day_on")
-        paced = (pl.col("visits") >= BURST["paced_requests"]) & (
-            pl.col("gap_variation") <= BURST["paced_gap_variation"]
-        )
         chosen = told.filter(
-            ((pl.col("visits") >= least) | (paced if keys != CONSUMER else pl.lit(value=False)))
+            is_dense
             & (pl.col("visits") >= 2 * pl.col("episodes"))
             & (pl.col("agents_at_address") <= BURST["agents_at_address"])
             & (pl.col("day_minutes") >= BURST["quiet_times"] * pl.col("lasting_minutes"))
         )
-        found.append(_finding(traffic, chosen.drop("day_minutes"), keys))
+        found.append(_finding(traffic, chosen.drop("day_minutes", "tick_seconds"), keys))
     return found
 
 
@@ -226,6 +283,11 @@ def find_metronomes(traffic: Traffic) -> list[Finding]:
         )
         slow = (pl.col("hours") >= METRONOME["hours"]) & (pl.col("gap_variation") <= METRONOME["slow_gap_variation"])
         chosen = told.filter(around | slow | quick)
+        if chosen.is_empty():
+            continue
+        theirs = enough.join(chosen.select(keys), on=keys, how="semi")
+        chosen = chosen.join(compute_news(traffic, theirs, keys, METRONOME["news_homes"]), on=keys)
+        chosen = chosen.filter(pl.col("news_share") < METRONOME["news_share"])
         # Who asks for one episode by the clock does so for others too.
         if keys[-1] == "episode":
             chosen = chosen.sort(*keys).unique(CONSUMER, keep="first", maintain_order=True).drop("episode")
@@ -240,7 +302,8 @@ def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
     if visits.is_empty():
         return []
     most = pl.col("range").mode(maintain_order=True).first()
-    alone = pl.col("requests") == 1
+    # Asked again on the same day it may be, but for the same stretch.
+    alone = pl.col("requests") == pl.len().over("take", "range")
     of_needed = (pl.col("bytes_sent") / pl.col("needed_bytes")).fill_null(1)
     bounded = pl.col("range").str.contains(_BOUNDED) & pl.col("status").is_in(PARTS).fill_null(value=False)
     same = alone & bounded & (pl.col("range") == most)
@@ -264,6 +327,6 @@ def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
     )
     chosen = told.filter(
         (is_same | (pl.col("just_over_share") >= SCRIPTED_RANGE["share_of_takes"]))
-        & (pl.col("visits") <= SWEEP["catalogue_visits_per_episode"] * pl.col("episodes"))
+        & (pl.col("visits") <= SCRIPTED_RANGE["visits_per_episode"] * pl.col("episodes"))
     )
     return [_finding(traffic, chosen, CONSUMER)]

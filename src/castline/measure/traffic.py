@@ -19,18 +19,21 @@ Flags = npt.NDArray[np.bool_]
 BUSY_REQUESTS: Final = 20
 # An address with fewer takes on a day is a household, by which the usual is told.
 ORDINARY_TAKES: Final = 20
+# An address with fewer takes on a day has no set of episodes.
+SEVERAL_TAKES: Final = 3
 ADDRESS: Final = ("day_on", "who")
 CONSUMER: Final = ("day_on", "who", "agent")
-_BUCKET_BITS: Final = 20
+_BUCKET_BITS: Final = 22
 _TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
 _FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """`takes`: one row per take with `take`, `place`, `day_on`, `who` (the address), `agent`, `episode`, `show` and
-    `is_ordinary`. `visits`: of busy addresses the requests that begin anew, by address and time, with `take` and `at`
-    (microseconds) and `requests`, those of the take. `take_of`: the take of each row of what was judged.
+    """`takes`: one row per take with `take`, `place`, `day_on`, `who` (the address), `agent`, `episode`, `show`,
+    `is_ordinary` and `is_several`, true at least where the address has SEVERAL_TAKES on the day. `visits`: of busy
+    addresses the requests that begin anew, by address and time, with `take` and `at` (microseconds) and `requests`,
+    those of the take. `take_of`: the take of each row of what was judged.
     """
 
     takes: pl.DataFrame
@@ -73,10 +76,13 @@ def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook) -> Tra
     )
     address = _mix(told["who"].to_numpy(), told["day_on"].to_numpy())
     chosen = heads & kept
-    ordinary = ~_much(told, address, chosen, ORDINARY_TAKES)
-    takes = told.with_columns(is_ordinary=pl.Series(ordinary)).filter(pl.Series(chosen))
+    counts = np.bincount(address[chosen], minlength=1 << _BUCKET_BITS)[address]
+    ordinary = ~_much(told, counts, chosen, ORDINARY_TAKES)
+    takes = told.with_columns(is_ordinary=pl.Series(ordinary), is_several=pl.Series(counts >= SEVERAL_TAKES))
+    takes = takes.filter(pl.Series(chosen))
     takes = takes.with_columns(show=_show_of(takes["episode"], shows))
-    busy = _much(told, address, kept, BUSY_REQUESTS)
+    asked = np.bincount(address[kept], minlength=1 << _BUCKET_BITS)[address]
+    busy = _much(told, asked, kept, BUSY_REQUESTS)
     return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends)
 
 
@@ -110,11 +116,9 @@ def _mix(who: npt.NDArray[np.uint64], day: npt.NDArray[np.int32]) -> Ints:
     return (mixed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
 
 
-def _much(told: pl.DataFrame, bucket: Ints, chosen: Flags, least: int) -> Flags:
-    """True for the chosen rows of addresses with at least so many of them on the day."""
-    # Buckets tell which addresses cannot have so many; the rest are counted exactly.
-    counts = np.bincount(bucket[chosen], minlength=int(bucket.max(initial=0)) + 1)
-    may = chosen & (counts >= least)[bucket]
+def _much(told: pl.DataFrame, counts: Ints, chosen: Flags, least: int) -> Flags:
+    """True for the chosen rows of addresses with at least so many of them on the day; none has more than `counts`."""
+    may = chosen & (counts >= least)
     if not may.any():
         return may
     exact = told.select(ADDRESS).filter(pl.Series(may)).select(pl.len().over(ADDRESS) >= least).to_series()
@@ -124,11 +128,12 @@ def _much(told: pl.DataFrame, bucket: Ints, chosen: Flags, least: int) -> Flags:
 
 def _visits(ends: pl.DataFrame, told: pl.DataFrame, busy: Flags, heads: Flags) -> pl.DataFrame:
     """The requests that begin anew: whole answers and ranges from the start, and the first of each take."""
-    take_of = told["take"].to_numpy()
-    requests = np.bincount(take_of, minlength=1)[take_of[busy]]
-    chosen = pl.Series(busy)
-    doing = told.filter(chosen).with_columns(is_head=pl.Series(heads[busy]), requests=pl.Series(requests))
-    doing = doing.hstack(ends.select("row", *_TOLD, at=pl.col("time").dt.epoch("us")).filter(chosen))
+    take_of, places = told["take"].to_numpy(), np.flatnonzero(busy)
+    requests = np.bincount(take_of, minlength=1)[take_of[places]] if len(places) else np.zeros(0, np.int64)
+    # Few are busy: gathered by their places, the rest costs nothing.
+    doing = told[places].with_columns(is_head=pl.Series(heads[places]), requests=pl.Series(requests))
+    doing = doing.hstack(ends.select("row", "time", *_TOLD)[places]).with_columns(at=pl.col("time").dt.epoch("us"))
+    doing = doing.drop("time")
     whole = (pl.col("status") == OK).fill_null(value=False) & ~IS_HLS
     anew = pl.col("range").str.contains(_FROM_START).fill_null(value=False) & ~IS_PROBE & ~IS_HLS
     return doing.filter(pl.col("is_head") | whole | anew).sort("day_on", "who", "at", "row")

@@ -1,0 +1,158 @@
+"""Machines that only stand out beside the day's people, and people who look like machines until the day is known."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from castline.base.config import Settings
+from castline.measure.behaviour import BEHAVIOURS
+from castline.measure.count import count_requests
+from castline.measure.rules import own_rulebook
+from castline.model.measurement import MeasureSettings
+from make_attacks import World, add_people
+
+_DAY = 86_400.0
+_BEHAVIOURS = {behaviour.reason for behaviour in BEHAVIOURS}
+
+
+def _kept(world: World, settings: Settings, truth: str, round_to: int = 0) -> tuple[int, int, set[str]]:
+    """Of the requests of this truth how many counted without the rules and with them, and the reasons of the rest."""
+    lines = [json.dumps(request | _rounded(request, round_to)).encode() for request in world.requests]
+    counted, reasons = Counter[bool](), set[str]()
+    for is_on in (False, True):
+        book = own_rulebook(MeasureSettings(drop_behaviour=is_on))
+        for item in count_requests(lines, book, settings, "file").verdicts:
+            if world.requests[int(str(item.id))]["truth"] == truth:
+                counted[is_on] += item.verdict == "counted"
+                reasons |= {item.reason} & _BEHAVIOURS if is_on else set()
+    return counted[False], counted[True], reasons
+
+
+def _rounded(request: dict[str, object], seconds: int) -> dict[str, str]:
+    if not seconds:
+        return {}
+    at = datetime.fromisoformat(str(request["time"])).timestamp() // seconds * seconds
+    return {"time": datetime.fromtimestamp(at).astimezone().isoformat()}
+
+
+def _world() -> World:
+    """A day of one show, of whose 150 episodes the last 24 are not out when it begins."""
+    world = World("beside people", days=1, shows=1, per_show=150)
+    world.newest[0] = 125
+    add_people(world, 400)
+    return world
+
+
+def _hourly_news(world: World) -> None:
+    """Apps that fetch each hour's episode a fixed time after it is out."""
+    for hour in range(24):
+        for client in range(12):
+            who = (f"90.1.{client}.9", f"Pocket Casts/7.{client % 3}")
+            world.ask("news", hour * 3_600.0 + 30 * client, who, 126 + hour)
+
+
+def _queue(world: World) -> None:
+    """One who fetches 45 episodes for a flight, a few at a time."""
+    at = 36_000.0
+    for number in range(45):
+        world.ask("queue", at, ("90.1.2.3", "Pocket Casts/7.1"), 20 + number)
+        at += world.chance.choice((1.0, 6.0, 20.0))
+
+
+def _classes(world: World) -> None:
+    """Three classes with tablets of one make start the same at nine."""
+    for _ in range(90):
+        world.ask("classes", 32_400 + world.chance.expovariate(1 / 90), ("90.1.2.3", "Pocket Casts/7.1"), 20)
+
+
+def _crowd_of_few_agents(world: World) -> None:
+    """Thousands behind one address, whose apps are four: their takes are few, and asked for again and again."""
+    for _ in range(1_500):
+        who = ("90.1.2.3", f"Pocket Casts/7.{world.chance.randrange(7)}")
+        world.ask("crowd", world.waking(0), who, world.choose(0))
+
+
+def _season(world: World) -> None:
+    """Subscribers' apps fetch the five newest, of which others take one or two."""
+    for subscriber in range(60):
+        who = (f"{90 + subscriber % 9}.{subscriber}.7.9", world.agent())
+        for number in range(5):
+            world.ask("season", 30_000 + 40 * subscriber + 5 * number, who, 121 + number)
+
+
+@pytest.mark.parametrize(
+    ("add", "truth", "round_to"),
+    [
+        (_hourly_news, "news", 0),
+        (_hourly_news, "news", 60),
+        (_queue, "queue", 0),
+        (_queue, "queue", 60),
+        (_queue, "queue", 3_600),
+        (_classes, "classes", 0),
+        (_classes, "classes", 60),
+        (_crowd_of_few_agents, "crowd", 1),
+        (_season, "season", 1),
+    ],
+)
+def test_people_who_look_like_machines_stay(
+    settings: Settings, add: Callable[[World], None], truth: str, round_to: int
+) -> None:
+    world = _world()
+    add(world)
+    before, after, reasons = _kept(world, settings, truth, round_to)
+    assert (after, reasons) == (before, set())
+    assert before > 0
+
+
+def _machine_by_chance(world: World) -> None:
+    """A machine that asks by chance, at any hour, for any episode."""
+    for _ in range(90):
+        who = ("90.1.2.3", "Pocket Casts/7.1")
+        world.ask("machine", world.chance.random() * _DAY, who, world.chance.randrange(150))
+
+
+def _crowd_by_chance(world: World) -> None:
+    """One address that takes any episode under any of a dozen agents."""
+    for _ in range(400):
+        who = ("90.1.2.3", f"Pocket Casts/7.{world.chance.randrange(12)}")
+        world.ask("machine", world.chance.random() * _DAY, who, world.chance.randrange(110))
+
+
+def _same_set(world: World) -> None:
+    """Addresses of everywhere, under agents that people have, take the same five, in any order, at any time."""
+    for _ in range(40):
+        who = (world.address(), world.agent())
+        for episode in world.chance.sample((3, 17, 40, 58, 90), 5):
+            world.ask("machine", world.chance.random() * _DAY, who, episode)
+
+
+def _small_farm(world: World) -> None:
+    """A dozen addresses of one network take the same three under one agent, and some miss one."""
+    for place in range(12):
+        missed = (3, 17, 40)[place % 3] if place > 9 else None
+        for episode in (3, 17, 40):
+            if episode != missed:
+                world.ask("machine", 40_000 + 900 * place, (f"90.1.2.{place + 1}", "Pocket Casts/7.1"), episode)
+
+
+@pytest.mark.parametrize(
+    ("add", "reason"),
+    [
+        (_machine_by_chance, "sweep"),
+        (_crowd_by_chance, "agent_rotation"),
+        (_same_set, "farm"),
+        (_small_farm, "farm"),
+    ],
+)
+def test_machines_that_take_what_people_do_not_go(
+    settings: Settings, add: Callable[[World], None], reason: str
+) -> None:
+    world = _world()
+    add(world)
+    before, after, reasons = _kept(world, settings, "machine")
+    assert (after, reasons) == (0, {reason})
+    assert before > 0
+    assert _kept(world, settings, "people")[:2] == _kept(_world(), settings, "people")[:2]
