@@ -16,6 +16,7 @@ from castline.base.config import IpPrivacy
 from castline.base.errors import Conflict, SourceUnreadable
 from castline.base.text import printable
 from castline.ingest.locator import Assumed, Delivery, Locator
+from castline.ingest.log_growth import describe_content, find_beginning
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.log_file import LogFile, read_ahead
@@ -132,6 +133,7 @@ class _Tally:
     """What has been read of the file so far."""
 
     landed: int = 0
+    has_ids: bool = False
     first_at: datetime | None = None
     last_at: datetime | None = None
 
@@ -142,15 +144,19 @@ class _Tally:
         if not isinstance(first, datetime) or not isinstance(last, datetime):
             raise TypeError(first)
         self.landed += requests.height
+        self.has_ids |= requests["request_id"].null_count() < requests.height
         self.first_at = min(first, self.first_at or first)
         self.last_at = max(last, self.last_at or last)
 
 
 def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: _Reading) -> LogImport:
     file, tally, refused = LogFile(path), _Tally(), [REFUSED_SCHEMA.to_frame()]
+    begun = find_beginning(store, owner_id, path, reading.source)
+    after_line = begun.line_count if begun else 0
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
         locator = Locator(store.settings, owner_id, reading.assumed)
-        for block in read_ahead(iter_requests(file, now_at=now(), read_as=reading.read_as)):
+        requests_of = iter_requests(file, now_at=now(), read_as=reading.read_as, after_line=after_line)
+        for block in read_ahead(requests_of):
             requests, strange = locator.locate(block)
             landing.add(requests)
             tally.add(requests)
@@ -167,6 +173,9 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             batch.metadata.update(
                 reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name
             )
+            if not tally.has_ids:  # requests with ids are known wherever they come again
+                batch.metadata.update(describe_content(path, file, drops["line_number"].tail(1).to_list()))
+            batch.metadata.update(begun.facts if begun else {})
             landing.publish(batch.batch_id)
             _save(run, batch, drops, landing)
     return _result(batch, is_new=True, source=reading.source)

@@ -3,7 +3,7 @@
 import re
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -20,6 +20,7 @@ BLOCK_BYTES: Final = 48 * 1024 * 1024  # about 300,000 lines: larger blocks were
 _PORTION_LINES: Final = 750_000  # a block of ordinary lines has half as many
 _READ_BYTES: Final = 1024 * 1024
 _STEP_BYTES: Final = 4 * 1024 * 1024
+_FIRST_LINE_BYTES: Final = 64 * 1024
 _SKIPPED_BYTES: Final = 1000
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"  # RFC 8878, section 3.1.1
@@ -40,7 +41,9 @@ _OTHERS: Final = (
 class _Hash(Protocol):
     """What hashlib's functions return; it names no class of its own."""
 
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
+
+    def copy(self) -> "_Hash": ...
 
     def digest(self) -> bytes: ...
 
@@ -54,6 +57,15 @@ class Lines:
     skipped: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class LineCount:
+    """The lines of a content that are whole: how many, their bytes, and the SHA-256 of those."""
+
+    count: int
+    byte_count: int
+    digest: bytes
+
+
 @dataclass(slots=True)
 class LogFile:
     """A file under reading; the hashes and the problem are whole when `iter_lines` is through."""
@@ -65,6 +77,20 @@ class LogFile:
     format_name: str | None = None
     read_bytes: int = 0
     _content: "_Hash" = field(default_factory=sha256, repr=False)
+    _lines: "_Hash" = field(default_factory=sha256, repr=False)  # of the content up to the last line feed
+    _line_count: int = 0
+    _line_bytes: int = 0
+    _rest_bytes: int = 0
+
+    @property
+    def whole_lines(self) -> LineCount:
+        """What was read, uncompressed, up to the last line feed: where a log that grows goes on."""
+        return LineCount(self._line_count, self._line_bytes, self._lines.digest())
+
+    @property
+    def has_open_line(self) -> bool:
+        """Whether something stands behind the last line feed."""
+        return self._rest_bytes > 0
 
     @property
     def content_hash(self) -> bytes:
@@ -78,6 +104,26 @@ class LogFile:
     def iter_lines(self) -> Iterator[Lines]:
         """Blocks of whole lines in order, read ahead in a thread. Raises SourceUnreadable."""
         return read_ahead(self._iter_blocks())
+
+    def read_first_line(self) -> bytes:
+        """The content's first line with its line feed, of a long one its beginning; empty where there is none."""
+        start = next(self._iter_pieces(), b"")[:_FIRST_LINE_BYTES]
+        return start[: start.find(b"\n") + 1] or start
+
+    def iter_hashes(self, byte_counts: Iterable[int]) -> Iterator[tuple[int, bytes]]:
+        """The SHA-256 of so many bytes of the content, in ascending order; longer ones than it is are left out."""
+        waiting, done, digest = sorted(byte_counts), 0, sha256()
+        for piece in self._iter_pieces():
+            start = 0
+            while waiting and waiting[0] <= done + len(piece):
+                end = waiting.pop(0) - done
+                digest.update(memoryview(piece)[start:end])
+                start = end
+                yield done + end, digest.digest()
+            if not waiting:
+                return
+            digest.update(memoryview(piece)[start:])
+            done += len(piece)
 
     def _iter_blocks(self) -> Iterator[Lines]:
         line, buffer, skipping = 1, bytearray(), False
@@ -114,10 +160,21 @@ class LogFile:
                             detail=f"line 1: it is {name}, where an access log, plain, gzip or zstd, is expected",
                         )
                 for piece in _in_utf8(self._unpack(file, start)):
-                    self._content.update(piece)
+                    self._take(piece)
                     yield piece
         except OSError as error:
             raise SourceUnreadable(source=self.path, detail=error.strerror or str(error)) from error
+
+    def _take(self, piece: bytes) -> None:
+        view, end = memoryview(piece), piece.rfind(b"\n") + 1
+        if end:
+            self._content.update(view[:end])
+            self._lines = self._content.copy()
+            self._line_count += piece.count(b"\n")
+            self._line_bytes += self._rest_bytes + end
+            self._rest_bytes = 0
+        self._content.update(view[end:])
+        self._rest_bytes += len(piece) - end
 
     @contextmanager
     def _open(self) -> Iterator[BufferedReader]:

@@ -120,6 +120,12 @@ def find_log_by_file(connection: Connection, owner_id: UUID, file_hash: str) -> 
     return find_one(connection, Batch, _SQL["find_log_by_file"], facts)
 
 
+def load_log_beginnings(connection: Connection, owner_id: UUID, first_line: str, source: str) -> list[Batch]:
+    """The batches of logs whose first line has that hash: at most 200, those of the source's name first."""
+    facts = {"tenant": owner_id, "kind": LOG_KIND, "first_line": first_line, "source": source}
+    return load_all(connection, Batch, _SQL["load_log_beginnings"], facts)
+
+
 def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]) -> None:
     """Nothing measured is left of the account's UTC days: no download, no rollup, no verdict."""
     if not days:

@@ -46,6 +46,15 @@ where user_id = :tenant and kind = :kind and metadata ->> 'file_hash' = :file_ha
 order by created_at
 limit 1
 
+-- name: load_log_beginnings
+-- one row per batch of a log that begins with this line: those of the same name first, then the newest
+select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
+    first_at, last_at, created_at, metadata
+from batches
+where user_id = :tenant and kind = :kind and metadata ->> 'first_line' = :first_line and received_count > 0
+order by source = :source desc, created_at desc
+limit 200
+
 -- name: delete_downloads
 -- the account's downloads of the UTC days are gone, to be written anew
 delete from listener_events

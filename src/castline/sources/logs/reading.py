@@ -67,19 +67,31 @@ class ReadAs:
     trusted_proxies: tuple[Network, ...] = ()
 
 
-def iter_requests(file: LogFile, *, now_at: datetime, read_as: ReadAs = ReadAs()) -> Iterator[LogBlock]:
-    """The file's lines in blocks, in order. Raises NotAnAccessLog where the first lines hold no request at all."""
+def iter_requests(
+    file: LogFile, *, now_at: datetime, read_as: ReadAs = ReadAs(), after_line: int = 0
+) -> Iterator[LogBlock]:
+    """The file's lines in blocks, in order, those behind the line `after_line` only.
+
+    Raises NotAnAccessLog where the first lines hold no request at all.
+    """
     found: _Reading | None = None
-    is_known = False
+    is_known = after_line > 0
     for lines in file.iter_lines():
+        if found is not None and lines.first_line + lines.text.count(b"\n") <= after_line:
+            continue
         if lines.skipped:
-            yield _skipped(lines)
+            if lines.first_line > after_line:
+                yield _skipped(lines)
             continue
         numbered = _number_lines(lines)
         if numbered.is_empty():
             continue
         if found is None:
             found = _begin(file, numbered, read_as)
+        if after_line >= lines.first_line:
+            # The first lines say how the others are to be read.
+            found.read(numbered.filter(pl.col("line_number") <= after_line).head(_LOOKED_AT), now_at)
+            numbered = numbered.filter(pl.col("line_number") > after_line)
         block = found.read(numbered, now_at)
         if not is_known and block.line_count:
             _check_format(file, block, found.log_format)

@@ -1,0 +1,97 @@
+"""A log that grows, is rotated and compressed between imports: each of its lines is taken once."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from castline.ingest.landing import LogImport, import_log
+from castline.measure.run import measure
+from castline.model.account import User
+from castline.store.ledger import load_batches, load_quarantine
+from castline.store.listening import load_waterfall
+from castline.store.pool import Store
+from make import make_account
+from make_logs import Line, make_listened_show
+
+pytestmark = pytest.mark.store
+LINES = [f"{Line(after=number, address=f'198.51.100.{number % 7}')}\n" for number in range(40)]
+
+
+def _counts(done: LogImport) -> tuple[bool, int, int]:
+    return done.is_new, done.landed_count, done.refused_count
+
+
+def _judged(store: Store, user: User) -> list[tuple[str, str, int]]:
+    measure(store, user.user_id)
+    with store.account(user.user_id) as connection:
+        return sorted((row.verdict, row.reason, row.request_count) for row in load_waterfall(connection, user.user_id))
+
+
+def test_only_what_came_behind_an_earlier_import_is_read(store: Store, account: User, tmp_path: Path) -> None:
+    log, rotated = tmp_path / "access.log", tmp_path / "access.log.1.gz"
+    make_listened_show(store, account.user_id)
+    log.write_text("".join(LINES[:10]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 10, 0)
+    log.write_text("".join(LINES[:25]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 15, 0)
+    assert _counts(import_log(store, account.user_id, log)) == (False, 15, 0)
+    rotated.write_bytes(gzip.compress("".join([*LINES, "rubbish\n"]).encode()))
+    assert _counts(import_log(store, account.user_id, rotated)) == (True, 15, 1)
+    with store.account(account.user_id) as connection:
+        assert [row.line_number for row in load_quarantine(connection, account.user_id)] == [41]
+        first, second, third = reversed(load_batches(connection, account.user_id))
+    assert "continues" not in first.metadata
+    assert [batch.metadata["continues"] for batch in (second, third)] == [str(first.batch_id), str(second.batch_id)]
+    # Another account takes the whole at once, and finds the same.
+    other = make_account(store)
+    make_listened_show(store, other.user_id)
+    assert _counts(import_log(store, other.user_id, rotated)) == (True, 40, 1)
+    assert _judged(store, account) == _judged(store, other)
+
+
+@pytest.mark.parametrize(("cut", "before"), [(30, 9), (1, 10)])
+def test_a_line_that_was_under_way_is_read_again_unless_it_was_a_request(
+    store: Store, account: User, tmp_path: Path, cut: int, before: int
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("".join(LINES[:10])[:-cut])
+    assert _counts(import_log(store, account.user_id, log)) == (True, before, 10 - before)
+    log.write_text("".join(LINES))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 40 - before, 0)
+
+
+def test_a_log_of_another_beginning_is_another_log(store: Store, account: User, tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("".join(LINES[:10]))
+    import_log(store, account.user_id, log)
+    log.write_text("".join([LINES[0], *LINES[20:40]]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 21, 0)
+    log.write_text("".join(LINES[5:40]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 35, 0)
+
+
+def test_the_rest_is_read_under_the_header_that_stands_at_the_top(store: Store, account: User, tmp_path: Path) -> None:
+    header = "#Version: 1.0\n#Fields: time date c-ip cs-uri-stem sc-status cs-method sc-bytes\n"
+    rows = [f"00:00:{second:02}\t2026-09-07\t203.0.113.9\t/one.mp3\t200\tGET\t5\n" for second in range(10)]
+    log = tmp_path / "E1.log"
+    log.write_text(header)
+    assert _counts(import_log(store, account.user_id, log)) == (True, 0, 0)
+    log.write_text(header + "".join(rows[:4]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 4, 0)
+    log.write_text(header + "".join(rows))
+    done = import_log(store, account.user_id, log)
+    assert (_counts(done), str(done.first_at)) == ((True, 6, 0), "2026-09-07 00:00:04+00:00")
+
+
+def test_an_archive_that_came_cut_is_completed_by_the_whole_one(store: Store, account: User, tmp_path: Path) -> None:
+    log = tmp_path / "access.log.gz"
+    whole = gzip.compress("".join(f"{Line(after=number, sent=number**3)}\n" for number in range(4_000)).encode())
+    log.write_bytes(whole[: len(whole) // 2])
+    cut = import_log(store, account.user_id, log)
+    assert cut.problem is not None
+    log.write_bytes(whole)
+    done = import_log(store, account.user_id, log)
+    assert done.problem is None
+    assert 0 < cut.landed_count < 4_000
+    assert (cut.landed_count + done.landed_count, done.refused_count) == (4_000, 0)
