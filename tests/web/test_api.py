@@ -193,6 +193,7 @@ def test_the_description_is_openapi_3_1_and_describes_every_problem(browser: Bro
         "/api/v1/metrics",
         "/api/v1/metrics/daily",
         "/api/v1/pacing",
+        "/api/v1/ad-plays",
         "/api/v1/campaigns",
         "/api/v1/campaigns/{campaign_id}/roi",
         "/api/v1/waterfall",

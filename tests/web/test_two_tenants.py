@@ -196,6 +196,7 @@ def test_my_own_ids_are_answered(port: int, asks: list[Ask], two: Two) -> None:
         ("GET", "/api/v1/metrics"): 200,
         ("GET", "/api/v1/metrics/daily"): 200,
         ("GET", "/api/v1/pacing"): 200,
+        ("GET", "/api/v1/ad-plays"): 200,
         ("GET", "/api/v1/campaigns/{campaign_id}/roi"): 200,
         ("GET", "/campaigns/{campaign_id}"): 200,
         ("POST", "/campaigns/{campaign_id}/report"): 303,

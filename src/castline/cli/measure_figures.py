@@ -244,6 +244,40 @@ def listen_through(
     show_table(rows, ["episode", "plays", "to_the_end", "heard", "reason"])
 
 
+@click.command("ad-plays")
+@_from
+@_to
+@_shows
+@click.option("--campaign", "campaigns", multiple=True, help="Only this campaign: name or id.")
+@_zone
+@json_option
+def ad_plays(
+    *,
+    first: datetime | None,
+    last: datetime | None,
+    shows: tuple[str, ...],
+    campaigns: tuple[str, ...],
+    tz: str,
+    as_json: bool,
+) -> None:
+    """Ads that players say they played, by campaign: starts, quarters and ends."""
+    from castline.cli.session import open_account
+    from castline.measure.ad_plays import compute_ad_plays
+    from castline.store.campaigns import find_campaign
+
+    with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
+        filters = Filters(
+            podcast_ids=_find_shows(connection, acting.owner_id, shows),
+            campaign_ids=tuple(find_campaign(connection, acting.owner_id, ref).campaign_id for ref in campaigns),
+        )
+        found = compute_ad_plays(connection, acting.owner_id, Query(*_days(first, last), tz=tz, filters=filters))
+    if as_json:
+        show_json(found)
+        return
+    columns = ["campaign", "plays", "first_quarter", "half", "third_quarter", "complete", "skips", "completion_rate"]
+    show_table([{name: getattr(row, name) for name in columns} for row in found.campaigns], columns)
+
+
 @click.command("reconcile")
 @click.argument("path", metavar="FILE.csv", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--show", "ref", help="The show of rows that name none.")
@@ -351,4 +385,4 @@ def _today() -> date:
     return now().date()
 
 
-FIGURES: Final[tuple[click.Command, ...]] = (query, audience, overlap, pacing, listen_through, reconcile)
+FIGURES: Final[tuple[click.Command, ...]] = (query, audience, overlap, pacing, listen_through, ad_plays, reconcile)

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from castline.store.rows import save
+from castline.base.period import Period
+from castline.store.rows import load_all, save
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("playback")
@@ -65,6 +66,32 @@ class PlayerEventRow:
     campaign_id: UUID | None
     metadata: str
     listener: Listener
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignPlays:
+    """Ad plays that players confirmed, of one campaign, or of those whose campaign nobody knows.
+
+    Of `play_count` plays so many came to the first quarter, the half, the third quarter and the end; `skip_count` were
+    left by a skip. Each count holds those that came further.
+    """
+
+    campaign_id: UUID | None
+    campaign: str | None
+    play_count: int
+    first_quarter_count: int
+    half_count: int
+    third_quarter_count: int
+    complete_count: int
+    skip_count: int
+
+
+def load_ad_plays(
+    connection: Connection, owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] = ()
+) -> list[CampaignPlays]:
+    """One row per campaign with plays that began in the period, the most played first."""
+    facts = {"start_at": period.start_at, "end_at": period.end_at, "podcast_ids": list(podcast_ids) or None}
+    return load_all(connection, CampaignPlays, _SQL["load_ad_plays"], facts | {"tenant": owner_id})
 
 
 def save_sessions(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[SessionRow]) -> int:

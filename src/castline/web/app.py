@@ -16,7 +16,7 @@ from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.intake.server import IntakeOptions, IntakeServer
 from castline.store.pool import Store
-from castline.web import api, board, campaign, figures, files, health, intake, pixel, quarantine, sign_in
+from castline.web import ad_plays, api, board, campaign, figures, files, health, intake, pixel, quarantine, sign_in
 from castline.web.context import Context, open_context
 from castline.web.guard import Guard
 from castline.web.openapi import describe_app
@@ -49,7 +49,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.context = open_context(store, settings)
-    for part in (files, sign_in, board, quarantine, campaign, api, figures, pixel, intake, health):
+    for part in (files, sign_in, board, quarantine, campaign, api, figures, ad_plays, pixel, intake, health):
         app.include_router(part.router)
     add_error_answers(app)
     return app
