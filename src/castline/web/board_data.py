@@ -124,6 +124,7 @@ class Board:
     before_note: str = ""
     annotations: tuple[Annotation, ...] = ()
     settings: tuple[Stretch, ...] = ()
+    provisional_from: date | None = None
     campaign_choices: tuple[Choice, ...] = ()
 
     @property
@@ -204,8 +205,16 @@ def _compute_board(
         before_note=unaligned,
         annotations=answer.annotations,
         settings=answer.counting.settings,
+        provisional_from=_find_provisional(answer),
         campaign_choices=tuple(Choice(item.campaign_id, item.name) for item in flown),
     )
+
+
+def _find_provisional(answer: Answer) -> date | None:
+    """The first of the days shown whose figures may still change."""
+    counting = answer.counting
+    begin = max(counting.provisional_from, answer.query.first_on)
+    return begin if counting.last_on is not None and begin <= min(counting.last_on, answer.query.last_on) else None
 
 
 def _find_unaligned(compared: Answer | None) -> str:
