@@ -348,3 +348,20 @@ def test_formats_are_named_as_people_say_them() -> None:
         parse_formats("docx")
     with pytest.raises(InvalidInput, match="names no format"):
         parse_formats(" , ")
+
+
+def test_a_note_of_the_workbook_wraps_in_the_width_of_its_table(document: Document) -> None:
+    sheet = load_workbook(BytesIO(render_excel(document)))["Delivery"]
+    note = next(cell for row in sheet.iter_rows() for cell in row if str(cell.value).startswith("Delivered counts"))
+    [merged] = sheet.merged_cells.ranges
+    assert merged.coord == f"A{note.row}:N{note.row}"
+    assert note.alignment.wrap_text
+    width = sum(sheet.column_dimensions[column].width for column in "ABCDEFGHIJKLMN")
+    assert sheet.row_dimensions[note.row].height >= 15 * len(str(note.value)) / width
+    assert width < 200  # so that it can be read where it prints as wide as a page
+
+
+def test_heads_of_numbers_stand_over_their_numbers(document: Document) -> None:
+    sheet = load_workbook(BytesIO(render_excel(document)))["Delivery"]
+    aligned = {str(cell.value): cell.alignment.horizontal for cell in sheet[1]}
+    assert (aligned["Episode"], aligned["Delivered"], aligned["CPM"]) == (None, "right", "right")

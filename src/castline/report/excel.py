@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
 from typing import Any, Final, cast
+from unicodedata import east_asian_width
 
 from xlsxwriter import Workbook  # type: ignore[import-untyped]  # xlsxwriter ships no types
 from xlsxwriter.format import Format  # type: ignore[import-untyped]
@@ -38,7 +39,10 @@ _UNITS: Final[dict[Unit, str]] = {
 _A4: Final = 9  # the number of the paper in the file format
 _ACCENT: Final = "#0B6E6E"
 _WIDEST: Final = 60
-_CHART_COLUMN: Final = 7
+_CHART_COLUMN: Final = 3  # beside the days, of which there are too many to look below them
+_CHART_ROWS: Final = 17  # that a chart covers
+_NOTE_COLUMNS: Final = 6  # that a note may fill, and more where its table is wider
+_TEXTS: Final = frozenset({"text", "date", "moment"})
 
 
 class _Book:
@@ -65,6 +69,8 @@ class _Book:
         }
         self.formats = {unit: self._format(num_format=code) for unit, code in codes.items()}
         self.head = self._format(bold=True, bottom=1, text_wrap=True)
+        self.number_head = self._format(bold=True, bottom=1, text_wrap=True, align="right")
+        self.note = self._format(font_color="#5B6875", text_wrap=True)
         self.title = self._format(bold=True, font_size=14)
         self.muted = self._format(font_color="#5B6875", align="right")
 
@@ -97,10 +103,21 @@ class _Sheet:
             self.sheet.write_number(self.row, column, _number(value), wanted)
         self.widths[column] = max(self.widths.get(column, 8), min(_width(value, unit), _WIDEST))
 
-    def write_head(self, labels: tuple[str, ...]) -> None:
+    def write_head(self, labels: tuple[str, ...], units: tuple[Unit, ...] = ()) -> None:
+        """The labels stand in bold, those of numbers to the right as their numbers do."""
         for column, words in enumerate(labels):
-            self.sheet.write_string(self.row, column, words, self.book.head)
+            is_text = not units or units[column] in _TEXTS
+            self.sheet.write_string(self.row, column, words, self.book.head if is_text else self.book.number_head)
             self.widths[column] = max(self.widths.get(column, 8), min(len(words) + 2, 18))
+        self.row += 1
+
+    def write_note(self, text: str, column_count: int) -> None:
+        """The text fills the columns and as many lines as it takes, so that a page is no wider for it."""
+        last = max(column_count, _NOTE_COLUMNS) - 1
+        room = sum(self.widths.get(column, 8) for column in range(last + 1))
+        self.sheet.merge_range(self.row, 0, self.row, last, "", self.book.note)
+        self.sheet.write_string(self.row, 0, text, self.book.note)
+        self.sheet.set_row(self.row, 15 * -(-len(text) // room))
         self.row += 1
 
     def close(self) -> None:
@@ -159,9 +176,9 @@ def _write_figures(sheet: _Sheet, section: Section) -> None:
     first = sheet.row
     for figure in section.figures:
         _write_figure(sheet, figure)
+    sheet.row += 1
     if section.name == "return":
         _add_chart(sheet, "Return", (first, 0), (first, 1), len(section.figures) - 1)
-    sheet.row += 1
 
 
 def _write_figure(sheet: _Sheet, figure: Figure) -> None:
@@ -180,23 +197,25 @@ def _write_table(sheet: _Sheet, table: Table, *, titled: bool) -> None:
         sheet.row += 1
     elif sheet.row == 0:
         sheet.freeze(1, 2 if len(table.columns) > 4 else 1)  # noqa: PLR2004  # wide tables keep two in view
-    sheet.write_head(tuple(column.label for column in table.columns))
+    sheet.write_head(tuple(column.label for column in table.columns), tuple(column.unit for column in table.columns))
     first = sheet.row
     for row in table.rows:
         for column, value in enumerate(row):
             sheet.write(column, value, table.columns[column].unit)
         sheet.row += 1
+    if table.note:
+        sheet.write_note(table.note, len(table.columns))
+    sheet.row += 1
     if table.rows and table.name == "daily":
-        _add_chart(sheet, "Downloads by day", (first, 0), (first, 1), len(table.rows))
+        _add_chart(sheet, "Downloads by day", (first, 0), (first, 1), len(table.rows), beside=True)
     if table.rows and table.name == "verdicts":
         _add_chart(sheet, "Requests by verdict and reason", (first, 1), (first, 3), len(table.rows))
-    if table.note:
-        sheet.sheet.write_string(sheet.row, 0, table.note, sheet.book.formats["text"])
-        sheet.row += 1
-    sheet.row += 1
 
 
-def _add_chart(sheet: _Sheet, title: str, labels: tuple[int, int], values: tuple[int, int], count: int) -> None:
+def _add_chart(  # noqa: PLR0913  # where it takes its words and numbers, and where it stands
+    sheet: _Sheet, title: str, labels: tuple[int, int], values: tuple[int, int], count: int, *, beside: bool = False
+) -> None:
+    """A column for each row, below what is written or beside it."""
     chart = sheet.book.workbook.add_chart({"type": "column"})
     if chart is None:
         raise AssertionError
@@ -212,8 +231,12 @@ def _add_chart(sheet: _Sheet, title: str, labels: tuple[int, int], values: tuple
     )
     chart.set_title({"name": title, "name_font": {"size": 11}})
     chart.set_legend({"none": True})
+    if beside:
+        chart.set_x_axis({"num_format": "d mmm", "num_font": {"size": 8}})
     chart.set_size({"width": 760, "height": 320})
-    sheet.sheet.insert_chart(1, _CHART_COLUMN, chart, {"description": title})
+    place = (1, _CHART_COLUMN) if beside else (sheet.row, 0)
+    sheet.sheet.insert_chart(*place, chart, {"description": title})
+    sheet.row += 0 if beside else _CHART_ROWS
 
 
 def _write_definitions(sheet: _Sheet) -> None:
@@ -251,5 +274,7 @@ def _naive(value: date | datetime) -> date | datetime:
 
 def _width(value: Value, unit: Unit) -> int:
     if isinstance(value, str | Term):
-        return len(_words(value)) + 2
-    return {"date": 12, "moment": 18}.get(unit, 14)
+        return 2 + sum(2 if east_asian_width(character) in "WF" else 1 for character in _words(value))
+    if isinstance(value, Missing | date):  # and moments, which are dates too
+        return {"date": 12, "moment": 18}.get(unit, 8)
+    return 3 + len(f"{value:,.0f}" if unit == "count" else f"{value:,.2f}")
