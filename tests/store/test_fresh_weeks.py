@@ -177,6 +177,15 @@ def test_days_written_piece_by_piece_read_each_batch_once_in_the_ledger(own_stor
     assert uses == [("input", "landing_requests", len(lines), 1), ("output", "listener_events", events[0], 1)]
 
 
+def test_the_planner_knows_weeks_that_were_filled_before_they_were_partitions(own_store: Store, tmp_path: Path) -> None:
+    measure(own_store, _import_new(own_store, write_log(tmp_path / "access.log", _lines(200))))
+    with own_store.owner() as connection:
+        known = connection.execute(
+            "select distinct tablename::text from pg_stats where schemaname = current_schema()"
+        ).fetchall()
+    assert {f"listener_events_w{FIRST_ON:%Y%m%d}", f"hourly_metrics_w{SECOND_ON:%Y%m%d}"} <= {name for (name,) in known}
+
+
 def test_the_day_of_a_week_may_be_any(own_store: Store) -> None:
     days = [date(2026, 12, 31), date(2027, 1, 3), date(2027, 1, 4)]
     with own_store.ingest(make_account(own_store).user_id) as connection:
