@@ -14,7 +14,7 @@ from castline.store.pool import Store
 from make_logs import Line, make_listened_show, write_log
 from web.browser import Browser
 from web.conftest import PASSWORD
-from web.world import LAST_DAY, World, make_world
+from web.world import LAST_DAY, World, make_campaign, make_world
 
 pytestmark = pytest.mark.store
 
@@ -289,6 +289,23 @@ def test_with_no_source_the_page_says_how_to_begin(signed_in: Browser) -> None:
     text = signed_in.get("/").text
     assert "No source yet" in text
     assert "castline feed add" in text
+
+
+def test_a_campaign_without_any_source_is_listed_and_no_download_is_called_zero(
+    store: Store, signed_in: Browser, person: User
+) -> None:
+    make_campaign(store, person.user_id, make_listened_show(store, person.user_id), "Autumn")
+    text = signed_in.get(f"/?from=2026-09-07&to={LAST_DAY}").text
+    assert "No source yet" in text
+    assert 'href="/campaigns/' in text
+    assert 'id="kpi-title"' not in text
+    assert 'id="daily-title"' not in text
+
+
+def test_an_empty_quarantine_counts_nothing(signed_in: Browser) -> None:
+    text = signed_in.get("/quarantine").text
+    assert "Nothing waits: whatever came in was taken." in text
+    assert "were refused" not in text
 
 
 def test_a_source_without_hits_is_told_apart(store: Store, signed_in: Browser, person: User, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def make_world(store: Store, owner_id: UUID, folder: Path, *, name: str = "Autum
     show = make_listened_show(store, owner_id)
     import_log(store, owner_id, write_log(folder / f"{uuid4().hex}.log.gz", _lines()), host="cdn.example.org")
     measure(store, owner_id)
-    campaign = _make_campaign(store, owner_id, show, name)
+    campaign = make_campaign(store, owner_id, show, name)
     _tell_orders(store, owner_id)
     attribute(store, owner_id)
     reports = build_report(store, owner_id, campaign, ("csv",), folder / "reports")
@@ -68,7 +68,7 @@ def _lines() -> list[Line]:
     return sorted(lines, key=lambda line: line.after)
 
 
-def _make_campaign(store: Store, owner_id: UUID, show: Podcast, name: str) -> Campaign:
+def make_campaign(store: Store, owner_id: UUID, show: Podcast, name: str) -> Campaign:
     with store.account(owner_id) as connection:
         sponsor = create_sponsor(connection, owner_id, NewSponsor(f"Sponsor of {name}"))
         new = NewCampaign(
