@@ -14,7 +14,7 @@ from openpyxl.worksheet.worksheet import Worksheet  # type: ignore[import-untype
 from pypdf import PdfReader
 
 from castline.base.errors import InvalidInput
-from castline.model.figures import Document, Missing, Term, Value
+from castline.model.figures import Document, Missing, PlayedAds, Term, Value
 from castline.model.vocab import ReportFormat
 from castline.report.cells import iter_cells
 from castline.report.csv import guard_formula, render_csv
@@ -365,3 +365,18 @@ def test_heads_of_numbers_stand_over_their_numbers(document: Document) -> None:
     sheet = load_workbook(BytesIO(render_excel(document)))["Delivery"]
     aligned = {str(cell.value): cell.alignment.horizontal for cell in sheet[1]}
     assert (aligned["Episode"], aligned["Delivered"], aligned["CPM"]) == (None, "right", "right")
+
+
+def test_what_players_told_of_ads_stands_in_every_format() -> None:
+    told = lay_out(replace(make_figures(), played_ads=PlayedAds(date(2026, 3, 1), 4040, 3636, 3030, 2424, 2020, 909)))
+    assert "AdsplayedasplayerssayCametoPlays" in pdf_text(render_pdf(told)).replace(",", "")
+    assert "Thirdquarter2,424" in pdf_text(render_pdf(told))
+    book = load_workbook(BytesIO(render_excel(told)))
+    rows = [[cell for cell in row if cell is not None] for row in book["Audience"].iter_rows(values_only=True)]
+    assert ["Third quarter", 2424] in rows
+    lines = list(csv.reader(StringIO(render_csv(told).decode("utf-8-sig"))))
+    assert sum("played_ads" in line and "2424" in line for line in lines) == 1
+    figures = decode_json(render_json(told))["figures"]
+    assert [item["value"] for item in figures if item.get("table") == "played_ads" and item["name"] == "ad_plays"] == [
+        4040, 3636, 3030, 2424, 2020, 909,
+    ]  # fmt: skip

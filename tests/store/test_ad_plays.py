@@ -10,14 +10,17 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from msgspec import UNSET
 
 from castline.base.clock import now
 from castline.ingest.segment_log import EVENTS, LOG_FOLDER, LogWriter, encode_record
 from castline.intake.drain import drain_intake
 from castline.measure.ad_plays import CampaignAdPlays, compute_ad_plays
 from castline.model.campaign import NewSponsor
+from castline.model.figures import PlayedAds
 from castline.model.query import Filters, Query
-from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor
+from castline.report.collect import collect_figures
+from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor, find_campaign
 from castline.store.pool import Store
 from castline.store.shows import create_episode, create_podcast, load_podcasts
 from make import make_account
@@ -114,6 +117,19 @@ def test_each_play_counts_once_up_to_where_it_came(here: Store, owner_id: UUID) 
     assert plays(here, owner_id) == [one, other, unknown]
     assert plays(here, owner_id, campaigns=(second,)) == [other]
     assert plays(here, make_account(here).user_id) == []
+
+
+def test_the_campaigns_report_has_them_and_another_campaigns_has_none(here: Store, owner_id: UUID) -> None:
+    first, second = make_campaign(here, owner_id, "First"), make_campaign(here, owner_id, "Second")
+    spot = {"ad_id": "spot", "campaign_id": str(first)}
+    take_in(here, told(owner_id, "s1", ad("ad_start", spot), ad("ad_progress", spot, 50), ad("ad_skip", spot)))
+    found = {}
+    for campaign_id in (first, second):
+        with here.account(owner_id) as connection:
+            campaign = find_campaign(connection, owner_id, str(campaign_id))
+        found[campaign_id] = collect_figures(here, owner_id, campaign, now()).played_ads
+    first_on = (NOON - timedelta(days=7)).date()
+    assert found == {first: PlayedAds(first_on, 1, 1, 1, 0, 0, 1), second: UNSET}
 
 
 def test_progress_may_come_before_the_start_and_a_play_is_of_the_day_it_began(here: Store, owner_id: UUID) -> None:

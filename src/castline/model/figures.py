@@ -10,6 +10,8 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from msgspec import UNSET, UnsetType
+
 from castline.base.money import check_currency
 from castline.base.period import Period
 from castline.model.check import check_aware
@@ -173,8 +175,24 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
+class PlayedAds:
+    """The campaign's ads that players say they played, from `first_on` on; each count holds those that came further."""
+
+    first_on: date
+    plays: int
+    first_quarter: int
+    half: int
+    third_quarter: int
+    complete: int
+    skips: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFigures:
-    """The frozen inputs of one report. `audience_base` is how many downloads the audience shares are of."""
+    """The frozen inputs of one report. `audience_base` is how many downloads the audience shares are of.
+
+    `played_ads` is left out where no player told of any, so that reports without them keep their bytes.
+    """
 
     as_of: datetime
     subject: Subject
@@ -187,6 +205,7 @@ class ReportFigures:
     roi: RoiFigures
     counting: tuple[VerdictCount, ...]
     provenance: Provenance
+    played_ads: PlayedAds | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         check_aware(self.as_of, field="as_of")

@@ -26,6 +26,7 @@ from castline.report.delivery import (
     describe_delivery,
 )
 from castline.report.listening import load_ads, load_audience
+from castline.report.played_ads import load_played_ads
 from castline.report.provenance import collect_provenance
 from castline.roi.compute import compute_roi
 from castline.roi.day_sums import DaySums
@@ -99,6 +100,7 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
         roi=roi,
         counting=tuple(load_waterfall(connection, owner_id, flight, podcast_ids=[campaign.podcast_id])),
         provenance=collect_provenance(connection, settings, scope, _notes(roi, campaign, placements, kept_count)),
+        played_ads=load_played_ads(connection, campaign, flight, as_of),
     )
 
 

@@ -37,6 +37,7 @@ _OWN: Final = (
     Definition("visits", 1, "credited visits; they carry no revenue and are no orders"),
 )
 _SHARED: Final = (
+    "ad_plays",
     "ads_delivered",
     "average_order_value",
     "break_even_orders",

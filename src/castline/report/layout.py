@@ -25,6 +25,7 @@ from castline.model.figures import (
 from castline.report.definitions import load_definitions, name_metric
 from castline.report.delivery import ADS_UNKNOWN, NO_PLACEMENT, Delivered, add_up_delivery
 from castline.report.frozen import compute_hash, freeze_figures, name_report
+from castline.report.played_ads import iter_played_tables
 from castline.report.sources import lay_out_provenance
 from castline.report.words import find_word, name_term
 
@@ -275,7 +276,8 @@ def _audience(figures: ReportFigures) -> Section:
                 note,
             )
             for dimension, (title, singular) in DIMENSIONS.items()
-        ),
+        )
+        + tuple(iter_played_tables(figures)),
     )
 
 

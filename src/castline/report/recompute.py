@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
+from itertools import pairwise
 
 from castline.base.errors import EXIT_QUALITY, Terminal
 from castline.base.money import minor_unit
-from castline.model.figures import ReportFigures
+from castline.model.figures import PlayedAds, ReportFigures
 from castline.model.roi import RoiFigures
 
 Number = int | Decimal
@@ -40,7 +41,7 @@ def check_arithmetic(figures: ReportFigures) -> None:
 
 def recompute(figures: ReportFigures) -> list[Difference]:
     """Where the figures differ from a second computation out of their parts; empty if nowhere."""
-    found = [*_sums(figures), *_rates(figures.roi), *_audience(figures)]
+    found = [*_sums(figures), *_rates(figures.roi), *_audience(figures), *_played(figures)]
     return [difference for difference in found if difference is not None]
 
 
@@ -83,6 +84,15 @@ def _audience(figures: ReportFigures) -> Iterator[Difference | None]:
     for dimension in ("app", "country", "device"):
         parts = [item.downloads for item in figures.audience if item.dimension == dimension]
         yield _differ(f"audience.{dimension}", figures.audience_base, Fraction(sum(parts)))
+
+
+def _played(figures: ReportFigures) -> Iterator[Difference | None]:
+    """Whoever came further came to every step before."""
+    played = figures.played_ads
+    if isinstance(played, PlayedAds):
+        steps = (played.plays, played.first_quarter, played.half, played.third_quarter, played.complete)
+        for before, step in pairwise(steps):
+            yield _differ("played_ads", step, Fraction(min(before, step)))
 
 
 def _whole_orders(cost: Fraction, average: Fraction | None) -> Fraction | None:
