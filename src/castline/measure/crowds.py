@@ -28,7 +28,7 @@ AGENT_ROTATION: Final = {
     "tasteless_takes": 60,
     "tasteless_agents": 6,
     "tasteless_share_of_one": 0.25,
-    "taste_of_usual": 0.25,
+    "taste": 0,
     "usual_taste": 1.5,
     "taste_deviations": 10,
 }
@@ -87,7 +87,7 @@ def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
     told = many.join(most, on=ADDRESS).filter(pl.col("share_of_one") <= AGENT_ROTATION["tasteless_share_of_one"])
     told = told.join(compute_tastes(traffic, _visits_of(traffic, told)), on=ADDRESS)
     tasteless = (
-        (pl.col("taste") <= AGENT_ROTATION["taste_of_usual"] * pl.col("usual_taste"))
+        (pl.col("taste") <= AGENT_ROTATION["taste"])
         & (pl.col("usual_taste") >= AGENT_ROTATION["usual_taste"])
         & (pl.col("taste_deviations") >= AGENT_ROTATION["taste_deviations"])
     )

@@ -63,6 +63,7 @@ METRONOME: Final = {
     "gap_variation": 0.35,
     "slow_visits": 20,
     "slow_gap_variation": 0.12,
+    "slow_visits_per_episode": 1.25,
     "quick_visits": 100,
     "quick_gap_variation": 0.2,
     "quick_minutes": 60,
@@ -270,7 +271,8 @@ def find_metronomes(traffic: Traffic) -> list[Finding]:
     found = []
     for keys in ((*CONSUMER, "episode"), CONSUMER, ADDRESS):
         enough = traffic.visits.filter(pl.len().over(keys) >= METRONOME["slow_visits"]).sort(*keys, "at", "row")
-        told = _paces(enough, keys)
+        counted = enough.group_by(keys).agg(episodes=pl.col("episode").n_unique())
+        told = _paces(enough, keys).join(counted, on=keys)
         around = (
             (pl.col("visits") >= METRONOME["visits"])
             & (pl.col("hours") >= METRONOME["hours"])
@@ -281,7 +283,10 @@ def find_metronomes(traffic: Traffic) -> list[Finding]:
             & (pl.col("gap_variation") <= METRONOME["quick_gap_variation"])
             & (pl.col("lasting_minutes") >= METRONOME["quick_minutes"])
         )
+        # An app that looks every hour fetches what is new and nothing again.
+        again = pl.col("visits") >= METRONOME["slow_visits_per_episode"] * pl.col("episodes")
         slow = (pl.col("hours") >= METRONOME["hours"]) & (pl.col("gap_variation") <= METRONOME["slow_gap_variation"])
+        slow &= again
         chosen = told.filter(around | slow | quick)
         if chosen.is_empty():
             continue

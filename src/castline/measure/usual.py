@@ -91,6 +91,8 @@ def compute_news(traffic: Traffic, visits: pl.DataFrame, keys: tuple[str, ...], 
         .group_by("day_on", "episode")
         .agg(first_at=pl.col("at").min(), homes=pl.col("who").n_unique(), agents=pl.col("agent").n_unique())
     )
-    told = mine.join(news, on=["day_on", "episode"], how="left")
-    is_news = (pl.col("first_at") > pl.col("last")) & (pl.col("homes") >= homes) & (pl.col("agents") > 1)
+    told = mine.join(news, on=["day_on", "episode"], how="left").join(compute_clock(traffic), on="day_on")
+    # What is told to the hour may have come at any time of it.
+    before = pl.col("last") - pl.col("tick_seconds") * _SECOND
+    is_news = (pl.col("first_at") > before) & (pl.col("homes") >= homes) & (pl.col("agents") > 1)
     return told.group_by(keys).agg(news_share=is_news.fill_null(value=False).mean().round(3))
