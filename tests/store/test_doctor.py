@@ -68,6 +68,12 @@ def test_everything_but_ok_and_skipped_names_its_fix(own_store: Store, tmp_path:
             assert finding.state in {"ok", "skipped"} or finding.fix, name
 
 
+def test_checks_that_take_long_are_no_fault_of_the_clock(tmp_path: Path) -> None:
+    asked_at = now() - timedelta(minutes=5)
+    patient = replace(_patient(tmp_path, clock_at=asked_at), asked_at=asked_at)
+    assert CHECKS["clock"](patient) == Finding("ok", "0.0 s apart from the database")
+
+
 @pytest.mark.parametrize(
     ("name", "facts", "state", "said"),
     [

@@ -5,8 +5,8 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, Literal
@@ -44,12 +44,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Patient:
-    """What all checks look at: the settings, and the server if it answered."""
+    """What all checks look at: the settings, and the server if it answered, which was `asked_at` by our clock."""
 
     settings: Settings
     server: ServerFacts | None
     titles: tuple[str, ...]
     refused: CastlineError | None
+    asked_at: datetime = field(default_factory=now)
 
 
 Check = Callable[[Patient], Finding]
@@ -62,11 +63,12 @@ def examine(settings: Settings) -> Patient:
         with connect_store(settings, connection_count=1) as store:
             with store.owner() as connection:
                 server = load_server_facts(connection)
+            asked_at = now()
             titles: tuple[str, ...] = ()
             if server.schema_version == server.needed_version:
                 with store.system() as connection:
                     titles = tuple(load_titles(connection))
-            return Patient(settings, server, titles, None)
+            return Patient(settings, server, titles, None, asked_at)
     except CastlineError as error:
         return Patient(settings, None, (), error)
 
@@ -152,7 +154,7 @@ def check_clock(patient: Patient) -> Finding:
     """This machine and the database agree on the time."""
     if patient.server is None:
         return _NO_STORE
-    skew = abs(now() - patient.server.clock_at)
+    skew = abs(patient.asked_at - patient.server.clock_at)
     detail = f"{skew.total_seconds():.1f} s apart from the database"
     if skew > _SKEW:
         return Finding("problem", detail, "Let both machines follow one time server.")
@@ -226,7 +228,9 @@ def check_fonts(patient: Patient) -> Finding:
             f"no bundled font has {scripts}",
             "Reports print a replacement for these characters and say so; use names in a covered script to avoid it.",
         )
-    return Finding("ok", f"{len(FONTS)} families cover all {len(patient.titles)} names")
+    if not patient.titles:
+        return Finding("ok", f"{len(FONTS)} families; there is no name to show yet")
+    return Finding("ok", f"{len(FONTS)} families cover all {count_noun(len(patient.titles), 'name')}")
 
 
 def check_time_zones(_: Patient) -> Finding:
