@@ -161,3 +161,18 @@ def test_while_one_account_is_measured_the_others_are_landed(here: Store) -> Non
     drain.join(30)
     with here.account(mine) as connection:
         assert {run.status for run in load_runs(connection, mine)} == {"succeeded"}
+
+
+def test_a_drain_that_has_to_go_leaves_the_rest_to_the_next(here: Store) -> None:
+    owner_id, host = hosted_account(here)
+    for number in range(3):
+        take_in(here, redirect(f"/{host}/{number}.mp3"))
+    asked: list[bool] = []
+
+    def is_over() -> bool:
+        asked.append(True)
+        return len(asked) > 4  # three segments were taken apart, one of their files was begun
+
+    assert drain_intake(here, is_over=is_over).request_count == 1
+    assert drain_intake(here).request_count == 2
+    assert sorted(row["path"] for row in landed(here, owner_id)) == ["/0.mp3", "/1.mp3", "/2.mp3"]

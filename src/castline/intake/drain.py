@@ -57,10 +57,10 @@ class UnclaimedAddress:
     last_on: date
 
 
-def drain_intake(store: Store, *, is_asked: bool = False) -> Drained:
+def drain_intake(store: Store, *, is_asked: bool = False, is_over: Callable[[], bool] = bool) -> Drained:
     """Every closed segment is landed and gone, but for what waits; nothing where another drain is at work.
 
-    What waits is tried when it is due, or all of it where somebody asked.
+    What waits is tried when it is due, or all of it where somebody asked. Once `is_over`, the rest is left to the next.
     Raises DatabaseUnavailable, and leaves what is not landed yet, while the store is away.
     """
     drained, folder = Drained(), store.settings.data_dir / LOG_FOLDER
@@ -68,7 +68,7 @@ def drain_intake(store: Store, *, is_asked: bool = False) -> Drained:
         if segments is None:
             drained.is_elsewhere = True
             return drained
-        task = _Drain(store, folder / SPLIT, drained, None if is_asked else now())
+        task = _Drain(store, folder / SPLIT, drained, None if is_asked else now(), is_over)
         make_folder(task.split)
         for path in segments:
             if task.wants(path) and task.tries(path, partial(split_segment, store, path, task.split)):
@@ -86,9 +86,10 @@ class _Drain:
     split: Path
     drained: Drained
     due_at: datetime | None
+    is_over: Callable[[], bool]
 
     def wants(self, path: Path) -> bool:
-        return self.due_at is None or is_due(path, self.due_at)
+        return not self.is_over() and (self.due_at is None or is_due(path, self.due_at))
 
     def tries(self, path: Path, land: Callable[[], object]) -> bool:
         is_landed = try_landing(self.store, path, land)

@@ -6,8 +6,10 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from castline.store.pool import Store
 _log = logging.getLogger(__name__)
 DRAIN_SECONDS: Final = 5.0
 _LOCK_SECONDS: Final = 1.0  # while one account's days are measured, the others' are landed
+_LAST_SECONDS: Final = 5.0
 _GOODBYE_SECONDS: Final = 20.0
 OpenStore = Callable[[], AbstractContextManager[Store]]
 
@@ -42,13 +45,28 @@ def intake_beside(data_dir: Path, sock: socket.socket, options: IntakeOptions) -
         thread.join(_GOODBYE_SECONDS)
 
 
-def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
-    """What the intake took becomes rows, every few seconds, until `stop` is set; once more then.
+@dataclass(slots=True)
+class _Leave:
+    """Says when a process that was asked to stop has to go."""
 
-    A store that cannot be opened or reached is tried again; meanwhile everything waits on the disk.
+    stop: threading.Event
+    until: float | None = None
+
+    def is_over(self) -> bool:
+        if self.until is None and self.stop.is_set():
+            self.until = time.monotonic() + _LAST_SECONDS
+        return self.until is not None and time.monotonic() > self.until
+
+
+def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
+    """What the intake took becomes rows, every few seconds, until `stop` is set; once more then, for some seconds.
+
+    What is left by then is landed by whoever drains next. A store that cannot be opened or reached is tried again;
+    meanwhile everything waits on the disk.
     """
     store: Store | None = None
     wait_seconds, is_away = 0.0, False
+    leave = _Leave(stop)
     with ExitStack() as stack:
         while True:
             is_last = stop.wait(wait_seconds)
@@ -57,7 +75,7 @@ def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
                 if store is None:
                     opened = stack.enter_context(open_store())
                     store = stack.enter_context(opened.beside("drain", lock_seconds=_LOCK_SECONDS))
-                drain_intake(store)
+                drain_intake(store, is_over=leave.is_over)
                 is_away = False
             except CastlineError as error:
                 if not is_away:  # once, not every five seconds
