@@ -19,6 +19,7 @@ OWNED = [table for table in load_tables().values() if table.tenant]
 INSIDE_JSON = {  # the filling leaves JSON empty
     "campaigns.find_code_holder",
     "listening.find_log_by_file",
+    "listening.load_log_beginnings",
     "log_objects.load_log_objects",
     "metrics.count_event_ads",
 }

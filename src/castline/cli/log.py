@@ -35,6 +35,7 @@ def log() -> None:
     show_default=True,
     help="What the server that wrote the logs gives: files, HLS segments, or redirects to files.",
 )
+@click.option("--again", is_flag=True, help="Try refused lines of logs that were imported before once more.")
 @click.option("--watch", is_flag=True, help="Go on importing what comes, until interrupted.")
 @click.option("--every", type=click.FloatRange(min=0.1), default=10.0, help="Seconds between two looks of --watch.")
 @json_option
@@ -47,6 +48,7 @@ def import_(
     host: str | None,
     trust_forwarded: bool,
     delivery: "Delivery",
+    again: bool,
     watch: bool,
     every: float,
     as_json: bool,
@@ -63,7 +65,7 @@ def import_(
 
     if log_format is not None:
         find_format(log_format)
-    options = ImportOptions(log_format, trust_forwarded, delivery, _reporter())
+    options = ImportOptions(log_format, trust_forwarded, delivery, _reporter(), again=again)
     with open_account() as acting:
         task = LogTask(acting.store, acting.owner_id, host, options)
         if watch:

@@ -63,7 +63,7 @@ class ImportOptions:
     """How a log is to be read: without a format it is found out; `report` is told the lines read so far.
 
     `source` is what the ledger calls it, by default the file's name; `delivery` holds for logs that do not tell it;
-    `facts` are kept with the batch.
+    `facts` are kept with the batch. `again` tries the refused lines of a log that was imported before once more.
     """
 
     log_format: str | None = None
@@ -72,6 +72,7 @@ class ImportOptions:
     report: Report | None = None
     source: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    again: bool = False
 
 
 _DEFAULT: Final = ImportOptions()
@@ -84,7 +85,7 @@ def import_log(
 
     `host` stands for the host of lines that name none. Raises NotAnAccessLog, SourceUnreadable, InvalidInput.
     """
-    reading = _reading_of(store, path, host, options)
+    reading = reading_of(store, path, host, options)
     file_hash = _hash_file(path)
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
@@ -102,13 +103,16 @@ def import_log(
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class Reading:
+    """How a log is read, and what its batch is called."""
+
     source: str
     read_as: ReadAs
     assumed: Assumed
     options: ImportOptions
 
     def parameters(self, file: LogFile) -> dict[str, object]:
+        """What the ledger keeps of it."""
         return {
             "file": self.source,
             "host": self.assumed.host,
@@ -118,9 +122,10 @@ class _Reading:
         }
 
 
-def _reading_of(store: Store, path: Path, host: str | None, options: ImportOptions) -> _Reading:
+def reading_of(store: Store, path: Path, host: str | None, options: ImportOptions) -> Reading:
+    """What the options say of reading the log. Raises InvalidInput for a format that is none."""
     log_format = None if options.log_format is None else find_format(options.log_format)
-    return _Reading(
+    return Reading(
         source=options.source or printable(path.name),
         read_as=ReadAs(log_format, options.trust_forwarded, store.settings.trusted_proxies),
         assumed=Assumed(host.lower() if host else None, options.delivery),
@@ -129,7 +134,7 @@ def _reading_of(store: Store, path: Path, host: str | None, options: ImportOptio
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
     """What has been read of the file so far."""
 
     landed: int = 0
@@ -138,6 +143,7 @@ class _Tally:
     last_at: datetime | None = None
 
     def add(self, requests: pl.DataFrame) -> None:
+        """The requests are counted."""
         if requests.is_empty():
             return
         first, last = requests["time"].min(), requests["time"].max()
@@ -149,8 +155,8 @@ class _Tally:
         self.last_at = max(last, self.last_at or last)
 
 
-def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: _Reading) -> LogImport:
-    file, tally, refused = LogFile(path), _Tally(), [REFUSED_SCHEMA.to_frame()]
+def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: Reading) -> LogImport:
+    file, tally, refused = LogFile(path), Tally(), [REFUSED_SCHEMA.to_frame()]
     begun = find_beginning(store, owner_id, path, reading.source)
     after_line = begun.line_count if begun else 0
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
@@ -198,14 +204,18 @@ def _mask(text: str, privacy: IpPrivacy) -> str:
     return _V4.sub(cut, _V6.sub(cut, text))
 
 
-def _batch_of(run: OpenRun, file: LogFile, tally: _Tally, refused: int, landing: Landing) -> Batch:
-    """The batch; its id follows from account and content, so that a second try writes the same files."""
-    identity = blake2b(run.owner_id.bytes + file.content_hash, digest_size=16, person=b"castline-log").digest()
+def name_batch(owner_id: UUID, content_hash: bytes) -> UUID:
+    """The batch's id; it follows from account and content, so that a second try writes the same files."""
+    identity = blake2b(owner_id.bytes + content_hash, digest_size=16, person=b"castline-log").digest()
+    return UUID(int=int.from_bytes(identity) & ~_UUID_MARKS | _UUID_8)
+
+
+def _batch_of(run: OpenRun, file: LogFile, tally: Tally, refused: int, landing: Landing) -> Batch:
     metadata: dict[str, object] = {"parts": encode_parts(landing.parts)}
     if file.problem:
         metadata["problem"] = file.problem
     return Batch(
-        batch_id=UUID(int=int.from_bytes(identity) & ~_UUID_MARKS | _UUID_8),
+        batch_id=name_batch(run.owner_id, file.content_hash),
         user_id=run.owner_id,
         run_id=run.run_id,
         kind=LOG_KIND,

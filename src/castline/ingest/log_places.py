@@ -12,7 +12,8 @@ from typing import BinaryIO, Final, TypeAlias
 from uuid import UUID
 
 from castline.base.errors import CastlineError, InvalidInput
-from castline.ingest.landing import ImportOptions, LogImport, import_log
+from castline.ingest.landing import ImportOptions, LogImport, import_log, reading_of
+from castline.ingest.log_replay import replay_log
 from castline.sources.bucket import BucketObject, fetch_object, is_bucket_url, iter_objects
 from castline.store.log_objects import load_log_objects
 from castline.store.pool import Store
@@ -48,16 +49,20 @@ class LogTask:
     def import_one(self, log: Log) -> LogImport:
         """The log is imported. Raises what `import_log` raises, and SourceUnavailable for an object."""
         if isinstance(log, Path):
-            return import_log(self.store, self.owner_id, log, host=self.host, options=self.options)
+            return self._import(log, self.options)
         with TemporaryDirectory(prefix="castline-log-") as folder:
             if isinstance(log, Stream):
                 path = _save_stream(log, Path(folder))
-                options = replace(self.options, source=log.name)
-                return import_log(self.store, self.owner_id, path, host=self.host, options=options)
+                return self._import(path, replace(self.options, source=log.name))
             path = fetch_object(log, Path(folder))
             facts = {"object": log.url, "object_tag": log.tag}
-            options = replace(self.options, source=log.url[-_NAME_LENGTH:], facts=facts)
-            return import_log(self.store, self.owner_id, path, host=self.host, options=options)
+            return self._import(path, replace(self.options, source=log.url[-_NAME_LENGTH:], facts=facts))
+
+    def _import(self, path: Path, options: ImportOptions) -> LogImport:
+        done = import_log(self.store, self.owner_id, path, host=self.host, options=options)
+        if done.is_new or not options.again:
+            return done
+        return replay_log(self.store, self.owner_id, path, reading_of(self.store, path, self.host, options), done)
 
 
 _NAME_LENGTH: Final = 255

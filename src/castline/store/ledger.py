@@ -18,7 +18,7 @@ from castline.base.errors import CastlineError
 from castline.base.text import printable
 from castline.model.lineage import Batch, DatasetUse, Drop, Quarantined, Run
 from castline.store.pool import RowsBusy, Store
-from castline.store.rows import find_one, load_all, save, save_all
+from castline.store.rows import find_one, load_all, load_scalars, save, save_all
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("ledger")
@@ -199,6 +199,21 @@ def count_quarantine(connection: Connection, owner_id: UUID) -> dict[str, int]:
 def summarise_quarantine(connection: Connection, owner_id: UUID) -> list[RefusedRows]:
     """Refused rows that wait, by reason, kind and source, the most first."""
     return load_all(connection, RefusedRows, _SQL["summarise_quarantine"], {"tenant": owner_id})
+
+
+def load_waiting_lines(connection: Connection, owner_id: UUID, batch_id: UUID) -> list[int]:
+    """The refused lines of the batch that were not replayed, ascending."""
+    return [int(str(line)) for line in load_scalars(connection, _SQL["load_waiting_lines"], _batch(owner_id, batch_id))]
+
+
+def mark_lines_replayed(run: OpenRun, batch_id: UUID, line_numbers: Sequence[int]) -> list[int]:
+    """The refused lines of the batch went through in this run; returns those that had not before."""
+    facts = _batch(run.owner_id, batch_id) | {"run_id": run.run_id, "line_numbers": list(line_numbers)}
+    return [int(str(line)) for line in load_scalars(run.connection, _SQL["mark_lines_replayed"], facts)]
+
+
+def _batch(owner_id: UUID, batch_id: UUID) -> dict[str, object]:
+    return {"tenant": owner_id, "batch_id": batch_id}
 
 
 def mark_replayed(run: OpenRun, quarantine_id: UUID) -> None:

@@ -92,6 +92,20 @@ update quarantine
 set replayed_at = now(), replayed_by = :run_id
 where user_id = :tenant and quarantine_id = :quarantine_id and replayed_at is null
 
+-- name: load_waiting_lines
+-- one row per refused line of the batch that was not replayed
+select line_number
+from quarantine
+where user_id = :tenant and batch_id = :batch_id and replayed_at is null
+order by line_number
+
+-- name: mark_lines_replayed
+-- one row per line of the batch that went through on a second try and had not before
+update quarantine
+set replayed_at = now(), replayed_by = :run_id
+where user_id = :tenant and batch_id = :batch_id and line_number = any(:line_numbers::bigint[]) and replayed_at is null
+returning line_number
+
 -- name: load_runs
 -- one row per run, newest first
 select run_id, user_id, job, status, code_version, rule_versions, parameters, counts, watermark_at, started_at,

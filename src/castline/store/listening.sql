@@ -171,7 +171,7 @@ order by request_count desc, verdict, reason
 select 'dropped' as verdict, reason, count(*) as request_count
 from quarantine
 join batches using (batch_id, user_id)
-where quarantine.user_id = :tenant and batches.kind = :kind
+where quarantine.user_id = :tenant and batches.kind = :kind and replayed_at is null
     and (:batch_ids::uuid[] is null or batch_id = any(:batch_ids))
 group by reason
 order by request_count desc, reason

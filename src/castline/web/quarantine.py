@@ -25,7 +25,7 @@ _KINDS: Final = {
 }
 _FIXES: Final = {
     "malformed_line": "A few lines are what a crash or a full disk leaves behind and need nothing. Where it is most "
-    "of a file, its format was taken for another: import it again with --format.",
+    "of a file, its format was taken for another: import it again with --format and --again.",
     "line_too_long": "Attacks send such lines; nothing is lost. They need nothing.",
     "range_too_long": "No player asks for so many pieces; nothing is lost. They need nothing.",
     "bad_address": "The server writes names instead of addresses, or nothing: let it log addresses, and import the log "

@@ -1,0 +1,111 @@
+"""Refused lines of an imported log, tried again: in another format, or by a castline that reads more.
+
+The quarantine keeps a line's text with its address cut, so the log itself is read once more. Only lines that wait are
+taken from it; they become a batch of their own. Method: docs/how-to/quarantine.md
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from castline.base.clock import now
+from castline.base.errors import Conflict
+from castline.ingest.landing import LogImport, Reading, Tally, name_batch
+from castline.ingest.locator import Locator
+from castline.model.lineage import Batch, DatasetUse
+from castline.sources.log_file import LogFile, read_ahead
+from castline.sources.logs.reading import iter_requests
+from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
+from castline.store.ledger import OpenRun, load_waiting_lines, mark_lines_replayed, open_run, save_batch
+from castline.store.listening import LOG_KIND, mark_dirty_days
+from castline.store.pool import Store
+
+_JOB: Final = "log.import"
+
+
+def replay_log(store: Store, owner_id: UUID, path: Path, reading: Reading, known: LogImport) -> LogImport:
+    """Lines of the log that were refused and are requests now have landed; `known` itself where there are none.
+
+    Their days wait to be measured. Raises NotAnAccessLog, SourceUnreadable, Conflict.
+    """
+    file, tally = LogFile(path), Tally()
+    with store.account(owner_id) as connection:
+        waiting = load_waiting_lines(connection, owner_id, known.batch_id)
+    if not waiting:
+        return known
+    lines: list[int] = []
+    with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
+        for requests in _iter_waiting(store, owner_id, file, reading, waiting):
+            landing.add(requests)
+            tally.add(requests)
+            lines += requests["line_number"].to_list()
+        if not lines:
+            return known
+        with open_run(store, owner_id, _JOB, parameters={**reading.parameters(file), "again": True}) as run:
+            if len(mark_lines_replayed(run, known.batch_id, lines)) < len(lines):
+                raise Conflict(noun="replay of", key=reading.source, detail="another process takes its lines")
+            batch = _batch_of(run, file, tally, lines, landing)
+            batch.metadata.update(host=reading.assumed.host, format=file.format_name, replay_of=str(known.batch_id))
+            landing.publish(batch.batch_id)
+            _save(run, replace(batch, source=reading.source), landing)
+    return replace(
+        known,
+        is_new=True,
+        batch_id=batch.batch_id,
+        received_count=len(lines),
+        landed_count=len(lines),
+        refused_count=0,
+        refused_by_reason={},
+        first_at=tally.first_at,
+        last_at=tally.last_at,
+        days=tuple(sorted({part.day_on for part in landing.parts})),
+        log_format=file.format_name,
+    )
+
+
+def _iter_waiting(
+    store: Store, owner_id: UUID, file: LogFile, reading: Reading, waiting: list[int]
+) -> Iterator[pl.DataFrame]:
+    locator = Locator(store.settings, owner_id, reading.assumed)
+    lines = pl.DataFrame({"line_number": waiting}, schema={"line_number": pl.UInt32()})
+    for block in read_ahead(iter_requests(file, now_at=now(), read_as=reading.read_as)):
+        requests, _ = locator.locate(block)
+        yield requests.join(lines, on="line_number", how="semi", maintain_order="left")
+
+
+def _batch_of(run: OpenRun, file: LogFile, tally: Tally, lines: list[int], landing: Landing) -> Batch:
+    content = sha256(file.content_hash + ",".join(map(str, sorted(lines))).encode()).digest()
+    return Batch(
+        batch_id=name_batch(run.owner_id, content),
+        user_id=run.owner_id,
+        run_id=run.run_id,
+        kind=LOG_KIND,
+        source=file.path.name,
+        content_hash=content,
+        landed_as=landing_place(run.owner_id, LOG_KIND),
+        received_count=len(lines),
+        accepted_count=len(lines),
+        refused_count=0,
+        first_at=tally.first_at,
+        last_at=tally.last_at,
+        created_at=now(),
+        metadata={"parts": encode_parts(landing.parts)},
+    )
+
+
+def _save(run: OpenRun, batch: Batch, landing: Landing) -> None:
+    save_batch(run, batch)
+    mark_dirty_days(run.connection, run.owner_id, sorted({part.day_on for part in landing.parts}))
+    run.count("received", batch.received_count)
+    run.count("landed", batch.accepted_count)
+    span = (batch.first_at, batch.last_at)
+    run.uses = [
+        DatasetUse("input", "access_log", batch.source, batch.received_count, batch.content_hash, *span),
+        DatasetUse("output", "landing_requests", str(batch.batch_id), batch.accepted_count, None, *span),
+    ]
+    run.watermark_at = batch.last_at

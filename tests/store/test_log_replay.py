@@ -1,0 +1,67 @@
+"""Refused lines of a log are tried again when it is imported once more with --again, and no other line is touched."""
+
+from pathlib import Path
+
+import pytest
+
+from castline.ingest.landing import ImportOptions, LogImport
+from castline.ingest.log_places import LogTask
+from castline.measure.run import measure
+from castline.model.account import User
+from castline.sources.logs.table import find_format
+from castline.store.ledger import load_batches, load_quarantine
+from castline.store.listening import load_refused, load_waterfall
+from castline.store.pool import Store
+from make_logs import Line, make_listened_show
+
+pytestmark = pytest.mark.store
+LINES = [str(Line()), find_format("fastly").example, "rubbish", str(Line(after=5)), find_format("fastly").example]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "access.log"
+    path.write_text("".join(f"{line}\n" for line in LINES))
+    return path
+
+
+def _import(store: Store, user: User, log: Path, **options: object) -> LogImport:
+    return LogTask(store, user.user_id, None, ImportOptions(**options)).import_one(log)  # type: ignore[arg-type]
+
+
+def _waiting(store: Store, user: User) -> list[int | None]:
+    with store.account(user.user_id) as connection:
+        return [row.line_number for row in load_quarantine(connection, user.user_id)]
+
+
+def _ends(store: Store, user: User) -> int:
+    """How many lines ended somewhere: refused, or judged."""
+    measure(store, user.user_id)
+    with store.account(user.user_id) as connection:
+        rows = [*load_refused(connection, user.user_id), *load_waterfall(connection, user.user_id)]
+        return sum(row.request_count for row in rows)
+
+
+def test_lines_that_another_format_reads_are_landed_and_the_others_stay(store: Store, account: User, log: Path) -> None:
+    make_listened_show(store, account.user_id)
+    first = _import(store, account, log, log_format="combined")
+    assert (first.landed_count, first.refused_count, _waiting(store, account)) == (2, 3, [2, 3, 5])
+    assert _ends(store, account) == 5
+    assert not _import(store, account, log).is_new
+    again = _import(store, account, log, again=True)
+    assert (again.is_new, again.received_count, again.landed_count, again.refused_count) == (True, 2, 2, 0)
+    assert again.log_format == "combined, fastly"
+    assert _waiting(store, account) == [3]
+    assert _ends(store, account) == 5
+    assert not _import(store, account, log, again=True).is_new
+    with store.account(account.user_id) as connection:
+        newest, oldest = load_batches(connection, account.user_id)
+    assert newest.metadata["replay_of"] == str(oldest.batch_id)
+    assert (newest.accepted_count, oldest.accepted_count, oldest.refused_count) == (2, 2, 3)
+
+
+def test_a_log_without_refused_lines_is_only_known(store: Store, account: User, log: Path) -> None:
+    log.write_text(f"{Line()}\n")
+    first = _import(store, account, log, again=True)
+    again = _import(store, account, log, again=True)
+    assert (first.is_new, again.is_new, again.batch_id) == (True, False, first.batch_id)
