@@ -9,7 +9,7 @@ from castline.base.assets import iter_assets
 from castline.cli.about import list_components
 from castline.cli.conversion import write_amount
 from castline.cli.measure import in_filter_order
-from castline.cli.output import show_table
+from castline.cli.output import say, show_progress, show_table
 from castline.measure.judge import OUTCOMES
 from castline.model.listening import VerdictCount
 
@@ -54,3 +54,12 @@ def test_a_table_without_anywhere_to_go_is_no_fault_and_goes_nowhere_else(
     assert capfd.readouterr() == ("", "")
     show_table([{"name": "one"}], ["name"])
     assert capfd.readouterr().out.split() == ["name", "one"]
+
+
+def test_what_is_shown_takes_the_place_of_how_far_the_work_is(capfd: pytest.CaptureFixture[str]) -> None:
+    show_progress("10 of 20 requests")
+    show_progress("9 lines")
+    say("measured")
+    say("all of it")
+    blank = " " * len("10 of 20 requests"), " " * len("9 lines")
+    assert capfd.readouterr().err == (f"10 of 20 requests\r{blank[0]}\r9 lines\r{blank[1]}\rmeasured\nall of it\n")

@@ -8,7 +8,7 @@ import click
 
 from castline.base.errors import CastlineError
 from castline.base.text import printable
-from castline.cli.output import json_option, say, show_json, show_table
+from castline.cli.output import json_option, say, show_json, show_progress, show_table
 
 if TYPE_CHECKING:
     from castline.ingest.landing import LogImport
@@ -136,7 +136,7 @@ def _reporter() -> "Callable[[int], None] | None":
     """Tells a terminal how many lines of the file are read."""
     if not sys.stderr.isatty():
         return None
-    return lambda count: click.echo(f"\r{count:,} lines ", nl=False, err=True)
+    return lambda count: show_progress(f"{count:,} lines")
 
 
 def _show(found: "list[LogImport]") -> None:

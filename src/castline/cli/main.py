@@ -90,7 +90,7 @@ def main() -> NoReturn:
     try:
         code = castline.main(prog_name="castline", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("stopped", err=True)
+        _say("stopped")
         sys.exit(130)
     except click.ClickException as error:
         error.show()
@@ -126,8 +126,14 @@ def show_error(error: CastlineError) -> None:
         from castline.store.payload import encode_json
 
         body = {"error": error.code, "message": error.message, "fix": error.advice or None}
-        click.echo(encode_json(body), err=True)
+        _say(encode_json(body).decode())
         return
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    _say(f"{click.style('error:', fg='red', bold=True)} {error.message}")
     if error.advice:
-        click.echo(f"  {click.style('fix:', bold=True)} {error.advice}", err=True)
+        _say(f"  {click.style('fix:', bold=True)} {error.advice}")
+
+
+def _say(message: str) -> None:
+    from castline.cli.output import say  # the start stays fast
+
+    say(message)

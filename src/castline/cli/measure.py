@@ -17,7 +17,7 @@ from castline.cli.measure_audit import audit
 from castline.cli.measure_figures import FIGURES
 from castline.cli.measure_settings import COUNTING
 from castline.cli.measure_suspects import suspects
-from castline.cli.output import json_option, say, show_json, show_json_lines, show_table
+from castline.cli.output import json_option, say, show_json, show_json_lines, show_progress, show_table
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
 
@@ -197,4 +197,4 @@ def _reporter() -> Callable[[int, int], None] | None:
     """Tells a terminal how many requests are judged."""
     if not sys.stderr.isatty():
         return None
-    return lambda done, total: click.echo(f"\r{done:,} of {total:,} requests", nl=False, err=True)
+    return lambda done, total: show_progress(f"{done:,} of {total:,} requests")

@@ -13,16 +13,19 @@ Item = TypeVar("Item")
 
 _json = msgspec.json.Encoder(decimal_format="number")
 MOST: Final = 1_000_000  # rows that one list may be asked for
+_under_way: list[int] = []  # how long the line is that tells of work under way; empty when there is none
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def show_json(value: object) -> None:
     """One line of JSON is on stdout; keys stand in the order of the value's fields."""
+    _clear_progress()
     click.echo(_json.encode(value))
 
 
 def show_json_lines(values: Iterable[object]) -> None:
     """A line of JSON per value is on stdout."""
+    _clear_progress()
     sys.stdout.flush()
     for value in values:
         sys.stdout.buffer.write(_json.encode(value) + b"\n")
@@ -34,6 +37,7 @@ def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, 
     from rich.console import Console  # the start stays fast
     from rich.table import Table
 
+    _clear_progress()
     rows = list(rows)
     table = Table(title=title, box=None, header_style="bold", pad_edge=False)
     for column in columns:
@@ -50,7 +54,20 @@ def show_table(rows: Iterable[Mapping[str, object]], columns: Sequence[str], *, 
 
 def say(message: str) -> None:
     """A message for people is on stderr."""
+    _clear_progress()
     click.echo(message, err=True)
+
+
+def show_progress(told: str) -> None:
+    """How far the work has come is on the last line of stderr, until anything else is shown. For terminals only."""
+    _clear_progress()
+    click.echo(told, nl=False, err=True)
+    _under_way.append(len(told))
+
+
+def _clear_progress() -> None:
+    if _under_way:
+        click.echo(f"\r{' ' * _under_way.pop()}\r", nl=False, err=True)
 
 
 @contextmanager
