@@ -225,10 +225,11 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
     dimension = next(iter(_used_dimensions(query)), None)
     cut = Cut(dimension, filtered.get(dimension)) if dimension else Cut("total")
     sums = sum_rollup(asked.connection, asked.owner_id, query, source, cut)
-    shows = {row.podcast_id: str(row.podcast_id) for row in sums}
+    if query.dimensions == ("show", dimension):
+        return {(row.start_at, (row.show or "", row.member)): row.value for row in sums}
     are_shows = [name == "show" for name in query.dimensions]
     return {
-        (row.start_at, tuple([shows[row.podcast_id] if is_show else row.member for is_show in are_shows])): row.value
+        (row.start_at, tuple([(row.show or "") if is_show else row.member for is_show in are_shows])): row.value
         for row in sums
     }
 

@@ -118,8 +118,8 @@ def _load_downloads(
     shows = sorted({item.podcast_id for item in flown})
     queries = ask_days(period, "downloads", ("show", "episode"), shows)
     rows = (row for query in queries for row in run_query(connection, owner_id, query).rows)
-    by_show = _group((UUID(row.members[0]), row) for row in rows)
-    return {podcast_id: DaySums(rows) for podcast_id, rows in by_show.items()}
+    by_show = _group((row.members[0], row) for row in rows)
+    return {UUID(podcast_id): DaySums(found) for podcast_id, found in by_show.items()}
 
 
 def _load_rates(connection: Connection, owner_id: UUID, told: pl.DataFrame, credited: Sequence[OrderCredit]) -> Rates:

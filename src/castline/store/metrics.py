@@ -30,10 +30,10 @@ class CountedDays:
 
 @dataclass(frozen=True, slots=True)
 class RollupSum:
-    """A sum of a rollup; `podcast_id` is None and `member` empty where the query does not split by them."""
+    """A sum of a rollup; `show` is an id, None where the query does not split by shows, as `member` is empty then."""
 
     start_at: datetime | None
-    podcast_id: UUID | None
+    show: str | None
     member: str
     value: int
 

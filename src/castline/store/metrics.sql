@@ -29,7 +29,7 @@ select
 -- one row per UTC day, week or month, show if asked for, and member if asked for: the sum of the rollup's values
 select
     case when :grain::text <> 'none' then date_trunc(:grain::text, day_on::timestamp) at time zone 'utc' end as start_at,
-    case when :by_show::boolean then podcast_id end as podcast_id,
+    case when :by_show::boolean then podcast_id::text end as show,
     case when :by_member::boolean then member else '' end as member,
     sum(value)::bigint as value
 from my_daily_metrics
@@ -44,7 +44,7 @@ group by 1, 2, 3
 -- one row per hour, day, week or month of a time zone, show if asked for, and member if asked for: the sum of values
 select
     case when :grain::text <> 'none' then date_trunc(:grain::text, hour_at, :tz::text) end as start_at,
-    case when :by_show::boolean then podcast_id end as podcast_id,
+    case when :by_show::boolean then podcast_id::text end as show,
     case when :by_member::boolean then member else '' end as member,
     sum(value)::bigint as value
 from my_hourly_metrics
