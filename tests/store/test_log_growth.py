@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from castline.base.errors import SourceUnreadable
 from castline.ingest.landing import LogImport, import_log
 from castline.measure.run import measure
 from castline.model.account import User
@@ -95,3 +96,14 @@ def test_an_archive_that_came_cut_is_completed_by_the_whole_one(store: Store, ac
     assert done.problem is None
     assert 0 < cut.landed_count < 4_000
     assert (cut.landed_count + done.landed_count, done.refused_count) == (4_000, 0)
+
+
+def test_a_file_of_which_more_than_a_million_lines_are_no_requests_is_refused_as_a_whole(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    log = tmp_path / "access.log"
+    log.write_text("".join(LINES) + "x\n" * 1_000_001)
+    with pytest.raises(SourceUnreadable, match="1,000,001 lines fit no format: name it by --format"):
+        import_log(store, account.user_id, log)
+    with store.account(account.user_id) as connection:
+        assert load_batches(connection, account.user_id) == []

@@ -28,6 +28,7 @@ from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
 from castline.store.listening import LOG_KIND, find_log_by_file, mark_dirty_days
 from castline.store.pool import Store
 
+_REFUSED_LINES: Final = 1_000_000  # a file with more, and fewer requests, is of another format or damaged
 _CHUNK: Final = 1024 * 1024
 _V4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _V6: Final = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
@@ -138,6 +139,7 @@ class Tally:
     """What has been read of the file so far."""
 
     landed: int = 0
+    refused: int = 0
     has_ids: bool = False
     first_at: datetime | None = None
     last_at: datetime | None = None
@@ -166,9 +168,15 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             requests, strange = locator.locate(block)
             landing.add(requests)
             tally.add(requests)
-            refused.append(_masked(pl.concat([block.refused, strange]), store.settings.ip_privacy))
+            fresh = pl.concat([block.refused, strange])
+            tally.refused += fresh.height
+            if tally.refused > max(_REFUSED_LINES, tally.landed):
+                raise SourceUnreadable(
+                    source=path, detail=f"{tally.refused:,} lines fit no format: name it by --format"
+                )
+            refused.append(_masked(fresh, store.settings.ip_privacy))
             if reading.options.report:
-                reading.options.report(tally.landed + sum(frame.height for frame in refused))
+                reading.options.report(tally.landed + tally.refused)
         drops = pl.concat(refused).sort("line_number")
         with open_run(store, owner_id, "log.import", parameters=reading.parameters(file)) as run:
             known = find_batch(run.connection, owner_id, LOG_KIND, file.content_hash)
