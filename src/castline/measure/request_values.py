@@ -51,7 +51,7 @@ def read_wholes(values: Sequence[Number]) -> tuple[pl.Series, dict[int, ValueErr
     """Whole numbers, cut where they are none, null for none; by place what is no number or too large for one."""
     if set(map(type, values)) <= {int, NoneType}:
         told = pl.Series(values, dtype=pl.Int64, strict=False)
-        if told.null_count() == sum(map(_is_none, values)) and _are_small(told):
+        if told.null_count() == values.count(None) and _are_small(told):
             return told, {}
     return read_column(values, _parse_whole, pl.Int64())
 
@@ -60,7 +60,7 @@ def read_numbers(values: Sequence[Number]) -> tuple[pl.Series, dict[int, ValueEr
     """Numbers, null for none; by place what is no finite number or too large."""
     if set(map(type, values)) <= {int, float, NoneType}:
         told = pl.Series(values, dtype=pl.Float64, strict=False)
-        if told.null_count() == sum(map(_is_none, values)) and _are_small(told):
+        if told.null_count() == values.count(None) and _are_small(told):
             return told, {}
     return read_column(values, _parse_number, pl.Float64())
 
@@ -84,12 +84,10 @@ def read_times(values: Sequence[Number]) -> tuple[pl.Series, dict[int, ValueErro
 def parse_address(text: str) -> str:
     """The address without blanks, brackets and a port, as proxies and load balancers write it."""
     text = text.strip()
+    if "[" not in text and not (":" in text and "." in text):
+        return text  # as nearly all are written
     found = _BRACKETED.fullmatch(text) or _V4_PORT.fullmatch(text)
     return found[1] if found else text
-
-
-def _is_none(value: object) -> bool:
-    return value is None
 
 
 def _are_small(told: pl.Series) -> bool:

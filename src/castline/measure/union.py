@@ -116,7 +116,10 @@ def _share_out(several: pl.DataFrame) -> pl.DataFrame:
     before = (pl.col("length").cum_sum() - pl.col("length")).over("place")
     left = (pl.col("bytes_sent").clip(0) - before).clip(0)
     size = pl.when(left.is_not_null()).then(pl.min_horizontal(left, "length"))
-    return parts.with_columns(length=length).select("place", "_part", bytes_sent=size)
+    told = parts.with_columns(length=length).select("place", "_part", bytes_sent=size)
+    # What brought nothing says nothing; of each request one row stays.
+    is_first = pl.col("place").ne_missing(pl.col("place").shift(1))
+    return told.filter(is_first | pl.col("bytes_sent").ne_missing(0))
 
 
 def _place_segments(spans: pl.DataFrame) -> pl.DataFrame:
