@@ -3,7 +3,7 @@
 import re
 import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -126,7 +126,8 @@ class LogFile:
             done += len(piece)
 
     def _iter_blocks(self) -> Iterator[Lines]:
-        line, buffer, skipping = 1, bytearray(), False
+        line, size, skipping = 1, 0, False
+        held: list[bytes] = []  # joined once: to add each piece to a buffer took as long as unpacking it
         for piece in self._iter_pieces():
             rest = piece
             if skipping:
@@ -135,19 +136,19 @@ class LogFile:
                 if not start:
                     continue
                 rest, skipping, line = rest[start:], False, line + 1
-            buffer += rest
-            if len(buffer) < self.block_bytes:
+            held.append(rest)
+            size += len(rest)
+            if size < self.block_bytes:
                 continue
-            if end := buffer.rfind(b"\n") + 1:
-                yield from _iter_portions(line, bytes(buffer[:end]))
-                line += buffer.count(b"\n", 0, end)
-                del buffer[:end]
+            text, rest = _cut_lines(held)
+            if text:
+                line = yield from _iter_portions(line, text)
+                held, size = [rest], len(rest)
             else:
-                yield Lines(line, bytes(buffer[:_SKIPPED_BYTES]), f"is longer than {self.block_bytes:,} bytes")
-                buffer.clear()
-                skipping = True
-        if buffer:
-            yield from _iter_portions(line, bytes(buffer))
+                yield Lines(line, rest[:_SKIPPED_BYTES], f"is longer than {self.block_bytes:,} bytes")
+                held, size, skipping = [], 0, True
+        if last := b"".join(held):
+            yield from _iter_portions(line, last)
 
     def _iter_pieces(self) -> Iterator[bytes]:
         try:
@@ -240,14 +241,24 @@ class LogFile:
         self.problem = f"the gzip data break at byte {position:,}: {reason}; what came before is read"
 
 
-def _iter_portions(first_line: int, text: bytes) -> Iterator[Lines]:
-    """The block, cut where it has so many lines that what is read of them would take gigabytes."""
-    if text.count(b"\n") <= _PORTION_LINES:
+def _cut_lines(held: Sequence[bytes]) -> tuple[bytes, bytes]:
+    """The whole lines of the pieces, and what follows them."""
+    for place in reversed(range(len(held))):
+        if end := held[place].rfind(b"\n") + 1:
+            return b"".join([*held[:place], held[place][:end]]), b"".join([held[place][end:], *held[place + 1 :]])
+    return b"", b"".join(held)
+
+
+def _iter_portions(first_line: int, text: bytes) -> Generator[Lines, None, int]:
+    """The block, cut where it has so many lines that reading them would take gigabytes; returns the line behind it."""
+    count = text.count(b"\n")
+    if count <= _PORTION_LINES:
         yield Lines(first_line, text)
-        return
-    end = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.find(b"\n") + 1
-    yield from _iter_portions(first_line, text[:end])
-    yield from _iter_portions(first_line + text.count(b"\n", 0, end), text[end:])
+    else:
+        end = text.rfind(b"\n", 0, len(text) // 2) + 1 or text.find(b"\n") + 1
+        second_line = yield from _iter_portions(first_line, text[:end])
+        yield from _iter_portions(second_line, text[end:])
+    return first_line + count
 
 
 def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
