@@ -101,7 +101,8 @@ def test_a_redirect_leads_to_the_address_behind_the_prefix(intake: Intake, path:
         (post(BODY.replace(b"s1", b"a\\\\u0000b")), 202),  # the six characters, and no NUL
         (post(BODY.replace(b'"type"', b'"position_seconds": NaN, "type"')), 400),
         (post(BODY.replace(b'"type"', b'"position_seconds": ' + b"9" * 400 + b', "type"')), 400),
-        (post(b"\x1f\x8b\x08\x00", b"Content-Encoding: gzip\r\n"), 400),
+        (post(b"\x1f\x8b\x08\x00", b"Content-Encoding: gzip\r\n"), 415),
+        (post(BODY, b"Content-Encoding: identity\r\n"), 202),
         (post(json.dumps(EVENTS | {"events": []}).encode()), 400),
         (get(b"/v1/events?session=s&started_at=2026-09-07T00:00:00Z&guid=one&id=1&type=ad_progress&percent=25"
              b"&at=2026-09-07T00:00:01Z"), 204),

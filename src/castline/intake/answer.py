@@ -100,6 +100,8 @@ def _take_events(asked: Asked, query: bytes) -> Answer:
         return Answer(204, _PREFLIGHT)
     if asked.method not in {"GET", "POST"}:
         return Answer(405, ((b"Allow", b"GET, OPTIONS, POST"), _TEXT), b"Events come by POST or GET.\n")
+    if asked.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        return Answer(415, (*_OPEN, _TEXT), b"Bodies are taken as they are, not packed.\n")
     try:
         body = encode_query(query) if asked.method == "GET" else asked.body
         count = sum(len(delivery.events) for delivery in parse_deliveries(body))
