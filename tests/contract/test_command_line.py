@@ -113,3 +113,14 @@ def test_output_that_cannot_be_written_is_told_as_that(castline: Castline, tmp_p
     ended = castline.into(Path("/dev/full"), "feed", "parse", "feed.xml", "--json")
     assert ended.code == 1
     assert "the output, or a file that is written, cannot be used: No space left on device" in ended.err
+
+
+def test_a_command_that_is_misused_says_so_in_json_when_it_was_asked_for_json(castline: Castline) -> None:
+    ended = castline("sponsor", "add", "--json")
+    assert (ended.code, ended.out) == (2, "")
+    assert json.loads(ended.err) == {
+        "error": "misused_command",
+        "message": "Missing argument 'NAME'.",
+        "fix": "`castline sponsor add --help` shows what it takes.",
+    }
+    assert castline("sponsor", "add").err.startswith("Usage: castline sponsor add [OPTIONS] NAME\n")

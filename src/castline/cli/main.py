@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 import click
 
 from castline import __version__
-from castline.base.errors import EXIT_FAILURE, CastlineError, Terminal
+from castline.base.errors import EXIT_FAILURE, EXIT_USAGE, CastlineError, Terminal
 
 # Name -> (module, help). The module holds a click command of the same name.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -48,6 +48,13 @@ class SystemRefused(Terminal):
     """{place} cannot be used: {detail}"""
 
     fix = "Check that it exists, that you may read and write it, and that the disk has room."
+
+
+class MisusedCommand(Terminal):
+    """{detail}"""
+
+    fix = "`{command} --help` shows what it takes."
+    exit_code = EXIT_USAGE
 
 
 class UnexpectedFault(Terminal):
@@ -93,7 +100,7 @@ def main() -> NoReturn:
         _say("stopped")
         sys.exit(130)
     except click.ClickException as error:
-        error.show()
+        _show_misuse(error)
         sys.exit(error.exit_code)
     except CastlineError as error:
         show_error(error)
@@ -118,6 +125,15 @@ def _translate(error: Exception) -> CastlineError:
         place = error.filename if error.filename is not None else "the output, or a file that is written,"
         return SystemRefused(place=place, detail=error.strerror or str(error))
     return UnexpectedFault(kind=type(error).__name__, detail=" ".join(str(error).split())[:500])
+
+
+def _show_misuse(error: click.ClickException) -> None:
+    """How the command is used and what was wrong is on stderr; as JSON when the command was asked for JSON."""
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if "--json" in sys.argv and context is not None:
+        show_error(MisusedCommand(detail=error.format_message(), command=context.command_path))
+    else:
+        error.show()
 
 
 def show_error(error: CastlineError) -> None:
