@@ -1,6 +1,7 @@
 """Machines that only stand out beside the day's people, and people who look like machines until the day is known."""
 
 import json
+import random
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
@@ -156,3 +157,16 @@ def test_machines_that_take_what_people_do_not_go(
     assert (after, reasons) == (0, {reason})
     assert before > 0
     assert _kept(world, settings, "people")[:2] == _kept(_world(), settings, "people")[:2]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_chance_at_few_addresses_with_times_rounded_to_hours_keeps_every_verdict(settings: Settings, seed: int) -> None:
+    chance = random.Random(f"hours {seed}")  # noqa: S311  # the same requests each time
+    addresses, episodes = chance.choice((1, 3, 8, 10)), chance.choice((40, 65, 200, 1_000))
+    span, agents = chance.choice((600, 3_600, 86_400, 3 * 86_400)), chance.choice((1, 3, 10))
+    world = World(f"hours {seed}", days=3, shows=1, per_show=episodes)
+    for _ in range(addresses * chance.choice((60, 150, 400))):
+        who = (f"81.2.3.{chance.randrange(addresses)}", f"Pocket Casts/7.{chance.randrange(agents)}")
+        world.ask("chance", chance.randrange(span), who, chance.randrange(episodes))
+    before, after, reasons = _kept(world, settings, "chance", 3_600)
+    assert (after, reasons) == (before, set())

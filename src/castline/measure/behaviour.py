@@ -6,7 +6,7 @@ Method: docs/method/behaviour.md
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -26,6 +26,7 @@ from castline.measure.habits import (
     find_scripted_ranges,
     find_sweeps,
     find_tasteless,
+    find_tasteless_networks,
 )
 from castline.measure.rules import Rulebook
 from castline.measure.sets import SAME_SET, find_same_sets
@@ -56,7 +57,7 @@ def _alone(find: Callable[[Traffic], list[Finding]]) -> Callable[[Traffic, pl.Da
 
 
 def _all_sweeps(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
-    return find_sweeps(traffic) + find_tasteless(traffic)
+    return find_sweeps(traffic) + find_tasteless(traffic) + find_tasteless_networks(traffic)
 
 
 def _all_rotations(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
@@ -171,8 +172,12 @@ def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     """Each suspicious take once, with the first rule and subject that it falls to; and the subjects."""
     taken, suspects = [pl.DataFrame(schema=_TAKEN)], [pl.DataFrame(schema=_SUSPECTS)]
     number = 0
+    farms = [finding for finding in _all_farms(traffic, agents) if not finding.takes.is_empty()]
+    # What farms take must not pass for the households' habits.
+    beside = _without(traffic, farms)
     for rule, behaviour in enumerate(BEHAVIOURS):
-        found = [finding for finding in behaviour.find(traffic, agents) if not finding.takes.is_empty()]
+        found = farms if behaviour.find is _all_farms else behaviour.find(beside, agents)
+        found = [finding for finding in found if not finding.takes.is_empty()]
         doubtful = _doubtful_days(traffic, found, behaviour.few_addresses)
         for finding in found:
             told = finding.subjects.filter(~pl.col("day_on").is_in(doubtful))
@@ -189,6 +194,15 @@ def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.
             number += finding.subjects.height
     once = pl.concat(taken).sort("rule", "suspect").unique("take", keep="first", maintain_order=True)
     return once, pl.concat(suspects)
+
+
+def _without(traffic: Traffic, farms: list[Finding]) -> Traffic:
+    """The traffic in which no take of these farms is a household's."""
+    if not farms:
+        return traffic
+    theirs = pl.concat([finding.takes.select("take") for finding in farms])["take"].unique()
+    told = pl.col("is_ordinary") & ~pl.col("take").is_in(theirs.implode())
+    return replace(traffic, takes=traffic.takes.with_columns(is_ordinary=told))
 
 
 def _doubtful_days(traffic: Traffic, found: list[Finding], few: int | None) -> list[int]:

@@ -7,7 +7,7 @@ from typing import Final
 
 import polars as pl
 
-from castline.measure.habits import Finding
+from castline.measure.habits import Finding, is_tasteless
 from castline.measure.traffic import ADDRESS, Traffic
 from castline.measure.usual import USUAL_TAKES, compute_tastes
 
@@ -86,11 +86,9 @@ def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
     most = episodes.agg(share_of_one=(pl.col("len").max() / pl.col("len").sum()).round(3), episodes=pl.len())
     told = many.join(most, on=ADDRESS).filter(pl.col("share_of_one") <= AGENT_ROTATION["tasteless_share_of_one"])
     told = told.join(compute_tastes(traffic, _visits_of(traffic, told)), on=ADDRESS)
-    tasteless = (
-        (pl.col("taste") <= AGENT_ROTATION["taste"])
-        & (pl.col("usual_taste") >= AGENT_ROTATION["usual_taste"])
-        & (pl.col("taste_deviations") >= AGENT_ROTATION["taste_deviations"])
-    )
+    far = pl.col("taste_deviations") >= AGENT_ROTATION["taste_deviations"]
+    strong = (pl.col("taste") <= AGENT_ROTATION["taste"]) & (pl.col("usual_taste") >= AGENT_ROTATION["usual_taste"])
+    tasteless = far & (strong | is_tasteless())
     return [_rotation(takes, takes.select(*ADDRESS, "episode").unique(), told.filter(tasteless))]
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from castline.measure.habits import Finding
-from castline.measure.traffic import Flags, Ints, Traffic
+from castline.measure.traffic import NEAR, WIDE, Flags, Ints, Traffic
 from castline.measure.usual import USUAL_TAKES
 
 FARM: Final = {
@@ -42,13 +42,7 @@ _LEAST: Final = 20
 _BUCKETS_BITS: Final = 22
 # Counting by number pays where not most of the numbers are missing.
 _DENSE: Final = 4
-_V4: Final = r"^((?:::ffff:)?[0-9]+\.[0-9]+\."
-_V6: Final = r"^([0-9A-Fa-f]+:[0-9A-Fa-f]+:"
-# The networks that may be a farm's: a /24 (of IPv6 a /48), a /16 (a /32), and whoever runs the network.
-NEAR: Final = pl.coalesce(
-    pl.col("ip").str.extract(_V4 + r"[0-9]+\.)"), pl.col("ip").str.extract(_V6 + "(?:[0-9A-Fa-f]+:)?)")
-)
-_WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
+# The networks that may be a farm's: those near one another, and whoever runs the network.
 _RUN_BY: Final = "AS" + pl.col("asn").cast(pl.String)
 _FEW_NETWORKS: Final = 50
 _GROUP: Final = ("day_on", "network", "agent")
@@ -66,7 +60,7 @@ def find_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
         return []
     found = _spread_farm(traffic.takes, whole, agents)
     lifted = traffic.add_origins(traffic.takes.filter(pl.Series(_holds(whole.lifted, traffic.takes))))
-    for network in (NEAR, _WIDE, _RUN_BY):
+    for network in (NEAR, WIDE, _RUN_BY):
         near = _all_of(_dense_networks(lifted.with_columns(network=network)), network, traffic)
         if near.is_empty():
             continue

@@ -6,7 +6,7 @@ from typing import Final
 import polars as pl
 
 from castline.measure.rules import PARTS
-from castline.measure.traffic import ADDRESS, CONSUMER, Traffic
+from castline.measure.traffic import ADDRESS, CONSUMER, NEAR, Traffic
 from castline.measure.usual import compute_clock, compute_news, compute_tastes, compute_typical
 
 _SECOND: Final = 1_000_000
@@ -41,6 +41,9 @@ SWEEP: Final = {
     "times_typical": 5,
     "tasteless_takes": 50,
     "tasteless_hours": 20,
+    "tasteless_hosts": 4,
+    "tasteless_host_episodes": 20,
+    "tasteless_host_visits": 90,
     **TASTELESS,
 }
 # Classes that press play at nine are none.
@@ -178,6 +181,35 @@ def find_tasteless(traffic: Traffic) -> list[Finding]:
     return [_finding(traffic, told.filter(is_tasteless()), keys)]
 
 
+def find_tasteless_networks(traffic: Traffic) -> list[Finding]:
+    """Hosts of one network that, under one agent, each work off a part of a list."""
+    many = pl.col("episode").n_unique().over(CONSUMER) >= SWEEP["tasteless_host_episodes"]
+    visits = traffic.visits.filter(many)
+    if visits.is_empty():
+        return []
+    keys = ("day_on", "network", "agent")
+    places = visits.select("take").join(traffic.takes.select("take", "place"), on="take", maintain_order="left")
+    visits = visits.hstack(traffic.ends.select("ip")[places["place"]].select(network=NEAR)).drop_nulls("network")
+    told = visits.group_by(keys).agg(
+        hosts=pl.col("who").n_unique(), visits=pl.len(), episodes=pl.col("episode").n_unique()
+    )
+    told = told.filter(
+        (pl.col("hosts") >= SWEEP["tasteless_hosts"]) & (pl.col("visits") >= SWEEP["tasteless_host_visits"])
+    )
+    if told.is_empty():
+        return []
+    told = told.join(compute_tastes(traffic, visits.join(told, on=keys, how="semi"), keys), on=keys)
+    numbered = told.filter(is_tasteless()).sort(keys).with_row_index("subject")
+    measured = [name for name in numbered.columns if name not in {*keys, "subject"}]
+    hosts = visits.join(numbered.select("subject", *keys), on=keys).select("subject", *CONSUMER).unique()
+    return [
+        Finding(
+            traffic.takes.join(hosts, on=CONSUMER).select("take", "subject"),
+            numbered.select("subject", "day_on", "agent", who=pl.lit(None, pl.UInt64), measured=pl.struct(measured)),
+        )
+    ]
+
+
 def is_tasteless() -> pl.Expr:
     """True for what takes as a list does, where the households of the day do not."""
     return (
@@ -233,7 +265,9 @@ def find_bursts(traffic: Traffic) -> list[Finding]:
     agents = _agents_at(traffic)
     day = traffic.span_days().join(compute_clock(traffic), on="day_on")
     found = []
-    pace = (pl.col("lasting_minutes") * 60 + pl.col("tick_seconds")) / pl.col("visits")
+    # What is rounded to the same time may lie a whole step of the clock apart.
+    at_most = pl.col("lasting_minutes") + pl.col("tick_seconds") / 60
+    pace = at_most * 60 / pl.col("visits")
     quick = (pl.col("visits") >= BURST["quick_requests"]) & (pace <= BURST["quick_seconds_per_request"])
     paced = (
         (pl.col("visits") >= BURST["paced_requests"])
@@ -249,7 +283,8 @@ def find_bursts(traffic: Traffic) -> list[Finding]:
             is_dense
             & (pl.col("visits") >= 2 * pl.col("episodes"))
             & (pl.col("agents_at_address") <= BURST["agents_at_address"])
-            & (pl.col("day_minutes") >= BURST["quiet_times"] * pl.col("lasting_minutes"))
+            & (at_most <= BURST["minutes"])
+            & (pl.col("day_minutes") >= BURST["quiet_times"] * at_most)
         )
         found.append(_finding(traffic, chosen.drop("day_minutes", "tick_seconds"), keys))
     return found

@@ -4,15 +4,15 @@ People who take the same few episodes are many more who take some of them, or ot
 episodes that others take, nor where most who took some of them did not take just these.
 """
 
-from math import factorial
+from math import exp, lgamma, log
 from typing import Final
 
 import numpy as np
 import polars as pl
 
-from castline.measure.farms import NEAR, count_by
+from castline.measure.farms import count_by
 from castline.measure.habits import Finding
-from castline.measure.traffic import ADDRESS, Traffic
+from castline.measure.traffic import ADDRESS, NEAR, Traffic
 
 SAME_SET: Final = {
     "set_episodes": 4,
@@ -26,7 +26,7 @@ SAME_SET: Final = {
     "set_times_expected": 10,
 }
 _FEWEST: Final = 2
-_MOST_EPISODES: Final = 40
+_MOST_EPISODES: Final = 1_000
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 # A share of few takes is known only so far: as if three more had been taken.
 _UNSEEN: Final = 3
@@ -157,7 +157,7 @@ def _networks(mine: pl.DataFrame) -> pl.DataFrame:
 def _chance(sets: pl.DataFrame) -> pl.Series:
     """Per set at most how likely just it is for who takes so many episodes by chance: each could come first."""
     pairs = sets.select("members", "usual_share").iter_rows()
-    return pl.Series([factorial(count) * (share / count) ** count for count, share in pairs], dtype=pl.Float64)
+    return pl.Series([exp(lgamma(count + 1) + count * log(share / count)) for count, share in pairs], dtype=pl.Float64)
 
 
 def _finding(told: pl.DataFrame, takers: pl.DataFrame, takes: pl.DataFrame) -> Finding:

@@ -23,6 +23,13 @@ ORDINARY_TAKES: Final = 20
 SEVERAL_TAKES: Final = 3
 ADDRESS: Final = ("day_on", "who")
 CONSUMER: Final = ("day_on", "who", "agent")
+_V4: Final = r"^((?:::ffff:)?[0-9]+\.[0-9]+\."
+_V6: Final = r"^([0-9A-Fa-f]+:[0-9A-Fa-f]+:"
+# Addresses near one another are of one network: a /24 (of IPv6 a /48), or more widely a /16 (a /32).
+NEAR: Final = pl.coalesce(
+    pl.col("ip").str.extract(_V4 + r"[0-9]+\.)"), pl.col("ip").str.extract(_V6 + "(?:[0-9A-Fa-f]+:)?)")
+)
+WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
 _BUCKET_BITS: Final = 22
 _TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
 _FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"

@@ -33,8 +33,8 @@ def compute_typical(traffic: Traffic) -> pl.DataFrame:
     return each.group_by("day_on").agg(typical_takes=pl.col("count").median())
 
 
-def compute_tastes(traffic: Traffic, visits: pl.DataFrame) -> pl.DataFrame:
-    """Per address of these visits its `taste` beside `usual_taste`, and how many `taste_deviations` lie between.
+def compute_tastes(traffic: Traffic, visits: pl.DataFrame, keys: tuple[str, ...] = ADDRESS) -> pl.DataFrame:
+    """Per subject of these visits its `taste` beside `usual_taste`, and how many `taste_deviations` lie between.
 
     A taste is how much likelier the day's households make each visit than a list of all episodes does, in doublings:
     above 0 for people of any crowd, below for who works off a list. Households are told each by the others. No row for
@@ -57,7 +57,7 @@ def compute_tastes(traffic: Traffic, visits: pl.DataFrame) -> pl.DataFrame:
     )
     told = told.with_columns(taste=_likelier(pl.col("count").fill_null(0), pl.col("all")))
     spread = (pl.col("square").first() - pl.col("usual_taste").first().pow(2)).clip(0).sqrt()
-    return told.group_by(ADDRESS).agg(
+    return told.group_by(keys).agg(
         pl.col("taste").mean().round(3),
         pl.col("usual_taste").first().round(3),
         taste_deviations=((pl.col("usual_taste").first() - pl.col("taste").mean()) * pl.len().sqrt() / spread).round(2),
