@@ -120,6 +120,16 @@ def test_an_attack_among_households_goes_whole_and_they_stay(attack: list[Ask], 
     assert ends[: len(usual)] == _ends(usual, drop_behaviour=False)
 
 
+def test_a_farm_among_many_households_goes_though_its_share_of_their_takes_is_next_to_nothing() -> None:
+    usual = _usual(7_000)
+    farm = [
+        (900.0 * host + episode, f"{90 + host}.{host}.7.9", APP, episode)
+        for host in range(25)
+        for episode in range(100, 104)
+    ]
+    assert _ends(usual + farm)[len(usual) :] == [("dropped", "farm")] * 100
+
+
 def _class(pupils: int) -> list[Ask]:
     chance = random.Random(pupils)  # noqa: S311  # the same times each time
     return [(32_400 + chance.expovariate(1 / 60), "90.1.2.3", APP, 100) for _ in range(pupils)]

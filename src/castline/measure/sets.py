@@ -30,6 +30,7 @@ _MOST_EPISODES: Final = 1_000
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 # A share of few takes is known only so far: as if three more had been taken.
 _UNSEEN: Final = 3
+_LEAST_SHARE: Final = 0.0005
 _SET: Final = ("day_on", "set")
 
 
@@ -156,7 +157,8 @@ def _networks(mine: pl.DataFrame) -> pl.DataFrame:
 
 def _chance(sets: pl.DataFrame) -> pl.Series:
     """Per set at most how likely just it is for who takes so many episodes by chance: each could come first."""
-    pairs = sets.select("members", "usual_share").iter_rows()
+    # A share that is rounded to nothing is not nothing.
+    pairs = sets.select("members", pl.col("usual_share").clip(_LEAST_SHARE)).iter_rows()
     return pl.Series([exp(lgamma(count + 1) + count * log(share / count)) for count, share in pairs], dtype=pl.Float64)
 
 
