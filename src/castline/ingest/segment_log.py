@@ -188,15 +188,24 @@ class LogWriter:
 
     def _write(self, records: Sequence[bytes]) -> None:
         """The records are a frame of the file; the caller alone may write."""
-        size = sum(map(len, records))
-        # Many small pieces cost a call each, one large copy fresh pages: so small ones are joined and large ones not.
-        parts = records if size > len(records) * _LARGE_BYTES else (b"".join(records),)
+        payload = b"".join(records)
+        frame = _HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
         if self._file is None:
             self._file = self._open()
-        checksum = 0
-        for part in parts:
-            checksum = zlib.crc32(part, checksum)
-        _write_whole(self._file, (_HEADER.pack(_MAGIC, size, checksum), *parts), self._size)
+        done = os.write(self._file, frame)
+        if done < len(frame):
+            _write_rest(self._file, (frame,), done, self._size)
+        self._size += len(frame)
+
+    def _write_large(self, records: Sequence[bytes]) -> None:
+        """The same without a copy of them all, which would take fresh pages each time."""
+        size = checksum = 0
+        for record in records:
+            checksum = zlib.crc32(record, checksum)
+            size += len(record)
+        if self._file is None:
+            self._file = self._open()
+        _write_rest(self._file, (_HEADER.pack(_MAGIC, size, checksum), *records), 0, self._size)
         self._size += _HEADER.size + size
 
     def _work(self) -> None:
@@ -244,7 +253,8 @@ class LogWriter:
         if not pending:
             return
         try:
-            self._write(pending)
+            is_large = sum(map(len, pending)) > len(pending) * _LARGE_BYTES
+            (self._write_large if is_large else self._write)(pending)
         except OSError:
             with self._lock:
                 self._pending = pending + self._pending
@@ -331,27 +341,23 @@ def _close_orphans(folder: Path) -> None:
             os.close(file)
 
 
-def _write_whole(file: int, parts: Sequence[bytes], size: int) -> None:
-    """The parts stand at the end of the file, or nothing of them: half a frame must not stand before the next one."""
-    written = 0
+def _write_rest(file: int, parts: Sequence[bytes], written: int, size: int) -> None:
+    """What is left of the parts stands behind what is written, or nothing of them: no half frame before the next."""
+    left = [memoryview(part) for part in parts]
+    done = written
     try:
-        for start in range(0, len(parts), _PARTS_AT_ONCE):
-            some = parts[start : start + _PARTS_AT_ONCE]
-            done = os.writev(file, some)
+        while True:
+            while left and done >= len(left[0]):
+                done -= len(left.pop(0))
+            if not left:
+                return
+            left[0] = left[0][done:]
+            done = os.writev(file, left[:_PARTS_AT_ONCE])
             written += done
-            if done < sum(map(len, some)):
-                written += _write_rest(file, b"".join(some)[done:])
     except OSError:
         if written:
             os.ftruncate(file, size)
         raise
-
-
-def _write_rest(file: int, rest: bytes) -> int:
-    written = 0
-    while written < len(rest):
-        written += os.write(file, rest[written:])
-    return written
 
 
 def _sync_folder(folder: Path) -> None:
