@@ -28,8 +28,6 @@ SYNC_WITHIN: Final = 0.005  # s; with the sync itself it stays within the 10 ms 
 _SEGMENT_SECONDS: Final = 5.0
 _SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _RETRY_SECONDS: Final = 0.1
-_LARGE_BYTES: Final = 4096
-_PARTS_AT_ONCE: Final = 512  # buffers of one write; POSIX lets a system refuse more than 1,024, Linux does
 _MAGIC: Final = b"\xcaSt\x01"
 _HEADER: Final = struct.Struct("<4sII")  # magic, length, CRC-32 of the payload
 _RECORD: Final = struct.Struct("<BQBI")  # kind, microseconds since 1970, length of the address, length of the text
@@ -194,19 +192,8 @@ class LogWriter:
             self._file = self._open()
         done = os.write(self._file, frame)
         if done < len(frame):
-            _write_rest(self._file, (frame,), done, self._size)
+            _write_rest(self._file, frame, done, self._size)
         self._size += len(frame)
-
-    def _write_large(self, records: Sequence[bytes]) -> None:
-        """The same without a copy of them all, which would take fresh pages each time."""
-        size = checksum = 0
-        for record in records:
-            checksum = zlib.crc32(record, checksum)
-            size += len(record)
-        if self._file is None:
-            self._file = self._open()
-        _write_rest(self._file, (_HEADER.pack(_MAGIC, size, checksum), *records), 0, self._size)
-        self._size += _HEADER.size + size
 
     def _work(self) -> None:
         while True:
@@ -253,8 +240,8 @@ class LogWriter:
         if not pending:
             return
         try:
-            is_large = sum(map(len, pending)) > len(pending) * _LARGE_BYTES
-            (self._write_large if is_large else self._write)(pending)
+            # As one piece: each call that leaves Python waits long for its turn while a body is decoded.
+            self._write(pending)
         except OSError:
             with self._lock:
                 self._pending = pending + self._pending
@@ -341,22 +328,13 @@ def _close_orphans(folder: Path) -> None:
             os.close(file)
 
 
-def _write_rest(file: int, parts: Sequence[bytes], written: int, size: int) -> None:
-    """What is left of the parts stands behind what is written, or nothing of them: no half frame before the next."""
-    left = [memoryview(part) for part in parts]
-    done = written
+def _write_rest(file: int, frame: bytes, written: int, size: int) -> None:
+    """The frame is whole behind the `size` bytes before it, or gone: half a one must not stand before the next."""
     try:
-        while True:
-            while left and done >= len(left[0]):
-                done -= len(left.pop(0))
-            if not left:
-                return
-            left[0] = left[0][done:]
-            done = os.writev(file, left[:_PARTS_AT_ONCE])
-            written += done
+        while written < len(frame):
+            written += os.write(file, frame[written:])
     except OSError:
-        if written:
-            os.ftruncate(file, size)
+        os.ftruncate(file, size)
         raise
 
 
