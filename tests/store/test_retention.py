@@ -135,6 +135,7 @@ def test_each_account_reads_in_its_ledger_what_went(own_store: Store) -> None:
         runs = [run for run in load_runs(connection, owner_id) if run.job == "retention.apply"]
     assert {(run.parameters["table"], run.parameters["part"], int(run.counts["deleted"])) for run in runs} == {
         ("behaviour_evidence", "rows", 2),
+        ("download_columns", "rows", 2),
         ("listener_events", "listener_events_w20260302", 2),
         ("quarantine", "rows", 2),
     }
