@@ -56,7 +56,7 @@ BURST: Final = {
     "paced_ticks_per_gap": 2,
     "minutes": 10,
     "share_of_day": 0.9,
-    "mixed_requests": 120,
+    "mixed_requests": 200,
     "agents_at_address": 3,
     "quiet_times": 8,
 }
