@@ -14,7 +14,8 @@ from castline.base.errors import InvalidInput
 from castline.ingest.landing import import_log
 from castline.measure import run
 from castline.measure.run import measure
-from castline.store.pool import Connection, Store
+from castline.store.listening import load_waterfall
+from castline.store.pool import Connection, RowsBusy, Store
 from castline.store.timeseries import Partition, attach_partitions, begin_partitions, ensure_partitions, list_partitions
 from make import make_account
 from make_logs import MONDAY, Line, make_listened_show, write_log
@@ -184,6 +185,37 @@ def test_the_planner_knows_weeks_that_were_filled_before_they_were_partitions(ow
             "select distinct tablename::text from pg_stats where schemaname = current_schema()"
         ).fetchall()
     assert {f"listener_events_w{FIRST_ON:%Y%m%d}", f"hourly_metrics_w{SECOND_ON:%Y%m%d}"} <= {name for (name,) in known}
+
+
+def _count_rows(connection: Connection) -> list[int]:
+    views = ("my_listener_events", "my_hourly_metrics", "my_daily_metrics")
+    return [int(row[0]) for view in views for row in connection.execute(f"select count(*)::int from {view}").fetchall()]
+
+
+def test_a_snapshot_that_is_open_sees_nothing_of_a_week_measured_meanwhile(own_store: Store, tmp_path: Path) -> None:
+    owner_id = _import_new(own_store, write_log(tmp_path / "access.log", _lines(200)))
+    with own_store.snapshot(owner_id) as connection:
+        assert _count_rows(connection) == [0, 0, 0]
+        found = measure(own_store, owner_id)
+        assert _count_rows(connection) == [0, 0, 0]
+        assert load_waterfall(connection, owner_id) == []
+    with own_store.snapshot(owner_id) as connection:
+        after = _count_rows(connection)
+    assert after[0] == found.download_count > 100
+    assert min(after) > 0
+
+
+def test_another_week_is_made_while_a_run_fills_one(own_store: Store) -> None:
+    with own_store.ingest(make_account(own_store).user_id) as connection:
+        begun = begin_partitions(connection, ["hourly_metrics", "listener_events"], [FIRST_ON])
+        with own_store.beside("another", lock_seconds=3) as beside:
+            with beside.owner() as other:
+                made = ensure_partitions(other, SECOND_ON, SECOND_ON)
+            with pytest.raises(RowsBusy), beside.owner() as other:
+                ensure_partitions(other, FIRST_ON, FIRST_ON, tables=["listener_events"])
+        attach_partitions(connection, begun.values())
+    assert {one.table for one in made} > {"hourly_metrics", "listener_events"}
+    assert _weeks(own_store) == [f"listener_events_w{day:%Y%m%d}" for day in (FIRST_ON, SECOND_ON)]
 
 
 def test_the_day_of_a_week_may_be_any(own_store: Store) -> None:

@@ -101,8 +101,9 @@ def _make_room(store: Store, owner_id: UUID) -> None:
     """
     with store.account(owner_id) as connection:
         weeks = load_credit_weeks(connection, owner_id)
-    with store.owner() as connection:
-        for monday in weeks:
+    # Each in a transaction of its own, for it takes locks in the order of its own partitions alone.
+    for monday in weeks:
+        with store.owner() as connection:
             ensure_partitions(connection, monday, monday + timedelta(days=6), tables=["attribution_events"])
 
 

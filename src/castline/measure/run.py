@@ -173,10 +173,12 @@ def _measure_days(store: Store, owner_id: UUID, sizes: Mapping[date, int]) -> tu
     """The days stand as judged, in one transaction; returns its run and what became of their requests."""
     days = list(sizes)
     large = _find_large_weeks(sizes)
-    with store.owner() as connection:
-        for first, last in iter_stretches(days):
+    # Each in a transaction of its own, for it takes locks in the order of its own partitions alone.
+    for first, last in iter_stretches(days):
+        with store.owner() as connection:
             ensure_partitions(connection, first, last, tables=_UNFILLED)
-        for first, last in iter_stretches(day for day in days if day not in large):
+    for first, last in iter_stretches(day for day in days if day not in large):
+        with store.owner() as connection:
             ensure_partitions(connection, first, last)
     parameters = {"days": [str(day) for day in days]}
     with open_run(store, owner_id, "measure.run", parameters=parameters) as run:

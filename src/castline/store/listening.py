@@ -187,13 +187,12 @@ def copy_rows(
     `begin_partitions` made in this transaction; the caller's transaction acts in the ingest role, which row-level
     security does not cover on event tables: the rows must be the account's own.
     """
-    is_fresh = isinstance(table, Partition)
-    statement = sql.SQL("copy {} ({}) from stdin (format {}{})").format(
+    # Without `freeze`, though nobody sees a fresh table yet: once attached, its rows would show in snapshots that were
+    # opened before, and what they tell of one moment would be of two.
+    statement = sql.SQL("copy {} ({}) from stdin (format {})").format(
         sql.Identifier(table.name if isinstance(table, Partition) else table),
         sql.SQL(", ").join(map(sql.Identifier, columns)),
         sql.SQL(form),
-        # Nobody sees the table yet, so its rows may count as seen by all: nothing has to mark them so later.
-        sql.SQL(", freeze" if is_fresh else ""),
     )
     with connection.cursor() as cursor:
         with cursor.copy(statement) as copy:

@@ -4,7 +4,7 @@ Events and hourly metrics are cut by ISO week (Monday, UTC): planning over 90 da
 Daily metrics live for seven years and are small, so they are cut by year.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -64,18 +64,13 @@ def ensure_partitions(
     Runs as the schema's owner, in a transaction of its own before the one that writes. Attaching a table that was made
     beside takes no lock that readers or writers wait for.
     """
-    made = []
-    existing = _existing_names(connection)
-    for table in iter_series():
-        if tables is not None and table.name not in tables:
-            continue
-        day = first_on
-        while day <= last_on:
-            partition = partition_of(table, day)
-            if partition.name not in existing and _create(connection, table, partition):
-                made.append(partition)
-            day = partition.end_on
-    return made
+    series = [table for table in iter_series() if tables is None or table.name in tables]
+    missing = _lock_missing(connection, {table.name: _iter_partitions(table, first_on, last_on) for table in series})
+    for table in series:
+        for partition in missing[table.name]:
+            _make_beside(connection, table, partition)
+            _attach(connection, table, partition)
+    return [partition for partitions in missing.values() for partition in partitions]
 
 
 def begin_partitions(
@@ -85,17 +80,13 @@ def begin_partitions(
 
     Only for days that no partition takes yet. Rows go into a table without indexes, and each index is built from all
     of them at once: half the work of adding row by row. Nobody else sees the tables before the caller's transaction
-    commits, and nobody else makes a partition of these series meanwhile.
+    commits, and nobody else makes the same partitions meanwhile; others may be made.
     """
-    # In one order everywhere, so that two that make partitions wait for each other and never deadlock.
     series = [table for table in iter_series() if table.name in table_names]
+    missing = _lock_missing(connection, {table.name: {partition_of(table, day) for day in days} for table in series})
     begun = {}
     for table in series:
-        wanted = {partition_of(table, day) for day in days}
-        if not wanted - set(list_partitions(connection)):
-            continue
-        _lock_making(connection, table)
-        for partition in sorted(wanted - set(list_partitions(connection)), key=lambda one: one.first_on):
+        for partition in missing[table.name]:
             with _as_owner(connection) as role:
                 _make_beside(connection, table, partition)
                 grant = sql.SQL("grant insert on {} to {}").format(sql.Identifier(partition.name), sql.Identifier(role))
@@ -146,19 +137,33 @@ def _existing_names(connection: Connection) -> set[str]:
     return {str(row[0]) for row in rows}
 
 
-def _create(connection: Connection, table: SeriesTable, partition: Partition) -> bool:
-    """The partition is there; True if it was made here and not by somebody else meanwhile."""
-    _lock_making(connection, table)
-    if partition.name in _existing_names(connection):
-        return False
-    _make_beside(connection, table, partition)
-    _attach(connection, table, partition)
-    return True
+def _iter_partitions(table: SeriesTable, first_on: date, last_on: date) -> Iterator[Partition]:
+    """The partitions that hold the days, in order."""
+    day = first_on
+    while day <= last_on:
+        partition = partition_of(table, day)
+        yield partition
+        day = partition.end_on
 
 
-def _lock_making(connection: Connection, table: SeriesTable) -> None:
-    """Nobody else makes a partition of the table until the transaction ends."""
-    connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (table.name,))
+def _lock_missing(connection: Connection, wanted: Mapping[str, Iterable[Partition]]) -> dict[str, list[Partition]]:
+    """Those of each table's partitions that are not there, by time; nobody else makes them until the transaction ends.
+
+    All are locked before any is made, and in one order everywhere: whoever attaches waits for nobody who begins, so
+    that two that make partitions wait for each other and never deadlock.
+    """
+    known = _existing_names(connection)
+    missing = {
+        name: sorted({one for one in partitions if one.name not in known}, key=lambda one: one.first_on)
+        for name, partitions in wanted.items()
+    }
+    for name, partitions in missing.items():
+        for partition in partitions:
+            day = partition.first_on.toordinal()
+            connection.execute("select pg_advisory_xact_lock(hashtext(%s), %s)", (name, day))
+    # Somebody else may have made them while we waited.
+    known = _existing_names(connection) if any(missing.values()) else known
+    return {name: [one for one in partitions if one.name not in known] for name, partitions in missing.items()}
 
 
 def _make_beside(connection: Connection, table: SeriesTable, partition: Partition) -> None:
