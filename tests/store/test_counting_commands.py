@@ -63,6 +63,22 @@ def test_the_audit_pack_is_one_command(castline: Castline, tmp_path: Path) -> No
     assert (tmp_path / "audit.zip").is_file()
 
 
+def test_what_a_run_prints_sums_to_its_requests_and_the_refused_lines_of_its_logs(
+    castline: Castline, store: Store, account: User, tmp_path: Path
+) -> None:
+    older = write_log(tmp_path / "older.log", [Line(after=90_000), "this is no request", "nor is this", "nor this"])
+    import_log(store, account.user_id, older)
+    measure(store, account.user_id)
+    newer = [Line(after=after) for after in (7 * 86_400, 8 * 86_400)]
+    import_log(store, account.user_id, write_log(tmp_path / "newer.log", [*newer, "one line that is no request"]))
+    ended = castline("measure", "run")
+    printed = [row.split() for row in ended.out.splitlines()[1:]]
+    assert (ended.code, printed) == (
+        0,
+        [["received", "3"], ["refused", "malformed_line", "1"], ["counted", "one_minute", "2"]],
+    )
+
+
 def test_what_cannot_be_adopted_is_refused_with_its_reason(castline: Castline) -> None:
     nothing = castline("measure", "recount", "--window", "last_touch", *SPAN, "--adopt")
     assert (nothing.code, "say why" in nothing.err) == (2, True)

@@ -44,12 +44,13 @@ def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Measure the days whose requests changed; with --from or --to every day of that time that has requests."""
     from castline.cli.session import open_account
     from castline.measure.run import measure as measure_days
-    from castline.store.listening import load_refused
+    from castline.store.listening import load_measured_batches, load_refused
 
     with open_account() as acting:
         result = measure_days(acting.store, acting.owner_id, period=_period(first, last), report=_reporter())
         with acting.store.account(acting.owner_id) as connection:
-            refused = load_refused(connection, acting.owner_id)
+            batch_ids = load_measured_batches(connection, acting.owner_id, result.days)
+            refused = load_refused(connection, acting.owner_id, batch_ids=batch_ids)
     if as_json:
         show_json(result)
         return
@@ -60,6 +61,7 @@ def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
         say("nothing to measure: no day has requests that were not measured yet")
         return
     say(f"measured {count_noun(len(result.days), 'UTC day')}, {result.days[0]} to {result.days[-1]}")
+    # A line that is no request has no time that could be trusted, so a period knows nothing of it.
     _show_steps(refused if first is last is None else [], result.waterfall)
 
 

@@ -80,6 +80,12 @@ def load_refused(
     return load_all(connection, VerdictCount, _SQL["load_refused"], facts)
 
 
+def load_measured_batches(connection: Connection, owner_id: UUID, days: Sequence[date]) -> list[UUID]:
+    """The batches whose requests were judged on the days, by id."""
+    found = load_scalars(connection, _SQL["load_measured_batches"], {"tenant": owner_id, "days": list(days)})
+    return [batch_id for batch_id in found if isinstance(batch_id, UUID)]
+
+
 def load_dirty_days(connection: Connection, owner_id: UUID) -> list[DirtyDay]:
     """The days that wait to be measured, oldest first."""
     return load_all(connection, DirtyDay, _SQL["load_dirty_days"], {"tenant": owner_id})
@@ -124,6 +130,11 @@ def load_log_beginnings(connection: Connection, owner_id: UUID, first_line: str,
     """The batches of logs whose first line has that hash: at most 200, those of the source's name first."""
     facts = {"tenant": owner_id, "kind": LOG_KIND, "first_line": first_line, "source": source}
     return load_all(connection, Batch, _SQL["load_log_beginnings"], facts)
+
+
+def hold_log_beginning(connection: Connection, owner_id: UUID, first_line: str) -> None:
+    """Until the transaction ends, nobody else lands a log of the account whose first line has that hash."""
+    connection.execute(_SQL["hold_log_beginning"], {"tenant": owner_id, "first_line": first_line})
 
 
 def delete_measured(connection: Connection, owner_id: UUID, days: Sequence[date]) -> None:

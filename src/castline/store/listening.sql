@@ -1,3 +1,10 @@
+-- name: load_measured_batches
+-- one row per batch with requests of the measured days
+select distinct batch_id
+from request_verdicts
+where user_id = :tenant and day_on = any(:days::date[])
+order by batch_id
+
 -- name: load_dirty_days
 -- one row per UTC day whose requests changed since it was last measured, oldest first
 select day_on, marked_at
@@ -54,6 +61,10 @@ from batches
 where user_id = :tenant and kind = :kind and metadata ->> 'first_line' = :first_line and received_count > 0
 order by source = :source desc, created_at desc
 limit 200
+
+-- name: hold_log_beginning
+-- one row of nothing: until the transaction ends, no other log of the account that begins with this line is landed
+select pg_advisory_xact_lock(hashtextextended('log ' || :tenant::uuid::text || ' ' || :first_line::text, 0))
 
 -- name: delete_downloads
 -- the account's downloads of the UTC days are gone, to be written anew
