@@ -1,16 +1,21 @@
 """A log that grows, is rotated and compressed between imports: each of its lines is taken once."""
 
 import gzip
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier, Event
 
 import pytest
 
 from castline.base.errors import SourceUnreadable
-from castline.ingest.landing import LogImport, import_log
+from castline.ingest.landing import ImportOptions, LogImport, import_log
 from castline.measure.run import measure
 from castline.model.account import User
+from castline.sources.logs.table import find_format
 from castline.store.ledger import load_batches, load_quarantine
-from castline.store.listening import load_waterfall
+from castline.store.listening import load_refused, load_waterfall
 from castline.store.pool import Store
 from make import make_account
 from make_logs import Line, make_listened_show
@@ -27,6 +32,29 @@ def _judged(store: Store, user: User) -> list[tuple[str, str, int]]:
     measure(store, user.user_id)
     with store.account(user.user_id) as connection:
         return sorted((row.verdict, row.reason, row.request_count) for row in load_waterfall(connection, user.user_id))
+
+
+def _received(store: Store, user: User) -> int:
+    """How many lines ended somewhere: refused, or judged."""
+    judged = sum(count for _, _, count in _judged(store, user))
+    with store.account(user.user_id) as connection:
+        return judged + sum(row.request_count for row in load_refused(connection, user.user_id))
+
+
+def _id_of(line: str) -> str:
+    return str(json.loads(line)["request_id"])
+
+
+def _once(wait: Callable[[], object]) -> ImportOptions:
+    """Options of an import that waits when it has read its log for the first time."""
+    begun = Event()
+
+    def report(_: int) -> None:
+        if not begun.is_set():
+            begun.set()
+            wait()
+
+    return ImportOptions(report=report)
 
 
 def test_only_what_came_behind_an_earlier_import_is_read(store: Store, account: User, tmp_path: Path) -> None:
@@ -107,3 +135,110 @@ def test_a_file_of_which_more_than_a_million_lines_are_no_requests_is_refused_as
         import_log(store, account.user_id, log)
     with store.account(account.user_id) as connection:
         assert load_batches(connection, account.user_id) == []
+
+
+def test_a_log_that_is_imported_again_while_its_import_goes_on_is_landed_once(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    lines = [f"{Line(after=number, address=f'198.51.100.{number % 250}')}\n" for number in range(2_400)]
+    short, long = tmp_path / "h1.log", tmp_path / "h2.log"
+    short.write_text("".join([*lines[:1_999], "rubbish\n"]))
+    long.write_text("".join([*lines[:1_999], "rubbish\n", *lines[2_000:]]))
+    both_read, first_done = Barrier(2), Event()
+
+    def begin() -> LogImport:
+        done = import_log(store, account.user_id, short, options=_once(lambda: both_read.wait(30)))
+        first_done.set()
+        return done
+
+    def overlap() -> LogImport:
+        wait = _once(lambda: (both_read.wait(30), first_done.wait(30)))
+        return import_log(store, account.user_id, long, options=wait)
+
+    with ThreadPoolExecutor(2) as threads:
+        first, second = threads.submit(begin), threads.submit(overlap)
+    assert (_counts(first.result()), _counts(second.result())) == ((True, 1_999, 1), (True, 400, 0))
+    assert _received(store, account) == 2_400
+
+
+def test_a_log_that_grew_and_was_imported_while_its_own_import_was_under_way_is_landed_once(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    log = tmp_path / "access.log"
+    log.write_text("".join(LINES[:20]))
+
+    def grow() -> None:
+        with log.open("a") as file:
+            file.write("".join(LINES[20:]))
+        assert _counts(import_log(store, account.user_id, log)) == (True, 40, 0)
+
+    assert _counts(import_log(store, account.user_id, log, options=_once(grow))) == (False, 40, 0)
+    assert _received(store, account) == 40
+
+
+def test_the_same_content_twice_at_once_plain_and_packed_is_landed_once(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    plain, packed = tmp_path / "access.log", tmp_path / "access.log.gz"
+    plain.write_text("".join(LINES))
+    packed.write_bytes(gzip.compress("".join(LINES).encode()))
+    both_read = Barrier(2)
+    with ThreadPoolExecutor(2) as threads:
+        tasks = [
+            threads.submit(import_log, store, account.user_id, log, options=_once(lambda: both_read.wait(30)))
+            for log in (plain, packed)
+        ]
+    assert sorted(_counts(task.result()) for task in tasks) == [(False, 40, 0), (True, 40, 0)]
+    assert _received(store, account) == 40
+
+
+def test_a_log_with_request_ids_is_read_on_too_and_its_rubbish_is_refused_once(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    example = find_format("json").example
+    assert '"request_id"' in example
+    log, name = tmp_path / "access.log", _id_of(example)
+    lines = [f"{example.replace(name, f'{name[:-4]}{number:04}')}\n" for number in range(40)]
+    log.write_text("".join([*lines[:10], "rubbish\n"]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 10, 1)
+    log.write_text("".join([*lines[:10], "rubbish\n", *lines[10:], "more rubbish\n"]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 30, 1)
+    assert _received(store, account) == 42
+    assert "same_request" not in {reason for _, reason, _ in _judged(store, account)}
+    with store.account(account.user_id) as connection:
+        assert sorted(row.line_number or 0 for row in load_quarantine(connection, account.user_id)) == [11, 42]
+
+
+@pytest.mark.parametrize("cut", [30, 1])
+def test_a_line_that_was_under_way_is_received_once(store: Store, account: User, tmp_path: Path, cut: int) -> None:
+    make_listened_show(store, account.user_id)
+    log = tmp_path / "access.log"
+    for end in (10, 20, 25):
+        log.write_text("".join(LINES[:end])[:-cut])
+        import_log(store, account.user_id, log)
+        assert _received(store, account) == end
+    # Its first half may have come in two steps, too.
+    log.write_text("".join(LINES[:25])[: -cut - 5])
+    import_log(store, account.user_id, log)
+    log.write_text("".join(LINES[:30]))
+    import_log(store, account.user_id, log)
+    assert _received(store, account) == 30
+    with store.account(account.user_id) as connection:
+        assert load_quarantine(connection, account.user_id) == []
+
+
+@pytest.mark.parametrize("cut", [30, 1])
+def test_a_log_that_ends_within_a_line_is_no_part_of_one_that_has_another_line_there(
+    store: Store, account: User, tmp_path: Path, cut: int
+) -> None:
+    make_listened_show(store, account.user_id)
+    log = tmp_path / "access.log"
+    log.write_text("".join(LINES[:10])[:-cut])
+    import_log(store, account.user_id, log)
+    log.write_text("".join([*LINES[:9], *LINES[20:30]]))
+    assert _counts(import_log(store, account.user_id, log)) == (True, 10, 0)
+    assert _received(store, account) == 20

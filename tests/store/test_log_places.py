@@ -134,7 +134,7 @@ def test_a_request_that_was_delivered_in_two_files_is_counted_once(task: LogTask
     standard, live = (find_format(name).example for name in ("cloudfront", "cloudfront-realtime"))
     again = live.replace("MRVMF7KydIvxMWfJIglgwHQwZsbG2IhRJ07sn9AkKUFSHS9EXAMPLE==", _ID)
     other = standard.replace(_ID, "Other==").replace("203.0.113.9", "203.0.113.10")
-    for name, text in (("a", standard), ("b", f"{standard}\n{other}"), ("c", again)):
+    for name, text in (("a", standard), ("b", f"{other}\n{standard}"), ("c", again)):
         (tmp_path / name).write_text(f"{text}\n")
         import_log(task.store, task.owner_id, tmp_path / name)
     result = measure(task.store, task.owner_id)

@@ -16,7 +16,7 @@ from castline.base.config import IpPrivacy
 from castline.base.errors import Conflict, SourceUnreadable
 from castline.base.text import printable
 from castline.ingest.locator import Assumed, Delivery, Locator
-from castline.ingest.log_growth import describe_content, find_beginning
+from castline.ingest.log_growth import LogName, Looked, describe_content, is_overtaken, look_for_beginning
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.log_file import LogFile, read_ahead
@@ -24,8 +24,8 @@ from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import find_format
 from castline.store.landing_files import Landing, decode_parts, encode_parts, landing_place, open_landing
-from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
-from castline.store.listening import LOG_KIND, find_log_by_file, mark_dirty_days
+from castline.store.ledger import OpenRun, find_batch, mark_lines_replayed, open_run, save_batch
+from castline.store.listening import LOG_KIND, find_log_by_file, hold_log_beginning, mark_dirty_days
 from castline.store.pool import Store
 
 _REFUSED_LINES: Final = 1_000_000  # a file with more, and fewer requests, is of another format or damaged
@@ -87,6 +87,13 @@ def import_log(
     `host` stands for the host of lines that name none. Raises NotAnAccessLog, SourceUnreadable, InvalidInput.
     """
     reading = reading_of(store, path, host, options)
+    # Whoever was overtaken reads again, from the end of what the other process has landed meanwhile.
+    while (done := _import_once(store, owner_id, path, reading)) is None:
+        pass
+    return done
+
+
+def _import_once(store: Store, owner_id: UUID, path: Path, reading: "Reading") -> LogImport | None:
     file_hash = _hash_file(path)
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
@@ -140,7 +147,6 @@ class Tally:
 
     landed: int = 0
     refused: int = 0
-    has_ids: bool = False
     first_at: datetime | None = None
     last_at: datetime | None = None
 
@@ -152,47 +158,72 @@ class Tally:
         if not isinstance(first, datetime) or not isinstance(last, datetime):
             raise TypeError(first)
         self.landed += requests.height
-        self.has_ids |= requests["request_id"].null_count() < requests.height
         self.first_at = min(first, self.first_at or first)
         self.last_at = max(last, self.last_at or last)
 
 
-def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: Reading) -> LogImport:
-    file, tally, refused = LogFile(path), Tally(), [REFUSED_SCHEMA.to_frame()]
-    begun = find_beginning(store, owner_id, path, reading.source)
-    after_line = begun.line_count if begun else 0
+def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: Reading) -> LogImport | None:
+    """What became of the log; None, and nothing landed, where another process has landed more of it meanwhile."""
+    file, tally, name = LogFile(path), Tally(), LogName.of(path, reading.source)
+    with store.account(owner_id) as connection:
+        looked = look_for_beginning(connection, owner_id, name)
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
-        locator = Locator(store.settings, owner_id, reading.assumed)
-        requests_of = iter_requests(file, now_at=now(), read_as=reading.read_as, after_line=after_line)
-        for block in read_ahead(requests_of):
-            requests, strange = locator.locate(block)
-            landing.add(requests)
-            tally.add(requests)
-            fresh = pl.concat([block.refused, strange])
-            tally.refused += fresh.height
-            if tally.refused > max(_REFUSED_LINES, tally.landed):
-                raise SourceUnreadable(
-                    source=path, detail=f"{tally.refused:,} lines fit no format: name it by --format"
-                )
-            refused.append(_masked(fresh, store.settings.ip_privacy))
-            if reading.options.report:
-                reading.options.report(tally.landed + tally.refused)
-        drops = pl.concat(refused).sort("line_number")
+        drops = _read(store, owner_id, file, reading, _Target(landing, tally, looked.line_count))
         with open_run(store, owner_id, "log.import", parameters=reading.parameters(file)) as run:
+            hold_log_beginning(run.connection, owner_id, name.first_line)
             known = find_batch(run.connection, owner_id, LOG_KIND, file.content_hash)
             if known is not None:
                 run.count("already_imported")
                 return _result(known, is_new=False, source=reading.source)
+            if is_overtaken(run.connection, owner_id, name, looked):
+                run.count("overtaken")
+                return None
             batch = replace(_batch_of(run, file, tally, drops.height, landing), source=reading.source)
             batch.metadata.update(
                 reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name
             )
-            if not tally.has_ids:  # requests with ids are known wherever they come again
-                batch.metadata.update(describe_content(path, file, drops["line_number"].tail(1).to_list()))
-            batch.metadata.update(begun.facts if begun else {})
+            batch.metadata.update(describe_content(name, file, drops["line_number"].tail(1).to_list()))
+            batch.metadata.update(looked.facts)
             landing.publish(batch.batch_id)
             _save(run, batch, drops, landing)
+            _supersede(run, looked)
     return _result(batch, is_new=True, source=reading.source)
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where what is read goes, and the line behind which it begins."""
+
+    landing: Landing
+    tally: Tally
+    after_line: int
+
+
+def _read(store: Store, owner_id: UUID, file: LogFile, reading: Reading, target: _Target) -> pl.DataFrame:
+    """The lines that are no requests, in order; the requests lie in the draft. Raises SourceUnreadable."""
+    tally, refused = target.tally, [REFUSED_SCHEMA.to_frame()]
+    locator = Locator(store.settings, owner_id, reading.assumed)
+    requests_of = iter_requests(file, now_at=now(), read_as=reading.read_as, after_line=target.after_line)
+    for block in read_ahead(requests_of):
+        requests, strange = locator.locate(block)
+        target.landing.add(requests)
+        tally.add(requests)
+        fresh = pl.concat([block.refused, strange])
+        tally.refused += fresh.height
+        if tally.refused > max(_REFUSED_LINES, tally.landed):
+            raise SourceUnreadable(
+                source=file.path, detail=f"{tally.refused:,} lines fit no format: name it by --format"
+            )
+        refused.append(_masked(fresh, store.settings.ip_privacy))
+        if reading.options.report:
+            reading.options.report(tally.landed + tally.refused)
+    return pl.concat(refused).sort("line_number")
+
+
+def _supersede(run: OpenRun, looked: Looked) -> None:
+    """Last lines that were under way at an earlier import do not wait any more: they were read anew, with their end."""
+    for batch_id, line_number in looked.open_lines.items():
+        mark_lines_replayed(run, batch_id, [line_number])
 
 
 def _masked(refused: pl.DataFrame, privacy: IpPrivacy) -> pl.DataFrame:

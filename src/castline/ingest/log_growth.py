@@ -1,37 +1,55 @@
 """Logs that grow between two imports: what was imported of them stays, and only what came behind it is read.
 
 Such a log is known by its content, whatever its name and compression: by its first line, and then by the hash of as
-many bytes as an earlier import had whole lines of. Logs with request ids need none of it: a request that comes again is
-dropped by its id. Method: docs/how-to/import-logs.md
+many bytes as an earlier import had whole lines of. Method: docs/how-to/import-logs.md
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from castline.model.lineage import Batch
 from castline.sources.log_file import LogFile
 from castline.store.listening import load_log_beginnings
-from castline.store.pool import Connection, Store
+from castline.store.pool import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Beginning:
-    """What was imported of a log: so many whole lines, the last of them with that batch."""
+class LogName:
+    """What a log is looked for by: where it lies, what the ledger calls it, and the hash of its first line."""
 
-    batch_id: UUID
+    path: Path
+    source: str
+    first_line: str
+
+    @classmethod
+    def of(cls, path: Path, source: str) -> Self:
+        """The name of the log there. Raises SourceUnreadable."""
+        return cls(path, source, sha256(LogFile(path).read_first_line()).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was imported of a log: so many lines, the last of them with that batch; None and 0 for a new one.
+
+    `open_lines` were refused because the log ended within them; the file at hand has more of them, by batch.
+    """
+
+    batch_id: UUID | None
     line_count: int
+    seen: frozenset[UUID]
+    open_lines: Mapping[UUID, int] = field(default_factory=dict)
 
     @property
     def facts(self) -> Mapping[str, object]:
         """What the batch of the rest keeps of it."""
-        return {"continues": str(self.batch_id), "continues_after": self.line_count}
+        return {"continues": str(self.batch_id), "continues_after": self.line_count} if self.batch_id else {}
 
 
-def describe_content(path: Path, file: LogFile, refused_lines: Collection[int]) -> Mapping[str, object]:
+def describe_content(name: LogName, file: LogFile, refused_lines: Collection[int]) -> Mapping[str, object]:
     """What the batch of a file that was read keeps, so that its continuation is known.
 
     A last line without a line feed is read again with the rest, unless it was a request already.
@@ -39,28 +57,74 @@ def describe_content(path: Path, file: LogFile, refused_lines: Collection[int]) 
     lines = file.whole_lines
     if not lines.count:
         return {}
-    is_request = file.has_open_line and lines.count + 1 not in refused_lines
-    told = {"count": lines.count + is_request, "bytes": lines.byte_count, "hash": lines.digest.hex()}
-    return {"first_line": _hash_first_line(path), "lines": told}
+    is_request = file.open_bytes > 0 and lines.count + 1 not in refused_lines
+    told = {
+        "count": lines.count + is_request,
+        "bytes": lines.byte_count,
+        "hash": lines.digest.hex(),
+        "open_bytes": file.open_bytes,
+        "is_open_read": is_request,
+    }
+    return {"first_line": name.first_line, "lines": told}
 
 
-def find_beginning(store: Store, owner_id: UUID, path: Path, source: str) -> Beginning | None:
-    """The longest part of the file that was imported before; None if it is new. Raises SourceUnreadable."""
-    with store.account(owner_id) as connection:
-        known = _load_known(connection, owner_id, path, source)
-    sizes = {int(_lines_of(batch)["bytes"]) for batch in known}
-    hashes = {size: digest.hex() for size, digest in LogFile(path).iter_hashes(sizes)} if sizes else {}
-    begun = [batch for batch in known if hashes.get(int(_lines_of(batch)["bytes"])) == _lines_of(batch)["hash"]]
-    longest = max(begun, key=lambda batch: int(_lines_of(batch)["count"]), default=None)
-    return Beginning(longest.batch_id, int(_lines_of(longest)["count"])) if longest else None
+def look_for_beginning(connection: Connection, owner_id: UUID, name: LogName) -> Looked:
+    """The longest part of the file that was imported before. Raises SourceUnreadable."""
+    return _look(name, _load_known(connection, owner_id, name))
 
 
-def _load_known(connection: Connection, owner_id: UUID, path: Path, source: str) -> list[Batch]:
-    return load_log_beginnings(connection, owner_id, _hash_first_line(path), source)
+def is_overtaken(connection: Connection, owner_id: UUID, name: LogName, looked: Looked) -> bool:
+    """Whether a longer part of the file has been imported since it was looked for. Raises SourceUnreadable."""
+    known = _load_known(connection, owner_id, name)
+    if all(batch.batch_id in looked.seen for batch in known):
+        return False
+    again = _look(name, known)
+    return again.line_count > looked.line_count or again.open_lines.keys() > looked.open_lines.keys()
 
 
-def _hash_first_line(path: Path) -> str:
-    return sha256(LogFile(path).read_first_line()).hexdigest()
+def _load_known(connection: Connection, owner_id: UUID, name: LogName) -> list[Batch]:
+    return load_log_beginnings(connection, owner_id, name.first_line, name.source)
+
+
+def _look(name: LogName, known: Sequence[Batch]) -> Looked:
+    seen = frozenset(batch.batch_id for batch in known)
+    sizes = {size for batch in known for size in (_size_of(batch), _size_of(batch) + _open_of(batch))}
+    hashes = dict(LogFile(name.path).iter_hashes(sizes)) if sizes else {}
+    begun = [batch for batch in known if _fits(batch, hashes)]
+    longest = max(begun, key=lambda batch: _count_of(batch, hashes), default=None)
+    if longest is None:
+        return Looked(None, 0, seen)
+    count = _count_of(longest, hashes)
+    open_lines = {batch.batch_id: _count_of(batch, hashes) + 1 for batch in begun if _is_refused_open(batch, hashes)}
+    return Looked(longest.batch_id, count, seen, open_lines)
+
+
+def _fits(batch: Batch, hashes: Mapping[int, bytes]) -> bool:
+    found = hashes.get(_size_of(batch))
+    return found is not None and found.hex() == _lines_of(batch)["hash"]
+
+
+def _goes_on(batch: Batch, hashes: Mapping[int, bytes]) -> bool:
+    """Whether the file has what stood behind the batch's last line feed, too."""
+    return "open_bytes" not in _lines_of(batch) or hashes.get(_size_of(batch) + _open_of(batch)) == batch.content_hash
+
+
+def _count_of(batch: Batch, hashes: Mapping[int, bytes]) -> int:
+    """The batch's lines that the file has; an open line that was read is another one where the file differs in it."""
+    lines = _lines_of(batch)
+    return int(lines["count"]) - (bool(lines.get("is_open_read")) and not _goes_on(batch, hashes))
+
+
+def _is_refused_open(batch: Batch, hashes: Mapping[int, bytes]) -> bool:
+    return _open_of(batch) > 0 and not _lines_of(batch)["is_open_read"] and _goes_on(batch, hashes)
+
+
+def _size_of(batch: Batch) -> int:
+    return int(_lines_of(batch)["bytes"])
+
+
+def _open_of(batch: Batch) -> int:
+    return int(_lines_of(batch).get("open_bytes", 0))
 
 
 def _lines_of(batch: Batch) -> Mapping[str, Any]:

@@ -88,9 +88,9 @@ class LogFile:
         return LineCount(self._line_count, self._line_bytes, self._lines.digest())
 
     @property
-    def has_open_line(self) -> bool:
-        """Whether something stands behind the last line feed."""
-        return self._rest_bytes > 0
+    def open_bytes(self) -> int:
+        """How many bytes stand behind the last line feed."""
+        return self._rest_bytes
 
     @property
     def content_hash(self) -> bytes:
