@@ -65,3 +65,42 @@ def test_a_log_without_refused_lines_is_only_known(store: Store, account: User, 
     first = _import(store, account, log, again=True)
     again = _import(store, account, log, again=True)
     assert (first.is_new, again.is_new, again.batch_id) == (True, False, first.batch_id)
+
+
+def test_lines_of_every_import_of_a_log_that_grew_are_tried_again(store: Store, account: User, log: Path) -> None:
+    make_listened_show(store, account.user_id)
+    fastly = f"{find_format('fastly').example}\n"
+    begun = log.read_text()
+    _import(store, account, log, log_format="combined")
+    log.write_text(begun + fastly + f"{Line(after=9)}\n")
+    rest = _import(store, account, log, log_format="combined")
+    assert (rest.landed_count, rest.refused_count, _waiting(store, account)) == (1, 1, [6, 2, 3, 5])
+    again = _import(store, account, log, again=True)
+    assert (again.is_new, again.received_count, again.landed_count, again.refused_count) == (True, 3, 3, 0)
+    assert _waiting(store, account) == [3]
+    assert _ends(store, account) == 7
+
+
+def test_what_was_refused_before_is_tried_again_with_an_import_that_is_new(
+    store: Store, account: User, log: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    begun = log.read_text()
+    _import(store, account, log, log_format="combined")
+    log.write_text(f"{begun}{Line(after=9)}\nmore rubbish\n")
+    again = _import(store, account, log, again=True)
+    assert (again.is_new, again.received_count, again.landed_count, again.refused_count) == (True, 4, 3, 1)
+    assert _waiting(store, account) == [7, 3]
+    assert _ends(store, account) == 7
+
+
+def test_a_line_that_was_read_anew_with_its_end_is_not_replayed(store: Store, account: User, log: Path) -> None:
+    make_listened_show(store, account.user_id)
+    begun = log.read_text()
+    log.write_text(f"{begun}{Line(after=9)}"[:-30])
+    _import(store, account, log, log_format="combined")
+    log.write_text(f"{begun}{Line(after=9)}\n")
+    again = _import(store, account, log, again=True)
+    assert (again.landed_count, again.refused_count, _waiting(store, account)) == (3, 0, [3])
+    assert _ends(store, account) == 6
+    assert not _import(store, account, log, again=True).is_new

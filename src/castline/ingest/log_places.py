@@ -60,7 +60,7 @@ class LogTask:
 
     def _import(self, path: Path, options: ImportOptions) -> LogImport:
         done = import_log(self.store, self.owner_id, path, host=self.host, options=options)
-        if done.is_new or not options.again:
+        if not options.again:
             return done
         return replay_log(self.store, self.owner_id, path, reading_of(self.store, path, self.host, options), done)
 

@@ -4,8 +4,9 @@ The quarantine keeps a line's text with its address cut, so the log itself is re
 taken from it; they become a batch of their own. Method: docs/how-to/quarantine.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import date
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -31,41 +32,67 @@ _JOB: Final = "log.import"
 def replay_log(store: Store, owner_id: UUID, path: Path, reading: Reading, known: LogImport) -> LogImport:
     """Lines of the log that were refused and are requests now have landed; `known` itself where there are none.
 
-    Their days wait to be measured. Raises NotAnAccessLog, SourceUnreadable, Conflict.
+    They are those of `known`, unless it was imported just now, and of all that it continues; what landed just now is
+    told with them. Their days wait to be measured. Raises NotAnAccessLog, SourceUnreadable, Conflict.
     """
     file, tally = LogFile(path), Tally()
     with store.account(owner_id) as connection:
         waiting = load_waiting_lines(connection, owner_id, known.batch_id)
+    if known.is_new:  # its lines were tried as they would be now
+        waiting = {line: batch_id for line, batch_id in waiting.items() if batch_id != known.batch_id}
     if not waiting:
         return known
     lines: list[int] = []
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
-        for requests in _iter_waiting(store, owner_id, file, reading, waiting):
+        for requests in _iter_waiting(store, owner_id, file, reading, list(waiting)):
             landing.add(requests)
             tally.add(requests)
             lines += requests["line_number"].to_list()
         if not lines:
             return known
         with open_run(store, owner_id, _JOB, parameters={**reading.parameters(file), "again": True}) as run:
-            if len(mark_lines_replayed(run, known.batch_id, lines)) < len(lines):
-                raise Conflict(noun="replay of", key=reading.source, detail="another process takes its lines")
+            replayed = _mark_replayed(run, lines, waiting, reading.source)
             batch = _batch_of(run, file, tally, lines, landing)
-            batch.metadata.update(host=reading.assumed.host, format=file.format_name, replay_of=str(known.batch_id))
+            batch.metadata.update(host=reading.assumed.host, format=file.format_name, replay_of=replayed)
             landing.publish(batch.batch_id)
             _save(run, replace(batch, source=reading.source), landing)
+    return _result(known, batch, {part.day_on for part in landing.parts})
+
+
+def _result(known: LogImport, batch: Batch, days: set[date]) -> LogImport:
+    """What landed: the replayed lines alone, or with an import of just now."""
+    done = replace(known, is_new=True, log_format=batch.metadata["format"])
+    if known.is_new:
+        return replace(
+            done,
+            received_count=known.received_count + batch.received_count,
+            landed_count=known.landed_count + batch.accepted_count,
+            first_at=min(filter(None, (known.first_at, batch.first_at)), default=None),
+            last_at=max(filter(None, (known.last_at, batch.last_at)), default=None),
+            days=tuple(sorted(days.union(known.days))),
+        )
     return replace(
-        known,
-        is_new=True,
+        done,
         batch_id=batch.batch_id,
-        received_count=len(lines),
-        landed_count=len(lines),
+        received_count=batch.received_count,
+        landed_count=batch.accepted_count,
         refused_count=0,
         refused_by_reason={},
-        first_at=tally.first_at,
-        last_at=tally.last_at,
-        days=tuple(sorted({part.day_on for part in landing.parts})),
-        log_format=file.format_name,
+        first_at=batch.first_at,
+        last_at=batch.last_at,
+        days=tuple(sorted(days)),
     )
+
+
+def _mark_replayed(run: OpenRun, lines: Sequence[int], waiting: Mapping[int, UUID], source: str) -> str:
+    """The lines do not wait any more; returns the ids of their batches. Raises Conflict."""
+    by_batch: dict[UUID, list[int]] = {}
+    for line in sorted(lines):
+        by_batch.setdefault(waiting[line], []).append(line)
+    for batch_id, some in by_batch.items():
+        if len(mark_lines_replayed(run, batch_id, some)) < len(some):
+            raise Conflict(noun="replay of", key=source, detail="another process takes its lines")
+    return ", ".join(map(str, by_batch))
 
 
 def _iter_waiting(

@@ -201,9 +201,13 @@ def summarise_quarantine(connection: Connection, owner_id: UUID) -> list[Refused
     return load_all(connection, RefusedRows, _SQL["summarise_quarantine"], {"tenant": owner_id})
 
 
-def load_waiting_lines(connection: Connection, owner_id: UUID, batch_id: UUID) -> list[int]:
-    """The refused lines of the batch that were not replayed, ascending."""
-    return [int(str(line)) for line in load_scalars(connection, _SQL["load_waiting_lines"], _batch(owner_id, batch_id))]
+def load_waiting_lines(connection: Connection, owner_id: UUID, batch_id: UUID) -> dict[int, UUID]:
+    """The refused lines of a file that were not replayed, ascending, and which batch each is of.
+
+    The file is the batch's; where that continues others, it begins with theirs.
+    """
+    rows = connection.execute(_SQL["load_waiting_lines"], _batch(owner_id, batch_id)).fetchall()
+    return {int(line): batch for batch, line in rows}
 
 
 def mark_lines_replayed(run: OpenRun, batch_id: UUID, line_numbers: Sequence[int]) -> list[int]:

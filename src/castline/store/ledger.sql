@@ -93,10 +93,21 @@ set replayed_at = now(), replayed_by = :run_id
 where user_id = :tenant and quarantine_id = :quarantine_id and replayed_at is null
 
 -- name: load_waiting_lines
--- one row per refused line of the batch that was not replayed
-select line_number
-from quarantine
-where user_id = :tenant and batch_id = :batch_id and replayed_at is null
+-- one row per refused line of the batch, and of those that it continues, that was not replayed; not what was read anew
+with recursive chain (batch_id, continues, after_line, last_line) as (
+    select batch_id, metadata ->> 'continues', (metadata ->> 'continues_after')::bigint, null::bigint
+    from batches
+    where user_id = :tenant and batch_id = :batch_id
+    union all
+    select batches.batch_id, metadata ->> 'continues', (metadata ->> 'continues_after')::bigint, chain.after_line
+    from chain
+    join batches on batches.batch_id = chain.continues::uuid
+    where batches.user_id = :tenant
+)
+select quarantine.batch_id, line_number
+from chain
+join quarantine on quarantine.batch_id = chain.batch_id
+where quarantine.user_id = :tenant and replayed_at is null and (last_line is null or line_number <= last_line)
 order by line_number
 
 -- name: mark_lines_replayed
