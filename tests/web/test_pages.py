@@ -73,6 +73,14 @@ def test_no_change_is_told_against_days_that_nobody_measured(reader: Browser) ->
     assert "more than from" not in listening
     assert "more than from" in text[text.index(">Attributed orders<") :]
     assert int(tiles(text)["Downloads"]) > 0
+    # Some of the earlier days were measured.
+    assert "Change not measurable: not every day was measured." in listening
+    assert "Measured on" not in text
+
+
+def test_a_sum_over_days_of_which_some_were_measured_says_so(reader: Browser) -> None:
+    text = reader.get("/?from=2026-09-01&to=2026-09-10").text
+    assert "Measured on 4 of 10 days: nothing is known of the others." in text
 
 
 def test_own_days_and_a_show_can_be_asked_for(reader: Browser, world: World) -> None:

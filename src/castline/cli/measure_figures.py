@@ -342,6 +342,9 @@ def _show_answer(answer: "Answer") -> None:
         say(f"{_basis(counting.error_rate)} (19 of 20 times): raw downloads of these days are gone")
     fresh = f"{counting.measured_at:%Y-%m-%d %H:%M} UTC" if counting.measured_at else "never"
     say(f"{answer.query.first_on} to {answer.query.last_on}, days of {answer.query.tz}")
+    if not counting.is_whole:
+        days = f"{counting.measured_day_count:,} of {counting.day_count:,} days"
+        say(f"measured on {days}: nothing is known of the others")
     say(f"{counting.metric} from {counting.counted_from}, last counted {fresh}")
     if counting.settings:
         say(f"counted by the settings {_name_settings(counting.settings)}")

@@ -55,15 +55,20 @@ def load_platform_events() -> tuple[PlatformEvent, ...]:
     return tuple(sorted(msgspec.convert(declared["event"], list[PlatformEvent]), key=attrgetter("on")))
 
 
+def find_gaps(connection: Connection, owner_id: UUID, query: Query) -> list[date]:
+    """The UTC days of the query without any request, where that is no chance: nobody could measure them."""
+    return load_empty_days(connection, owner_id, query, least_count=_USUAL)
+
+
 def load_annotations(
-    connection: Connection, owner_id: UUID, query: Query, counted: Sequence[CountedDay]
+    connection: Connection, owner_id: UUID, query: Query, counted: Sequence[CountedDay], gaps: Sequence[date]
 ) -> tuple[Annotation, ...]:
-    """What happened on the query's days, in order; `counted` is what `load_counted_days` gave of them."""
+    """What happened on the query's days, in order; `load_counted_days` and `find_gaps` gave the last two of them."""
     found = [
         *_iter_platforms(query),
         *_iter_versions(counted),
         *_iter_restated(connection, owner_id, query),
-        *_iter_gaps(connection, owner_id, query),
+        *_iter_gaps(gaps),
         *_iter_releases(connection, owner_id, query),
     ]
     return tuple(sorted(found, key=lambda item: (item.first_on, item.kind, item.title)))
@@ -107,9 +112,8 @@ def _iter_restated(connection: Connection, owner_id: UUID, query: Query) -> Iter
         yield Annotation("restatement", row.day_on, row.day_on, "Restated", detail)
 
 
-def _iter_gaps(connection: Connection, owner_id: UUID, query: Query) -> Iterator[Annotation]:
+def _iter_gaps(days: Sequence[date]) -> Iterator[Annotation]:
     """Each run of days without any request."""
-    days = load_empty_days(connection, owner_id, query, least_count=_USUAL)
     for _, run in groupby(enumerate(days), key=lambda item: item[1] - timedelta(days=item[0])):
         gap = [day for _, day in run]
         detail = (

@@ -13,13 +13,14 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.catalogue.metrics import load_metrics
-from castline.measure.annotations import find_stretches, load_annotations
+from castline.measure.annotations import find_gaps, find_stretches, load_annotations
 from castline.measure.column_counts import can_count_columns, count_columns
 from castline.measure.compared import find_compared
 from castline.measure.consumer_sets import unite_sets
 from castline.measure.sketch import ERROR_RATE, estimate_count
 from castline.model.query import (
     AD_MEASURES,
+    Annotation,
     Answer,
     AnswerRow,
     CountedFrom,
@@ -82,6 +83,13 @@ class _Asked:
     owner_id: UUID
     query: Query
     days: CountedDays
+    # UTC days between measured ones that nobody could measure.
+    gaps: frozenset[date]
+
+    def is_measured(self, day: date) -> bool:
+        """True if the day lies among the measured ones and is no gap."""
+        first_on, last_on = self.days.first_on, self.days.last_on
+        return first_on is not None and last_on is not None and first_on <= day <= last_on and day not in self.gaps
 
 
 def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datetime | None = None) -> Answer:
@@ -89,20 +97,21 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
 
     Downloads of every table agree. Consumers are a union of sets in each bucket and are never summed.
     """
-    days = find_counting(connection, owner_id)
     compared = _compare(connection, owner_id, query, at)
-    asked = _Asked(connection, owner_id, query, days)
+    asked = _open(connection, owner_id, query)
     counted = load_counted_days(connection, owner_id, query)
     settings = find_stretches(counted)
-    annotations = load_annotations(connection, owner_id, query, counted) if query.grain != "none" else ()
+    annotations: tuple[Annotation, ...] = ()
+    if query.grain != "none":
+        annotations = load_annotations(connection, owner_id, query, counted, sorted(asked.gaps))
     lost: Withheld | None = None
     for source in _iter_sources(query):
         loss = _find_loss(asked, source)
         lost = loss if source == "consumer_sketches" else lost or loss
         if loss is None:
-            counting = replace(_counting(days, query, source, at or now()), settings=settings)
+            counting = replace(_counting(asked, source, at or now()), settings=settings)
             return _answer(asked, source, Answer(query, (), counting, None, compared, annotations=annotations))
-    counting = replace(_counting(days, query, "nothing", at or now()), settings=settings)
+    counting = replace(_counting(asked, "nothing", at or now()), settings=settings)
     return Answer(query, (), counting, lost or _OFF_THE_HOUR, compared, annotations=annotations)
 
 
@@ -111,8 +120,13 @@ def _compare(connection: Connection, owner_id: UUID, query: Query, at: datetime 
     earlier = find_compared(connection, owner_id, query)
     if not isinstance(earlier, Withheld):
         return run_query(connection, owner_id, earlier, at=at) if earlier else None
-    asked = query.on_days(query.first_on, query.last_on)
-    return Answer(asked, (), _counting(find_counting(connection, owner_id), asked, "nothing", at or now()), earlier)
+    asked = _open(connection, owner_id, query.on_days(query.first_on, query.last_on))
+    return Answer(asked.query, (), _counting(asked, "nothing", at or now()), earlier)
+
+
+def _open(connection: Connection, owner_id: UUID, query: Query) -> _Asked:
+    days, gaps = find_counting(connection, owner_id), find_gaps(connection, owner_id, query)
+    return _Asked(connection, owner_id, query, days, frozenset(gaps))
 
 
 def _answer(asked: _Asked, source: Source, empty: Answer) -> Answer:
@@ -269,13 +283,18 @@ def _iter_buckets(query: Query) -> Iterator[datetime | None]:
 
 
 def _was_measured(asked: _Asked, start: datetime | None) -> bool:
-    """True if any day of the bucket lies among the measured ones: nothing found there is a zero."""
-    query, days = asked.query, asked.days
-    if days.first_on is None or days.last_on is None:
-        return False
+    """True if any day of the bucket was measured: nothing found there is a zero."""
+    query = asked.query
+    if start is not None and query.grain == "hour":
+        return asked.is_measured(start.astimezone(UTC).date())
     first_on = query.first_on if start is None else max(start.date(), query.first_on)
     last_on = query.last_on if start is None else min(_last_day(start.date(), query), query.last_on)
-    return first_on <= days.last_on and last_on >= days.first_on
+    return _count_measured(asked, first_on, last_on) > 0
+
+
+def _count_measured(asked: _Asked, first_on: date, last_on: date) -> int:
+    """How many of the days were measured."""
+    return sum(asked.is_measured(first_on + timedelta(days=number)) for number in range((last_on - first_on).days + 1))
 
 
 def _last_day(first_on: date, query: Query) -> date:
@@ -285,7 +304,8 @@ def _last_day(first_on: date, query: Query) -> date:
     return day if query.grain == "week" else start_of_bucket(day, "month") - timedelta(days=1)
 
 
-def _counting(days: CountedDays, query: Query, source: CountedFrom, at: datetime) -> Counting:
+def _counting(asked: _Asked, source: CountedFrom, at: datetime) -> Counting:
+    query, days = asked.query, asked.days
     metric = load_metrics()[query.measure]
     open_on = (at.astimezone(UTC) - _FINAL_AFTER).date()
     return Counting(
@@ -297,6 +317,8 @@ def _counting(days: CountedDays, query: Query, source: CountedFrom, at: datetime
         first_on=days.first_on,
         last_on=days.last_on,
         provisional_from=min(days.dirty_on, open_on) if days.dirty_on else open_on,
+        day_count=query.day_count,
+        measured_day_count=_count_measured(asked, query.first_on, query.last_on),
         basis="sketch" if source == "consumer_sketches" else "exact",
         error_rate=ERROR_RATE if source == "consumer_sketches" else 0.0,
     )

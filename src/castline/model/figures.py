@@ -43,13 +43,16 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredDays:
-    """The UTC days from the first whose requests were measured to the last; None if there is none."""
+    """The UTC days from the first whose requests were measured to the last, None if there is none, but for `gaps`."""
 
     first_on: date | None = None
     last_on: date | None = None
+    gaps: frozenset[date] = frozenset()
 
     def __contains__(self, day: date) -> bool:
-        return self.first_on is not None and self.last_on is not None and self.first_on <= day <= self.last_on
+        if self.first_on is None or self.last_on is None:
+            return False
+        return self.first_on <= day <= self.last_on and day not in self.gaps
 
 
 @dataclass(frozen=True, slots=True)

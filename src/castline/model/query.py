@@ -198,8 +198,9 @@ class Counting:
 
     `metric` names the catalogue's definition and its version, such as `downloads/1`; `rules` the version of the rules
     of the last counting. Days from `provisional_from` on may still change; outside of `first_on` to `last_on` nothing
-    was measured. Where `basis` is `sketch` figures are estimates, 19 of 20 within `error_rate` of the truth. `settings`
-    are the versions of the settings that the days with figures were counted by: more than one where they changed.
+    was measured. Of the `day_count` days asked for `measured_day_count` were: a sum is of these alone. Where `basis` is
+    `sketch` figures are estimates, 19 of 20 within `error_rate` of the truth. `settings` are the versions of the
+    settings that the days with figures were counted by: more than one where they changed.
     """
 
     metric: str
@@ -210,9 +211,16 @@ class Counting:
     first_on: date | None
     last_on: date | None
     provisional_from: date
+    day_count: int
+    measured_day_count: int
     basis: Basis = "exact"
     error_rate: float = 0.0
     settings: tuple[Stretch, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """True if every day of the query was measured."""
+        return self.measured_day_count == self.day_count
 
 
 @dataclass(frozen=True, slots=True)

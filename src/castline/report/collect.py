@@ -121,11 +121,13 @@ def _load_listening(connection: Connection, world: _World, flight: Period, as_of
     queries = ask_days(period, "downloads", ("episode",), [world.podcast.podcast_id])
     answers = [run_query(connection, owner_id, query) for query in queries]
     counting = answers[0].counting if answers else None
+    notes = (item for answer in answers for item in answer.annotations if item.kind == "gap")
+    gaps = frozenset(day for gap in notes for day in Period.of_days(gap.first_on, gap.last_on).iter_days())
     return Listening(
         downloads=DaySums(row for answer in answers for row in answer.rows),
         ads=load_ads(connection, owner_id, [world.campaign], as_of)[world.campaign.campaign_id],
         flight=flight,
-        measured=MeasuredDays(counting.first_on, counting.last_on) if counting else MeasuredDays(),
+        measured=MeasuredDays(counting.first_on, counting.last_on, gaps) if counting else MeasuredDays(),
     )
 
 

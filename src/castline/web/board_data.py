@@ -40,6 +40,7 @@ from castline.web.releases import Releases, load_releases
 from castline.web.waterfall import Waterfall, load_steps
 
 Empty = Literal["", "no_source", "no_hits", "small", "other_days"]
+_PARTLY: Final = "Change not measurable: not every day was measured."
 _SMALL: Final = 50  # downloads of a period that are too few for shares and changes to mean much
 _KEPT_SECONDS: Final = 600
 
@@ -126,6 +127,7 @@ class Board:
     settings: tuple[Stretch, ...] = ()
     provisional_from: date | None = None
     campaign_choices: tuple[Choice, ...] = ()
+    measured_day_count: int = 0
 
     @property
     def download_count(self) -> int:
@@ -207,6 +209,7 @@ def _compute_board(
         settings=answer.counting.settings,
         provisional_from=_find_provisional(answer),
         campaign_choices=tuple(Choice(item.campaign_id, item.name) for item in flown),
+        measured_day_count=answer.counting.measured_day_count,
     )
 
 
@@ -249,9 +252,10 @@ def _listening_kpis(connection: Connection, owner_id: UUID, query: MetricQuery, 
         ),
         _count_episodes(connection, owner_id, query),
     )
-    if _is_measured(days.compared):
+    if _is_measured(days) and _is_measured(days.compared):
         return kpis
-    return tuple(replace(kpi, change_rate=None) for kpi in kpis)
+    is_partly = days.compared is not None and days.compared.counting.measured_day_count > 0
+    return tuple(replace(kpi, change_rate=None, note=kpi.note or (_PARTLY if is_partly else "")) for kpi in kpis)
 
 
 def _count(kpi: Kpi, answer: Answer) -> Kpi:
@@ -265,8 +269,8 @@ def _count(kpi: Kpi, answer: Answer) -> Kpi:
 
 
 def _is_measured(days: Answer | None) -> bool:
-    """Whether every day has a count, be it 0: against days that nobody measured there is no change to tell."""
-    return days is not None and not days.withheld and all(row.value is not None for row in days.rows)
+    """Whether every day was measured: of days that nobody measured, or against them, there is no change to tell."""
+    return days is not None and not days.withheld and days.counting.is_whole
 
 
 def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, compared: Earned | None) -> tuple[Kpi, ...]:
