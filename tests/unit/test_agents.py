@@ -12,7 +12,7 @@ import pytest
 
 from castline.measure.agent_lists import load_crawler_patterns, load_listed_apps
 from castline.measure.agent_names import find_own_name, hide_device
-from castline.measure.agent_rules import AgentRule, PatternSet, load_agent_rules
+from castline.measure.agent_rules import AgentRule, FalseAgent, PatternSet, load_agent_rules
 from castline.measure.agent_stream import ClassifiedAgent, classify_lines
 from castline.measure.agents import Agent, classify_agent, own_classifier
 
@@ -117,6 +117,41 @@ def test_an_agent_is_told_with_its_device(text: str, expected: Agent) -> None:
 def test_a_listener_is_never_called_a_bot(text: str) -> None:
     assert classify_agent(text).type in {"app", "browser"}
     assert not classify_agent(text).is_bot
+
+
+@pytest.mark.parametrize("rule", _RULES.false, ids=lambda rule: rule.examples[0])
+def test_what_no_client_sends_is_an_attack_or_names_nobody(rule: FalseAgent) -> None:
+    is_bot = rule.type == "bot"
+    expected = (Agent(rule.type, rule.name, is_bot=is_bot, is_self_named=not is_bot), True)
+    told = {text: classify_agent(text) for text in rule.examples}
+    assert {text: (agent, agent.is_false) for text, agent in told.items()} == dict.fromkeys(rule.examples, expected)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "小宇宙/2.1",
+        "Test Match Special/4.1 (iPhone; iOS 17.1)",
+        "Undefined Behaviour/3 CFNetwork/1494 Darwin/23.4.0",
+        "None of the Above/1.0 (Linux;Android 13) ExoPlayerLib/2.18.1",
+        "Amber Alert (iPhone; iOS 17.1)",
+        "Better Sleep(3)",
+        "Sleep (5; iOS 17.1)",
+        "Kids' and Parents' Radio/2 (iPhone; iOS 17.1)",
+        "Rock 'n' Roll or Bust/2 (Linux;Android 13) ExoPlayerLib/2.18.1",
+        "Mozilla/5.0 (Linux; U; Android 4.4; id; Select Plus) AppleWebKit/534.30 (KHTML, like Gecko) Safari/534.30",
+        "The Drop Table Podcast/1.2 (iPhone; iOS 17.1)",
+    ],
+)
+def test_a_name_with_a_word_of_attacks_is_no_attack(text: str) -> None:
+    found = classify_agent(text)
+    assert (found.is_false, found.is_bot, found.type in {"app", "browser"}) == (False, False, True)
+
+
+def test_no_agent_of_the_table_is_false() -> None:
+    examples = [example for rule in _RULES.entries for example in rule.examples]
+    # Machines that say which attack they try are named bots in the table as well.
+    assert {text for text in examples if classify_agent(text).is_false and not classify_agent(text).is_bot} == set()
 
 
 def test_a_bot_that_borrows_a_phone_stays_a_bot() -> None:

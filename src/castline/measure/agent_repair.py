@@ -1,8 +1,11 @@
 """User agents as logs hand them over, mended to what was sent."""
 
 import re
+from functools import cache
 from typing import Final
 from urllib.parse import unquote
+
+from castline.measure.agent_rules import load_agent_rules
 
 # What tells stands in front; the longest of real apps, in-app browsers of social networks, have about 700 characters.
 LONGEST: Final = 2048
@@ -13,16 +16,6 @@ _ENCODED: Final = re.compile(r"%[0-9A-Fa-f]{2}")
 _ESCAPED: Final = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 _PLUS_FOR_SPACE: Final = re.compile(r"(?<=[\w;,)])\+(?=[\w(])")
 _HEADER_NAME: Final = re.compile(r"user-agent:\s*", re.IGNORECASE)
-# Some proxies write all letters small, or all capital; rules tell `iTMS` from `itms`.
-_SYSTEMS: Final = (
-    "Mozilla AppleWebKit KHTML Gecko Chrome Chromium CriOS FxiOS Safari Firefox Opera OPR Presto Edg EdgA EdgiOS Edge "
-    "MSIE Trident SamsungBrowser HuaweiBrowser MiuiBrowser YaBrowser UCBrowser Electron Windows NT Macintosh Linux X11 "
-    "CrOS Android Tizen CrKey iPhone iPad iPod HomePod CarPlay iOS iPadOS tvOS watchOS macOS visionOS CFNetwork Darwin "
-    "ExoPlayerLib AndroidXMedia3 AppleCoreMedia Alamofire Dalvik stagefright"
-).split()
-_IN_PAGES: Final = "Version Mobile Intel Mac OS Ubuntu Build Watch compatible like".split()
-_SPELLINGS: Final = {word.lower(): word for word in _SYSTEMS}
-_PAGE_SPELLINGS: Final = _SPELLINGS | {word.lower(): word for word in _IN_PAGES}
 _WORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 _AROUND: Final = "\"'`\ufeff\\ \t\r\n"
 
@@ -44,8 +37,15 @@ def spell_words(text: str) -> str:
     if not (text.islower() or text.isupper()):
         return text
     # Elsewhere a word such as mobile may be part of an app's name.
-    spellings = _PAGE_SPELLINGS if "like mac os" in text.lower() or "mozilla/" in text.lower() else _SPELLINGS
+    spellings = _spellings(is_page="like mac os" in text.lower() or "mozilla/" in text.lower())
     return _WORD.sub(lambda found: spellings.get(found[0].lower(), found[0]), text)
+
+
+@cache
+def _spellings(*, is_page: bool) -> dict[str, str]:
+    # Some proxies write all letters small, or all capital; rules tell `iTMS` from `itms`.
+    rules = load_agent_rules()
+    return {word.lower(): word for word in (*rules.system_words, *(rules.page_words if is_page else ()))}
 
 
 def _decode(text: str) -> str:

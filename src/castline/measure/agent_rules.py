@@ -52,11 +52,28 @@ class DeviceRule(msgspec.Struct, frozen=True):
     examples: tuple[str, ...] = ()
 
 
+class FalseAgent(msgspec.Struct, frozen=True):
+    """What no client sends of itself (PTM v2.3, step 1.4): an attack, which is a bot, or a text that names nobody."""
+
+    type: Literal["bot", "unknown"]
+    pattern: str
+    name: str | None = None
+    examples: tuple[str, ...] = ()
+
+
 class AgentRules(msgspec.Struct, frozen=True):
-    """A whole table; its first matching entry wins."""
+    """A whole table; of each list the first matching entry wins.
+
+    `system_words` and `page_words` are spelled as systems and pages of browsers spell them; `no_app_words` are patterns
+    of what engines, their makers, kits for developers and networks add to the name of an app.
+    """
 
     version: str
     comments: tuple[str, ...]
+    false: tuple[FalseAgent, ...]
+    system_words: tuple[str, ...]
+    page_words: tuple[str, ...]
+    no_app_words: tuple[str, ...]
     entries: tuple[AgentRule, ...]
     devices: tuple[DeviceRule, ...]
 

@@ -1,6 +1,5 @@
 """The user agents of a set of requests: each distinct text once, mended, with what it says it is."""
 
-import re
 from typing import Final
 
 import polars as pl
@@ -8,12 +7,6 @@ import polars as pl
 from castline.measure.agent_repair import repair_agent
 from castline.measure.agents import AgentClassifier
 
-# Deliberately false (PTM v2.3, step 1.4): attacks, templates nobody filled in, words that stand for nothing, no letter.
-_FALSE: Final = re.compile(
-    r"\$\{|\{\{|%\{|<\?|<script|\(\) *\{|/\.\./|\bunion\b.*\bselect\b|\bselect\b.*\bfrom\b|"
-    r"^\W*(?:null|undefined|none|nil|nan|unknown|user[-_ ]?agent|ua|test|string|n/?a|[^A-Za-z]*)\W*$",
-    re.IGNORECASE,
-)
 _SCHEMA: Final = pl.Schema(
     {
         "agent": pl.UInt32(),
@@ -45,11 +38,6 @@ def describe_agents(user_agents: pl.Series, classifier: AgentClassifier) -> tupl
     return agents, came.join(flags, on="mended", how="left", maintain_order="left").drop("mended")
 
 
-def is_false_agent(text: str) -> bool:
-    """True for a text that no client sends of itself."""
-    return _FALSE.search(text) is not None
-
-
 def is_watch_agent(text: str) -> bool:
     """True for an Apple Watch, which asks again for what the phone already loaded (PTM v2.3, step 1.4)."""
     return "(null)/(null) watchOS" in text or (text.startswith("atc/") and "watchOS" in text)
@@ -63,7 +51,7 @@ def _describe(texts: list[str], classifier: AgentClassifier) -> pl.DataFrame:
             "agent": range(len(texts)),
             "user_agent": texts,
             "user_agent_is_empty": [not text.strip(" -") for text in texts],
-            "user_agent_is_false": [is_false_agent(text) for text in texts],
+            "user_agent_is_false": [agent.is_false for agent in found],
             "is_bot": [agent.is_bot and not watch for agent, watch in zip(found, watches, strict=True)],
             "is_watch": watches,
             "app": [agent.name or "unknown" for agent in found],

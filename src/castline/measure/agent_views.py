@@ -1,7 +1,10 @@
 """Apps that show pages in a view of their own: the app's name stands among or behind what the engine says."""
 
 import re
+from functools import cache
 from typing import Final
+
+from castline.measure.agent_rules import load_agent_rules
 
 # Each tells a view inside an app; what browsers say is without it or, on iOS and macOS, says Safari.
 _FRAMES: Final = (" Electron/", "; wv)", ";wv)")
@@ -9,17 +12,6 @@ _APPLE: Final = re.compile(r"\((?:iPhone|iPad|iPod|Macintosh)[^)]*\) AppleWebKit
 _APPLE_BROWSER: Final = re.compile(r"\bVersion/[\d.]+ Mobile/")
 _BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 _PRODUCT: Final = re.compile(r"(?:^|(?<=\s))([A-Za-z][\w.+&!-]*(?: [A-Z][\w.&!-]*)*)(?:/[\w.+:-]*|(?=\s|$|;))")
-# What engines, their makers, kits for developers and networks add.
-_NO_APP: Final = re.compile(
-    r"Mozilla|AppleWebKit|KHTML|Gecko|Version|Chrome|Chromium|Safari|Mobile|Electron|QtWebEngine|Build|Crosswalk|like|wv|"
-    r"Android|iOS|iPhone\w*|iPad|Darwin|CFNetwork|Dalvik|Profile|Configuration|UP\.Link|Tablet|Windows|WindowsStore|"
-    r"NetType|Language|ULang|Locale|ByteLocale|ByteFullLocale|Region|Channel|ChannelId|Scale|AppVersion|"
-    r"appid|DeviceUID|Device|Pixel|Core|Mem|gzip|null|unknown|(?:zh|en)[_-](?:CN|US)|"
-    r"JsSdk|JsKit|TBS|UWS|UCBS|U3|XWEB|MMWEBID|MMWEBSDK|HMSCore|GmsCore|WindVane|Nebula|PKeyAuth|EdgW|AppTheme|RevealType|"
-    r"\w*WebView\w*|\w*InAppBrowser|EmbeddedBrowser|V\d_\w+|"
-    r"cordova\S*|ionic|capacitor|react|react-?native|flutter|native|nativeapp|app|web|webapp",
-    re.IGNORECASE,
-)
 # Logs cut long texts: the beginning of one of these words at the end is no name.
 _OFTEN_CUT: Final = ("Safari", "Version", "Mobile", "Chrome", "Edge", "OPR", "Firefox", "Gecko")
 _FEWEST_LETTERS: Final = 2
@@ -34,15 +26,21 @@ def find_view_name(text: str) -> str | None:
     """The app in whose own view a page runs; None for a browser, and for an app that leaves its name out."""
     if not is_framed(text) and not _is_apple_view(text):
         return None
+    is_no_app = _no_app().fullmatch
     for found in _PRODUCT.finditer(_BRACKETS.sub(" ", text)):
         words = found[1].split(" ")
-        while words and _NO_APP.fullmatch(words[0]):
+        while words and is_no_app(words[0]):
             words.pop(0)
-        while words and _NO_APP.fullmatch(words[-1]):
+        while words and is_no_app(words[-1]):
             words.pop()
         if words and _is_name(" ".join(words)):
             return " ".join(words)
     return None
+
+
+@cache
+def _no_app() -> re.Pattern[str]:
+    return re.compile("|".join(load_agent_rules().no_app_words), re.IGNORECASE)
 
 
 def _is_apple_view(text: str) -> bool:

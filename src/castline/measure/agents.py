@@ -6,7 +6,7 @@ web bot lists stand below both, because they call podcast apps bots. Method: doc
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, cached_property, lru_cache
 from typing import Final
@@ -34,6 +34,7 @@ from castline.measure.agent_rules import (
     AgentType,
     DeviceRule,
     DeviceType,
+    FalseAgent,
     Patterns,
     PatternSet,
     load_agent_rules,
@@ -58,7 +59,8 @@ class Agent:
 
     `is_bot` says that nobody listens: it also holds for libraries that only machines use, and not for devices that ask
     again for what a phone has loaded, which have a rule of their own. `device` and its facts are of listeners only.
-    `is_self_named`: no rule knows it, the name is what it calls itself.
+    `is_self_named`: no rule knows it, the name is what it calls itself. `is_false`: no client sends that of itself; an
+    attack is a bot, all else is of type unknown and has no name.
     """
 
     type: AgentType
@@ -69,6 +71,8 @@ class Agent:
     device_os: str | None = None
     is_bot: bool = False
     is_self_named: bool = False
+    # How it was told, and no part of what it is.
+    is_false: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,10 @@ class AgentClassifier:
         self._engines = {rule.name for rule in own.entries if rule.category == "engine"}
         self._apps = {_key(rule.name): rule for rule in reversed(self._named) if rule.type == "app"}
         self._compile = compile_all
-        self._named_set = compile_all([rule.pattern for rule in self._named])
+        self._false = own.false
+        self._named_set = compile_all(
+            [*(false.pattern for false in self._false), *(rule.pattern for rule in self._named)]
+        )
         self._machine_set = compile_all([*(rule.pattern for rule in self._general), *self._crawlers])
         self._device_set = compile_all([rule.pattern for rule in self._devices])
         self._published_devices: tuple[DeviceRule, ...] = published.devices if published else ()
@@ -111,7 +118,7 @@ class AgentClassifier:
         return {"agents": own_version(), **published, **list_versions()}
 
     def classify(self, user_agent: str) -> Agent:
-        """The first that fits: published and own rules, words of machines, a web bot list, browsers, its own name."""
+        """First that fits: false, published and own rules, words of machines, a web bot list, browsers, its name."""
         return self._remembered(user_agent[:LONGEST])
 
     def classify_all(self, user_agents: Iterable[str]) -> list[Agent]:
@@ -128,7 +135,9 @@ class AgentClassifier:
         if not text.strip(" -"):
             return Agent("unknown")
         number = self._named_set.find_first(text)
-        rule = None if number is None else self._named[number]
+        if number is not None and number < len(self._false):
+            return _from_false(self._false[number])
+        rule = None if number is None else self._named[number - len(self._false)]
         if rule is not None and _is_decisive(rule):
             is_doubtful = rule.type == "app" and calls_itself_machine(text) and not self._is_published(rule)
             return (self._find_machine(text) if is_doubtful else None) or self._from_rule(rule, text)
@@ -275,6 +284,11 @@ def load_agent_sources(settings: Settings) -> list[AgentSource]:
 def classify_agent(user_agent: str) -> Agent:
     """What the text says it is, without a published list."""
     return own_classifier().classify(user_agent)
+
+
+def _from_false(found: FalseAgent) -> Agent:
+    is_bot = found.type == "bot"
+    return Agent(found.type, found.name, is_bot=is_bot, is_self_named=not is_bot, is_false=True)
 
 
 def _in_order(own: list[AgentRule], published: PublishedList | None) -> tuple[AgentRule, ...]:
