@@ -86,3 +86,37 @@ def test_a_file_that_is_not_there_is_refused_with_code_1(castline: Castline, tmp
     ended = castline("measure", "count", "--input", str(tmp_path / "none"), "--json")
     assert (ended.code, ended.out) == (1, "")
     assert "cannot be read" in ended.err
+
+
+def test_a_line_with_what_is_no_character_is_judged_under_its_id(castline: Castline) -> None:
+    lines = [
+        json.dumps(BASE | {"id": "7", "user_agent": "\ud800Overcast"}).encode(),
+        json.dumps(BASE | {"id": "\udfff8", "episode": "\ud83d\ude00"}).encode(),
+        json.dumps(BASE | {"id": 9, "episode": "raw", "user_agent": "Castro"})
+        .encode()
+        .replace(b"Castro", b"\xffCastro"),
+    ]
+    ended = castline("measure", "count", "--json", given=b"\n".join(lines))
+    assert (ended.code, ended.err) == (0, "")
+    assert _ends(ended.out) == [
+        ("7", "counted", "one_minute"),
+        ("\N{REPLACEMENT CHARACTER}8", "counted", "one_minute"),
+        (9, "counted", "one_minute"),
+    ]
+
+
+def test_a_line_that_is_refused_keeps_its_id_where_it_is_json(castline: Castline) -> None:
+    lines = [
+        rb'{"id": 7, "user_agent": 5, "url": "\ud800"}',
+        rb'{"status": [], "id": "eight"}',
+        rb'{"id": {"of": "what"}, "ip": "\udc00"}',
+        rb'{"id": true}',
+        rb'{"id": 11, "status": NaN}',
+        rb'{"id": 12, "ip"',
+        b'{"id": 13, "more": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+        rb'{"id": 1e999, "ip": "\ud800"}',
+    ]
+    ended = castline("measure", "count", "--json", given=b"\n".join(lines))
+    assert ended.code == 0
+    ids = [7, "eight", None, None, None, None, None, None]
+    assert _ends(ended.out) == [(request_id, "dropped", "malformed_line") for request_id in ids]

@@ -35,7 +35,8 @@ _KEPT: Final = timedelta(days=90)
 class Drained:
     """What one drain brought in: segments, requests, player events, pixel hits, and what was only counted.
 
-    `failed_count` files were tried and wait; where another drain was at work, nothing was.
+    `failed_count` files were tried and wait: what failed, and also what others were busy with and is tried soon again.
+    Where another drain was at work, nothing was tried.
     """
 
     segment_count: int = 0

@@ -1,8 +1,11 @@
 """A file of requests, one JSON object a line, becomes rows that can be judged; each line is a request or told apart."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from math import isfinite
 from typing import Final
 
 import msgspec
@@ -46,6 +49,7 @@ _STATUS_END: Final = 1000
 _MARK: Final = b"\xef\xbb\xbf"
 _AT_ONCE: Final = 65_536  # lines that stand in memory as objects
 _NUMBER, _TEXT, _NONE = range(3)  # kinds of ids, in their order
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 _COMPUTED: Final = ("needed_bytes", "needs_whole")
 _ID_BITS: Final = 116  # up to here a number is a float and a rest that fits 64 bits
 
@@ -128,9 +132,9 @@ def _decode_portion(numbered: Iterator[tuple[int, bytes]]) -> _Portion:
         if not text:
             continue
         try:
-            told = decode(text)
+            told = _decode(text, decode)
             _check_id(told.id)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             portion.ids[number] = _find_id(text)
             portion.broken[number] = "malformed_line", str(error)
             continue
@@ -138,6 +142,35 @@ def _decode_portion(numbered: Iterator[tuple[int, bytes]]) -> _Portion:
         portion.numbers.append(number)
         portion.told.append(told)
     return portion
+
+
+def _decode(text: bytes, decode: Callable[[bytes], _Line]) -> _Line:
+    """The line; what is no character of a text is U+FFFD. Raises MsgspecError, ValueError."""
+    try:
+        return decode(text)
+    except msgspec.ValidationError:
+        raise
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        loose = _decode_loosely(text)
+        if loose is None:
+            raise
+    return msgspec.convert(loose, _Line)
+
+
+def _decode_loosely(text: bytes) -> object:
+    """What the line holds, though some of it is no character: half a pair, bytes that are no UTF-8; None if no JSON.
+
+    Some writers of JSON let half a pair of UTF-16 through, which stricter readers refuse (RFC 8259, section 8.2).
+    """
+    try:
+        plain = json.loads(text.decode("utf-8", "replace"), parse_constant=_refuse)
+        return json.loads(_HALF_PAIR.sub("\N{REPLACEMENT CHARACTER}", json.dumps(plain, ensure_ascii=False)))
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _read(portion: _Portion) -> tuple[pl.DataFrame, dict[int, tuple[str, str]]]:
@@ -206,6 +239,8 @@ class _Sizes:
 def _check_id(request_id: RequestId) -> None:
     if isinstance(request_id, int) and request_id.bit_length() > _ID_BITS:
         raise ValueError("the id is too large")
+    if isinstance(request_id, float) and not isfinite(request_id):
+        raise ValueError("the id is no number")
 
 
 def _ids(ids: Sequence[RequestId]) -> dict[str, pl.Series]:
@@ -223,9 +258,9 @@ def _ids(ids: Sequence[RequestId]) -> dict[str, pl.Series]:
 
 def _find_id(text: bytes) -> RequestId:
     """The id of a line of which something else is wrong."""
-    try:
-        told = msgspec.json.decode(text)
-    except (msgspec.MsgspecError, ValueError):
-        return None
+    told = _decode_loosely(text)
     found = told.get("id") if isinstance(told, dict) else None
-    return found if isinstance(found, int | float | str) and not isinstance(found, bool) else None
+    if isinstance(found, bool) or not isinstance(found, int | float | str):
+        return None
+    # No JSON can say what is beyond all numbers.
+    return None if isinstance(found, float) and not isfinite(found) else found
