@@ -28,7 +28,7 @@ def compute_clock(traffic: Traffic) -> pl.DataFrame:
 
 
 def compute_typical(traffic: Traffic) -> pl.DataFrame:
-    """Per day what an address takes: the lower median of the others for whoever takes more than it, 0 without others."""
+    """Per day what an address takes: the lower median of the others for who takes more than it, 0 without others."""
     each = traffic.takes.group_by(ADDRESS).agg(count=pl.len())
     lower = pl.col("count").sort().head(pl.len() // 2)
     return each.group_by("day_on").agg(typical_takes=lower.last().fill_null(0))
