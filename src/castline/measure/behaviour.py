@@ -176,7 +176,11 @@ def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     # What farms take must not pass for the households' habits.
     beside = _without(traffic, farms)
     for rule, behaviour in enumerate(BEHAVIOURS):
-        found = farms if behaviour.find is _all_farms else behaviour.find(beside, agents)
+        if behaviour.find is _all_farms:
+            found = farms
+        else:
+            # The other rules are of addresses that do much.
+            found = [] if beside.visits.is_empty() else behaviour.find(beside, agents)
         found = [finding for finding in found if not finding.takes.is_empty()]
         doubtful = _doubtful_days(traffic, found, behaviour.few_addresses)
         for finding in found:

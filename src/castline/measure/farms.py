@@ -5,6 +5,7 @@ where everybody takes the new episode, nothing stands out.
 """
 
 from collections.abc import Sequence
+from math import prod
 from typing import Final
 
 import numpy as np
@@ -102,16 +103,12 @@ class _Whole:
 
     def __init__(self, takes: pl.DataFrame) -> None:
         day = "day_on"
-        shows = takes.select("episode", "show")[np.unique(takes["episode"].to_numpy(), return_index=True)[1]]
-        self.agents = count_by(takes, "agent", "of_agent")
+        self.agents = count_by(takes, "agent", count="of_agent")
         self.days = self.agents.group_by(day).agg(of_day=pl.col("of_agent").sum())
-        self.episodes = count_by(takes, "episode", "of_episode").join(shows, on="episode")
+        self.episodes = _add_shows(count_by(takes, "episode", count="of_episode"), takes)
         self.shows = self.episodes.group_by(day, "show").agg(of_show=pl.col("of_episode").sum())
-        bucket = _mix(takes, day, "agent", "episode")
-        often = np.flatnonzero(np.bincount(bucket, minlength=1)[bucket] >= FARM["pair_takes"])
-        pairs = takes.select(day, "agent", "episode")[often].group_by(day, "agent", "episode").agg(pair=pl.len())
         # Those with fewer takes are of no account.
-        self.pairs = pairs.filter(pl.col("pair") >= FARM["pair_takes"])
+        self.pairs = count_by(takes, "agent", "episode", count="pair", least=int(FARM["pair_takes"]))
         self.lifted = self._find_lifted()
 
     def _find_lifted(self) -> pl.DataFrame:
@@ -173,18 +170,38 @@ class _Whole:
         return cells.join(self.days, on=day)
 
 
-def count_by(takes: pl.DataFrame, name: str, count: str) -> pl.DataFrame:
-    """Per day and number the takes."""
-    day, number = takes["day_on"].to_numpy().astype(np.int64), takes[name].to_numpy().astype(np.int64)
-    first, width = int(day.min()), int(number.max()) + 1
-    size = (int(day.max()) - first + 1) * width
-    if size > _DENSE * len(day) or int(number.min()) < 0:
-        return takes.group_by("day_on", name).agg(pl.len().alias(count))
-    counts = np.bincount((day - first) * width + number, minlength=size)
-    found = np.flatnonzero(counts)
-    kinds = {"day_on": takes.schema["day_on"], name: takes.schema[name], count: pl.UInt32()}
-    columns = {"day_on": found // width + first, name: found % width, count: counts[found]}
-    return pl.DataFrame(columns).select(pl.col(column).cast(kind) for column, kind in kinds.items())
+def count_by(takes: pl.DataFrame, *names: str, count: str, least: int = 1) -> pl.DataFrame:
+    """Per day and numbers the takes, where these are at least so many."""
+    keys = ("day_on", *names)
+    columns = [takes[key].to_numpy() for key in keys]
+    firsts = [int(column.min()) for column in columns]
+    widths = [int(column.max()) + 1 - first for column, first in zip(columns, firsts, strict=True)]
+    if prod(widths) > _DENSE * takes.height:
+        return _often(takes, keys, least).group_by(keys).agg(pl.len().alias(count)).filter(pl.col(count) >= least)
+    place = np.zeros(takes.height, np.int64)
+    for column, first, width in zip(columns, firsts, widths, strict=True):
+        place *= width
+        place += column
+        place -= first
+    counts = np.bincount(place)
+    found = np.flatnonzero(counts >= least)
+    told = {key: part + first for key, part, first in zip(keys, np.unravel_index(found, widths), firsts, strict=True)}
+    kinds = {key: takes.schema[key] for key in keys} | {count: pl.UInt32()}
+    return pl.DataFrame(told | {count: counts[found]}).select(pl.col(name).cast(kind) for name, kind in kinds.items())
+
+
+def _often(takes: pl.DataFrame, keys: Sequence[str], least: int) -> pl.DataFrame:
+    """The keys of all takes that have so many alike, and of few others."""
+    if least == 1:
+        return takes.select(keys)
+    bucket = _mix(takes, *keys)
+    return takes.select(keys)[np.flatnonzero(np.bincount(bucket)[bucket] >= least)]
+
+
+def _add_shows(episodes: pl.DataFrame, takes: pl.DataFrame) -> pl.DataFrame:
+    shows = np.zeros(int(episodes["episode"].to_numpy().max()) + 1, np.uint32)
+    shows[takes["episode"].to_numpy()] = takes["show"].to_numpy()
+    return episodes.with_columns(show=pl.Series(shows[episodes["episode"].to_numpy()]))
 
 
 def _rate(part: pl.Expr, whole: pl.Expr) -> pl.Expr:

@@ -54,7 +54,7 @@ def _common_sets(several: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The sets (day_on, set, members, addresses) of at least the least addresses; and who took each."""
     day = several["day_on"].to_numpy().astype(np.uint64) * _ODD
     address = several["who"].to_numpy() ^ day
-    order = np.argsort(address, kind="stable")
+    order = np.argsort(address)
     heads = np.flatnonzero(np.concatenate(([True], address[order][1:] != address[order][:-1])))
     # A set is known by the sum of what its episodes are mixed to: the order tells nothing.
     mixed = (several["episode"].to_numpy().astype(np.uint64) + np.uint64(1)) * _ODD
@@ -76,21 +76,24 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, takes: pl.DataFrame) -> 
     one = members.unique(_SET, keep="any").select(*ADDRESS)
     episodes = theirs.join(one, on=ADDRESS, how="semi").select(*_SET, "episode", "show").unique()
     # Several farms on one day must not excuse one another.
-    counted = count_by(takes, "episode", "all_takes")
+    counted = count_by(takes, "episode", count="all_takes")
     days = counted.group_by("day_on").agg(of_day=pl.col("all_takes").sum())
     days = days.join(theirs.group_by("day_on").agg(mine=pl.len()), on="day_on")
     counted = counted.join(theirs.group_by("day_on", "episode").agg(of_sets=pl.len()), on=["day_on", "episode"])
     told = episodes.join(counted, on=["day_on", "episode"]).join(days, on="day_on")
     others = (pl.col("all_takes") - pl.col("of_sets")).sum().over(_SET)
     share = (others + _UNSEEN) / (pl.col("of_day") - pl.col("mine") + _UNSEEN)
-    told = told.join(sets, on=_SET).join(_of_shows(takes, theirs, episodes), on=_SET)
-    told = told.with_columns(
-        usual_share=share.round(3), usual_share_of_show=((others + _UNSEEN) / (pl.col("of_shows") + _UNSEEN)).round(3)
-    )
+    told = told.join(sets, on=_SET).with_columns(usual_share=share.round(3), others=others)
     told = told.with_columns(expected_addresses=(pl.col("of_day") * _chance(told)).round(3))
     told = told.filter(
         (pl.col("usual_share") <= SAME_SET["set_usual_share"])
         & (pl.col("addresses") >= SAME_SET["set_times_expected"] * pl.col("expected_addresses"))
+    )
+    if told.is_empty():
+        return told
+    share_of_show = (pl.col("others") + _UNSEEN) / (pl.col("of_shows") + _UNSEEN)
+    told = told.join(_of_shows(takes, theirs, episodes), on=_SET).with_columns(
+        usual_share_of_show=share_of_show.round(3)
     )
     return told.select(
         *_SET, "episode", "members", "addresses", "usual_share", "usual_share_of_show", "expected_addresses"
@@ -99,7 +102,7 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, takes: pl.DataFrame) -> 
 
 def _of_shows(takes: pl.DataFrame, theirs: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
     """Per set `of_shows`, what others take of the shows that it is of."""
-    counted = count_by(takes, "show", "all_takes")
+    counted = count_by(takes, "show", count="all_takes")
     counted = counted.join(theirs.group_by("day_on", "show").agg(mine=pl.len()), on=["day_on", "show"])
     told = episodes.select(*_SET, "show").unique().join(counted, on=["day_on", "show"])
     return told.group_by(_SET).agg(of_shows=(pl.col("all_takes") - pl.col("mine")).sum())

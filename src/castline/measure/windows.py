@@ -49,7 +49,8 @@ def _group(keyed: pl.DataFrame, names: list[str]) -> pl.DataFrame:
     twins = keyed.filter(places["twin"]).hstack(places.filter("twin").select("place"))
     groups = twins.group_by(names, maintain_order=True).agg("place").select("place").with_row_index("window")
     single = places.filter(~pl.col("twin")).select("place").with_row_index("window", groups.height)
-    return pl.concat([groups.explode("place").select("window", "place"), single])
+    # In one piece, as all that is ordered by it will be: else each later step would join the pieces again.
+    return pl.concat([groups.explode("place").select("window", "place"), single], rechunk=True)
 
 
 def _mixed(names: list[str]) -> pl.Expr:
