@@ -51,6 +51,8 @@ _MATOMO_LINES = 100_000
 _FIRST = datetime(2026, 9, 7, tzinfo=UTC)
 _DAYS = 7
 _EPISODES = 200
+# Machines ask a tenth of the requests.
+_MACHINES = 0.1
 _BYTES, _SECONDS = 28_800_000, 1_800
 
 
@@ -315,20 +317,36 @@ def _write_log(path: Path, lines: int) -> Path:
 
 def _iter_lines(lines: int) -> Iterator[bytes]:
     rng = random.Random(7)  # noqa: S311  # a repeatable log, no secret
-    agents = [example for rule in load_agent_rules().entries for example in rule.examples if '"' not in example]
-    rng.shuffle(agents)
-    weights = [1 / (rank + 1) ** 1.1 for rank in range(len(agents))]
+    weights = _weigh_agents(rng)
+    agents = list(weights)
     people = [_address(rng) for _ in range(max(lines // 6, 1))]
     step = timedelta(days=_DAYS) / lines
     for start in range(0, lines, 10_000):
         size = min(10_000, lines - start)
-        drawn = zip(rng.choices(agents, weights, k=size), rng.choices(people, k=size), strict=True)
+        drawn = zip(rng.choices(agents, list(weights.values()), k=size), rng.choices(people, k=size), strict=True)
         for number, (agent, address) in enumerate(drawn, start=start):
             at = _FIRST + number * step
             request, answer, asked = _request(rng)
             yield (
                 f'{address} - - [{at:%d/%b/%Y:%H:%M:%S} +0000] "{request} HTTP/1.1" {answer} "-" "{agent}" "{asked}"\n'
             ).encode()
+
+
+def _weigh_agents(rng: random.Random) -> dict[str, float]:
+    """Every example of the table with its share: a long tail of listeners, and one of machines, whatever it holds."""
+    weights: dict[str, float] = {}
+    for is_listener, share in ((True, 1 - _MACHINES), (False, _MACHINES)):
+        texts = [
+            example
+            for rule in load_agent_rules().entries
+            if (rule.type in {"app", "browser"} and rule.category is None) is is_listener
+            for example in rule.examples
+            if '"' not in example
+        ]
+        rng.shuffle(texts)
+        tail = [1 / (rank + 1) ** 1.1 for rank in range(len(texts))]
+        weights |= {text: share * weight / sum(tail) for text, weight in zip(texts, tail, strict=True)}
+    return weights
 
 
 def _address(rng: random.Random) -> str:
