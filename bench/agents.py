@@ -14,9 +14,9 @@ from functools import partial
 
 import re2  # type: ignore[import-untyped]  # it ships no types
 
-from castline.measure.agent_lists import load_crawler_patterns
-from castline.measure.agent_rules import load_agent_rules
-from castline.measure.agents import AgentClassifier
+from castline.measure.agents.classifier import AgentClassifier
+from castline.measure.agents.lists import load_crawler_patterns
+from castline.measure.agents.rules import load_agent_rules
 
 _DISTINCT = 20_000
 _SAMPLE = 400  # one by one takes milliseconds each

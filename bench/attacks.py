@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.config import load_settings
 from castline.measure.count import count_requests
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings
 from make_attacks import ATTACKS, Request, make_world
 from make_audiences import MACHINES, make_audience

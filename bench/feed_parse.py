@@ -11,7 +11,7 @@ from collections.abc import Callable
 import feedparser  # type: ignore[import-untyped]
 from lxml import etree
 
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.rss import parse_feed
 
 _EPISODES = 3000
 _ROUNDS = 5

@@ -34,8 +34,8 @@ from uuid import UUID, uuid4
 
 from castline.base.config import Settings
 from castline.ingest.landing import import_log
-from castline.measure.agent_rules import load_agent_rules
-from castline.measure.event_rows import EVENT_COLUMNS
+from castline.measure.agents.rules import load_agent_rules
+from castline.measure.rows.events import EVENT_COLUMNS
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
 from castline.store.accounts import create_user

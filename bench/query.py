@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.query import Filters, Query
 from castline.store.embedded import remove_embedded
 from castline.store.metrics import count_events

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from castline.base.config import Settings
 from castline.base.period import Period
 from castline.ingest.landing import import_log
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
 from castline.model.query import AnswerRow, Query

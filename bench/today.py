@@ -26,7 +26,7 @@ from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.period import start_of_day
 from castline.ingest.landing import import_log
-from castline.measure.agent_rules import load_agent_rules
+from castline.measure.agents.rules import load_agent_rules
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
 from castline.store.accounts import create_user

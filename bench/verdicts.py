@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.config import load_settings
 from castline.measure.count import count_requests
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import WINDOWS, Delivery, MeasureSettings, Window
 from make_requests import BOT, MACHINE, make_request, write_lines
 from oracle import Rules, count

@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from castline.measure.columns import make_columns
-from castline.measure.event_rows import EVENT_COLUMNS, EventRows
 from castline.measure.judge import Judged
-from castline.measure.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, compute_rollup, encode_rows, find_carried
+from castline.measure.rows.columns import make_columns
+from castline.measure.rows.events import EVENT_COLUMNS, EventRows
+from castline.measure.rows.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, compute_rollup, encode_rows, find_carried
 from castline.store.columns import replace_columns
 from castline.store.listening import copy_rows
 from castline.store.pool import Store

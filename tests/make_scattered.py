@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 
 import polars as pl
 
-from castline.measure.ads import DELIVERED, DELIVERIES_SCHEMA, MISSED, NOT_KNOWN
+from castline.measure.rules.ads import DELIVERED, DELIVERIES_SCHEMA, MISSED, NOT_KNOWN
 from castline.model.account import User
 from castline.store.pool import Store
 from make_listening import APPS, Download, judged_of, make_listened, save_judged

@@ -6,7 +6,7 @@ import pytest
 
 from castline.base.config import Settings
 from castline.measure.count import count_requests
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import WINDOWS, Delivery, MeasureSettings, Window
 from make_requests import BOT, MACHINE, make_request, write_lines
 from oracle import Rules, count

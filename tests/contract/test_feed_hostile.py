@@ -17,7 +17,7 @@ MEMORY_MB = 300
 _CHILD = """
 import json, resource, sys
 from castline.base.errors import CastlineError
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.rss import parse_feed
 data = sys.stdin.buffer.read()
 before = resource.getrusage(resource.RUSAGE_SELF)
 try:

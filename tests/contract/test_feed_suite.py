@@ -8,9 +8,9 @@ import feedparser  # type: ignore[import-untyped]
 import pytest
 
 from castline.model.feed import LEFT_OUT
-from castline.sources.feed_line import to_line
-from castline.sources.feed_text import clean_line
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.line import to_line
+from castline.sources.feeds.rss import parse_feed
+from castline.sources.feeds.text import clean_line
 
 FEEDS = Path(__file__).parents[3] / "shared" / "data" / "feeds"
 PATHS = sorted(FEEDS.rglob("*.xml"))

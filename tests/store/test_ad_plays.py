@@ -15,7 +15,7 @@ from msgspec import UNSET
 from castline.base.clock import now
 from castline.ingest.segment_log import EVENTS, LOG_FOLDER, LogWriter, encode_record
 from castline.intake.drain import drain_intake
-from castline.measure.ad_plays import CampaignAdPlays, compute_ad_plays
+from castline.measure.figures.ad_plays import CampaignAdPlays, compute_ad_plays
 from castline.model.campaign import NewSponsor
 from castline.model.figures import PlayedAds
 from castline.model.query import Filters, Query

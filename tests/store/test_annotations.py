@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.account import User
 from castline.model.measurement import RestatedDay, Stretch
 from castline.model.query import Annotation, Answer, Filters, Query, Withheld

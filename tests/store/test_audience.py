@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from castline.measure.audience import (
+from castline.measure.figures.audience import (
     ListenThrough,
     Overlap,
     OverlapRow,
@@ -13,7 +13,7 @@ from castline.measure.audience import (
     compute_listen_through,
     compute_overlap,
 )
-from castline.measure.pacing import load_pacing
+from castline.measure.figures.pacing import load_pacing
 from castline.model.account import User
 from castline.model.query import Query
 from castline.store.pool import Store

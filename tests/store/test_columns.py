@@ -7,8 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from castline.measure.column_counts import can_count_columns, count_columns
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
+from castline.measure.rows.column_counts import can_count_columns, count_columns
 from castline.model.account import User
 from castline.model.query import GRAINS, MEASURES, Dimension, Filters, Query
 from castline.store.metrics import EventCount, count_events

@@ -16,7 +16,7 @@ from castline.ingest.landing import import_log
 from castline.ingest.probes import probe_files
 from castline.ingest.url_patterns import map_pattern, unmap_pattern
 from castline.jobs.table import probe_new_files
-from castline.measure.matching import load_index
+from castline.measure.rules.matching import load_index
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.store.listening import load_dirty_days, load_waterfall

@@ -6,8 +6,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from castline.measure.reconcile import Explanation
-from castline.measure.reconcile_file import reconcile_rows
+from castline.measure.figures.reconcile import Explanation
+from castline.measure.figures.reconcile_file import reconcile_rows
 from castline.model.account import User
 from castline.sources.daily_csv import parse_daily
 from castline.store.ledger import open_run

@@ -17,9 +17,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from castline.ingest.landing import import_log
-from castline.measure.audience import compute_audience, compute_overlap
-from castline.measure.pacing import HORIZONS, load_pacing
-from castline.measure.query import run_query
+from castline.measure.figures.audience import compute_audience, compute_overlap
+from castline.measure.figures.pacing import HORIZONS, load_pacing
+from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.query import GRAINS, Dimension, Filters, Grain, Query

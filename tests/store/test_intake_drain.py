@@ -19,7 +19,7 @@ from castline.base.period import Period
 from castline.ingest.segment_log import EVENTS, LOG_FOLDER, REQUEST, LogWriter, encode_record
 from castline.intake import drain as drain_module
 from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
-from castline.measure.audience import compute_listen_through
+from castline.measure.figures.audience import compute_listen_through
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.model.query import Query

@@ -16,7 +16,7 @@ from castline.ingest import merging
 from castline.ingest.landing import import_log
 from castline.ingest.merging import MergedDay, merge_landing
 from castline.intake.drain import drain_intake
-from castline.measure.agent_review import load_unknown_agents
+from castline.measure.agents.review import load_unknown_agents
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.store import merged_files

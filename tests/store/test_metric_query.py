@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.account import User
 from castline.model.query import Answer, AnswerRow, Filters, Grain, Query, Withheld
 from castline.store.metrics import count_events

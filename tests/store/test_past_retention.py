@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.account import User
 from castline.model.query import MEASURES, Answer, Dimension, Filters, Grain, Query
 from castline.store.pool import Store

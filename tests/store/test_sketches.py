@@ -9,10 +9,10 @@ from uuid import UUID
 import pytest
 
 from castline.ingest.landing import import_log
-from castline.measure.audience import AudienceRow, Overlap, compute_audience, compute_overlap
-from castline.measure.query import run_query
+from castline.measure.figures.audience import AudienceRow, Overlap, compute_audience, compute_overlap
+from castline.measure.figures.query import run_query
+from castline.measure.rows.sketch import ERROR_RATE
 from castline.measure.run import measure
-from castline.measure.sketch import ERROR_RATE
 from castline.model.campaign import NewSponsor
 from castline.model.query import Answer, Filters, Query
 from castline.store.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement, create_sponsor

@@ -7,7 +7,7 @@ import pytest
 
 from castline.base.period import Period
 from castline.ingest.landing import import_log
-from castline.measure.agent_review import AgentReview, UnknownAgent, load_unknown_agents
+from castline.measure.agents.review import AgentReview, UnknownAgent, load_unknown_agents
 from castline.model.account import User
 from castline.store.pool import Store
 from make import make_account

@@ -15,8 +15,8 @@ from castline.ingest.landing import import_log
 from castline.measure import run
 from castline.measure.judge import OUTCOMES, judge
 from castline.measure.landed import LandedDays
-from castline.measure.matching import EpisodeIndex
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.matching import EpisodeIndex
+from castline.measure.rules.table import own_rulebook
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings

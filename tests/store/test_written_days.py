@@ -12,7 +12,7 @@ import pytest
 from castline.base.clock import now
 from castline.base.errors import InvalidInput
 from castline.ingest.landing import import_log
-from castline.measure import written
+from castline.measure.rows import written
 from castline.measure.run import measure
 from castline.model.measurement import MeasureSettings
 from castline.store.measure_settings import load_day_versions, save_adoption

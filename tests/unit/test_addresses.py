@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from castline.base.errors import InvalidInput
-from castline.measure.addresses import AMBIGUOUS, NO_EPISODE
-from castline.measure.matching import EpisodeIndex
+from castline.measure.rules.addresses import AMBIGUOUS, NO_EPISODE
+from castline.measure.rules.matching import EpisodeIndex
 from castline.model.show import AudioKey, UrlPattern
 from castline.sources.url_query import naming_key, parse_parameters
 from make import make_id

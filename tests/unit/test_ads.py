@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from castline.measure.ads import DELIVERED, MISSED, NOT_KNOWN, Ad, compute_ad_span, find_ads, locate_ads
 from castline.measure.judge import judge
-from castline.measure.matching import EpisodeIndex, KnownEpisode
+from castline.measure.rules.ads import DELIVERED, MISSED, NOT_KNOWN, Ad, compute_ad_span, find_ads, locate_ads
+from castline.measure.rules.matching import EpisodeIndex, KnownEpisode
 from castline.model.campaign import Placement
 from castline.model.show import AdSlot, AudioKey
 from castline.model.vocab import PlacementKind

@@ -4,10 +4,10 @@ from urllib.parse import quote
 
 import pytest
 
-from castline.measure.agent_repair import repair_agent, spell_words
-from castline.measure.agent_rules import load_agent_rules
-from castline.measure.agent_views import find_view_name
-from castline.measure.agents import Agent, classify_agent
+from castline.measure.agents.classifier import Agent, classify_agent
+from castline.measure.agents.repair import repair_agent, spell_words
+from castline.measure.agents.rules import load_agent_rules
+from castline.measure.agents.views import find_view_name
 
 _IPHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_2 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 _ANDROID_VIEW = (

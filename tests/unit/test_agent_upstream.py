@@ -9,8 +9,14 @@ import pytest
 
 from castline.base.config import Settings
 from castline.base.errors import SourceUnreadable
-from castline.measure.agent_upstream import AgentListRefused, load_published_list, update_published_list
-from castline.measure.agents import Agent, classify_agent, load_agent_sources, open_classifier, own_classifier
+from castline.measure.agents.classifier import (
+    Agent,
+    classify_agent,
+    load_agent_sources,
+    open_classifier,
+    own_classifier,
+)
+from castline.measure.agents.upstream import AgentListRefused, load_published_list, update_published_list
 
 Entry = Mapping[str, object]
 _LISTS: Mapping[str, Sequence[Entry]] = {

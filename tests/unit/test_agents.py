@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from castline.measure.agent_lists import load_crawler_patterns, load_listed_apps
-from castline.measure.agent_names import find_own_name, hide_device
-from castline.measure.agent_rules import AgentRule, FalseAgent, PatternSet, load_agent_rules
-from castline.measure.agent_stream import ClassifiedAgent, classify_lines
-from castline.measure.agents import Agent, classify_agent, own_classifier
+from castline.measure.agents.classifier import Agent, classify_agent, own_classifier
+from castline.measure.agents.lists import load_crawler_patterns, load_listed_apps
+from castline.measure.agents.names import find_own_name, hide_device
+from castline.measure.agents.rules import AgentRule, FalseAgent, PatternSet, load_agent_rules
+from castline.measure.agents.stream import ClassifiedAgent, classify_lines
 
 _RULES = load_agent_rules()
 

@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 
 from castline.base.config import Settings
-from castline.measure.behaviour import BEHAVIOURS, list_evidence
+from castline.measure.behaviour.suspects import BEHAVIOURS, list_evidence
 from castline.measure.count import count_requests
 from castline.measure.judge import OUTCOMES, judge
-from castline.measure.matching import EpisodeIndex
-from castline.measure.networks import NetworkList
-from castline.measure.reasons import REASONS
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.matching import EpisodeIndex
+from castline.measure.rules.networks import NetworkList
+from castline.measure.rules.reasons import REASONS
+from castline.measure.rules.table import own_rulebook
 from castline.model.evidence import Evidence
 from castline.model.measurement import WINDOWS, MeasureSettings, Window
 from castline.model.show import AudioKey

@@ -9,9 +9,9 @@ from datetime import datetime
 import pytest
 
 from castline.base.config import Settings
-from castline.measure.behaviour import BEHAVIOURS
+from castline.measure.behaviour.suspects import BEHAVIOURS
 from castline.measure.count import count_requests
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings
 from make_attacks import World, add_people
 

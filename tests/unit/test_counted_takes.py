@@ -3,7 +3,7 @@
 import polars as pl
 import pytest
 
-from castline.measure.farms import count_by
+from castline.measure.behaviour.farms import count_by
 
 _APART = 1_000_000
 _KINDS = {"day_on": pl.Int32(), "agent": pl.UInt32(), "episode": pl.Int32()}

@@ -19,7 +19,7 @@ from castline.demo.tables import BROKEN_COUNT, write_conversions, write_rates
 from castline.demo.traffic import FATES
 from castline.demo.visits import DAY_SECONDS
 from castline.demo.world import DAY_COUNT, World, make_world
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.rss import parse_feed
 
 LAST_ON = date(2026, 3, 31)
 

@@ -7,8 +7,8 @@ import zlib
 import pytest
 
 from castline.model.feed import LEFT_OUT
-from castline.sources.feed_errors import NotAFeed
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.errors import NotAFeed
+from castline.sources.feeds.rss import parse_feed
 
 HEAD = '<?xml version="1.0"?>\n<rss version="2.0" xmlns:itunes="http://www.itunes.com/dtds/podcast-1.0.dtd"><channel><title>Show</title>\n'
 END = "</channel></rss>"

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from castline.sources.feed_dates import try_parse_date
-from castline.sources.feed_text import clean_line, try_parse_duration, try_parse_flag, try_parse_whole
+from castline.sources.feeds.dates import try_parse_date
+from castline.sources.feeds.text import clean_line, try_parse_duration, try_parse_flag, try_parse_whole
 
 TEN = datetime(2024, 1, 15, 10, 0, tzinfo=UTC)
 

@@ -4,7 +4,7 @@ import codecs
 
 import pytest
 
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.rss import parse_feed
 
 TITLES = {
     "utf-8": "Ærø 日本 🎙",

@@ -7,9 +7,9 @@ import pytest
 
 from castline.model import feed as model
 from castline.model.feed import FeedEpisode, FeedShow, FeedTranscript
-from castline.sources.feed_errors import NotAFeed
-from castline.sources.feed_line import failure_line, to_line
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.errors import NotAFeed
+from castline.sources.feeds.line import failure_line, to_line
+from castline.sources.feeds.rss import parse_feed
 from make_feed import ONE, item, rss
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from castline.model import feed as model
 from castline.model.feed import FeedEpisode, FeedPerson, FeedShow, FeedTranscript
-from castline.sources.rss import parse_feed
+from castline.sources.feeds.rss import parse_feed
 from make_feed import ONE, item, rss
 
 WHEN = datetime(2024, 1, 15, 10, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from castline.measure.event_rows import EventRows
 from castline.measure.judge import OUTCOMES, Judged, judge
-from castline.measure.matching import EpisodeIndex, compute_needed_bytes
-from castline.measure.rollup import find_carried
+from castline.measure.rows.events import EventRows
+from castline.measure.rows.rollup import find_carried
+from castline.measure.rules.matching import EpisodeIndex, compute_needed_bytes
 from castline.model.show import AudioKey
 from castline.store.landing_files import LANDED_SCHEMA
 from oracle import Rules, count

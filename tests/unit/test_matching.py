@@ -4,8 +4,8 @@ from uuid import UUID
 
 import pytest
 
-from castline.measure.addresses import AMBIGUOUS, NO_EPISODE
-from castline.measure.matching import EpisodeIndex
+from castline.measure.rules.addresses import AMBIGUOUS, NO_EPISODE
+from castline.measure.rules.matching import EpisodeIndex
 from castline.model.show import AudioKey
 
 _KEYS = (

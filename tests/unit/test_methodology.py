@@ -1,9 +1,9 @@
 """The description of methodology says what the settings in use say."""
 
-from castline.measure.behaviour import BEHAVIOURS
+from castline.measure.behaviour.suspects import BEHAVIOURS
 from castline.measure.judge import OUTCOMES
 from castline.measure.methodology import render_method
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings
 
 

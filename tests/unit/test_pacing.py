@@ -6,7 +6,7 @@ from statistics import median
 from hypothesis import given
 from hypothesis import strategies as st
 
-from castline.measure.pacing import Pace, compute_pacing
+from castline.measure.figures.pacing import Pace, compute_pacing
 from castline.store.audience import EpisodeAge
 from make import make_id
 

@@ -4,7 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from castline.measure.reconcile import Difference, Explanation, Traffic, reconcile
+from castline.measure.figures.reconcile import Difference, Explanation, Traffic, reconcile
 from castline.model.lineage import Drop
 from castline.sources.daily_csv import DailyFigure, NotDailyFigures, parse_daily
 

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from castline.measure.agent_rules import DeviceType
+from castline.measure.agents.rules import DeviceType
 from castline.measure.judge import OUTCOMES
 from castline.model.vocab import AttributionMethod, AttributionTier, PlacementKind, PlacementPosition
 from castline.report.csv import render_csv

@@ -7,7 +7,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from castline.measure.rollup import Rollup, compute_rollup, find_carried
+from castline.measure.rows.rollup import Rollup, compute_rollup, find_carried
 from make import make_id
 from make_listening import APPS, Download, judged_of
 

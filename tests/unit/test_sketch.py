@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from castline.measure.sketch import ERROR_RATE, REGISTERS, Words, compute_sketches, estimate_count, merge_sketches
+from castline.measure.rows.sketch import ERROR_RATE, REGISTERS, Words, compute_sketches, estimate_count, merge_sketches
 
 SEEDS = 100
 

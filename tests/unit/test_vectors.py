@@ -7,7 +7,7 @@ import pytest
 from castline.base.config import Settings
 from castline.measure.conformance import check_vector, iter_lines, load_vectors
 from castline.measure.count import count_requests
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings
 
 _LEAST: Final = 150

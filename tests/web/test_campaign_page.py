@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.clock import now
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig

@@ -16,7 +16,7 @@ from castline.accounts.person import NewAccount, create_account
 from castline.accounts.token import issue_key
 from castline.base.clock import now
 from castline.base.config import Settings
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.query import Query
 from castline.store.embedded import remove_embedded
 from castline.store.pool import open_store

@@ -23,8 +23,8 @@ def agents() -> None:
 def classify(path: Path, as_json: bool) -> None:  # noqa: ARG001  # its answer is JSON with the option or without
     """Read one user agent per line and print one line of JSON for each, in order; needs no database."""
     from castline.base.config import load_settings
-    from castline.measure.agent_stream import classify_lines
-    from castline.measure.agents import open_classifier
+    from castline.measure.agents.classifier import open_classifier
+    from castline.measure.agents.stream import classify_lines
 
     classifier = open_classifier(load_settings())
     out = sys.stdout.buffer
@@ -44,7 +44,7 @@ def update(source: str | None, as_json: bool) -> None:
     bots.json, apps.json, libraries.json, browsers.json and devices.json. Every entry is checked first.
     """
     from castline.base.config import load_settings
-    from castline.measure.agent_upstream import PUBLISHED_URL, update_published_list
+    from castline.measure.agents.upstream import PUBLISHED_URL, update_published_list
 
     facts = update_published_list(load_settings(), source or PUBLISHED_URL)
     if as_json:
@@ -60,7 +60,7 @@ def update(source: str | None, as_json: bool) -> None:
 def show(as_json: bool) -> None:
     """Which lists are in use, of what date, and how many entries each has."""
     from castline.base.config import load_settings
-    from castline.measure.agents import load_agent_sources
+    from castline.measure.agents.classifier import load_agent_sources
 
     rows = [
         {
@@ -88,7 +88,7 @@ def unknown(first: datetime | None, last: datetime | None, limit: int, as_json: 
     from castline.base.clock import now
     from castline.base.period import Period
     from castline.cli.session import open_account
-    from castline.measure.agent_review import load_unknown_agents
+    from castline.measure.agents.review import load_unknown_agents
 
     period = None
     if first or last:

@@ -45,7 +45,7 @@ def parse(ctx: click.Context, sources: tuple[str, ...], as_json: bool) -> None:
     """
     from castline.base.config import load_settings
     from castline.ingest.feeds import STDIN, read_feed, read_feed_stream
-    from castline.sources.feed_line import failure_line, to_line
+    from castline.sources.feeds.line import failure_line, to_line
 
     settings, code = load_settings(), 0
     with progress(sources, "reading feeds") as each:

@@ -135,7 +135,7 @@ def count(  # noqa: PLR0917  # one option each
     """
     from castline.base.config import load_settings
     from castline.measure.count import count_requests
-    from castline.measure.rules import open_rulebook
+    from castline.measure.rules.table import open_rulebook
     from castline.model.measurement import MeasureSettings
     from castline.sources.log_file import LogFile
 

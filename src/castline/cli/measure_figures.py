@@ -25,7 +25,7 @@ from castline.model.query import (
 )
 
 if TYPE_CHECKING:
-    from castline.measure.reconcile import Reconciliation
+    from castline.measure.figures.reconcile import Reconciliation
     from castline.model.measurement import Stretch
     from castline.model.query import Answer, AnswerRow
     from castline.store.pool import Connection
@@ -74,7 +74,7 @@ def query(
 ) -> None:
     """A figure by time and dimension, with the table it was counted from and how fresh it is."""
     from castline.cli.session import open_account
-    from castline.measure.query import run_query
+    from castline.measure.figures.query import run_query
     from castline.store.campaigns import find_campaign
     from castline.store.shows import find_episode
 
@@ -111,7 +111,7 @@ def audience(day: datetime | None, shows: tuple[str, ...], tz: str, as_json: boo
     Exact while raw downloads are kept, estimates with their error beyond.
     """
     from castline.cli.session import open_account
-    from castline.measure.audience import compute_audience
+    from castline.measure.figures.audience import compute_audience
     from castline.store.metrics import find_counting
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
@@ -143,7 +143,7 @@ def audience(day: datetime | None, shows: tuple[str, ...], tz: str, as_json: boo
 def overlap(first: datetime | None, last: datetime | None, shows: tuple[str, ...], tz: str, as_json: bool) -> None:
     """Consumers that each pair of shows has in common."""
     from castline.cli.session import open_account
-    from castline.measure.audience import compute_overlap
+    from castline.measure.figures.audience import compute_overlap
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         filters = Filters(podcast_ids=_find_shows(connection, acting.owner_id, shows))
@@ -181,7 +181,7 @@ def overlap(first: datetime | None, last: datetime | None, shows: tuple[str, ...
 def pacing(shows: tuple[str, ...], as_of: datetime | None, aligned: bool, as_json: bool) -> None:
     """Episodes' first 1, 3, 7, 30, 60 and 90 days beside the show's median."""
     from castline.cli.session import open_account
-    from castline.measure.pacing import HORIZONS, load_pacing
+    from castline.measure.figures.pacing import HORIZONS, load_pacing
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         wanted = _find_shows(connection, acting.owner_id, shows)
@@ -223,7 +223,7 @@ def listen_through(
 ) -> None:
     """How far listeners came in each episode, where players tell it."""
     from castline.cli.session import open_account
-    from castline.measure.audience import compute_listen_through
+    from castline.measure.figures.audience import compute_listen_through
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         filters = Filters(podcast_ids=_find_shows(connection, acting.owner_id, shows))
@@ -262,7 +262,7 @@ def ad_plays(
 ) -> None:
     """Ads that players say they played, by campaign: starts, quarters and ends."""
     from castline.cli.session import open_account
-    from castline.measure.ad_plays import compute_ad_plays
+    from castline.measure.figures.ad_plays import compute_ad_plays
     from castline.store.campaigns import find_campaign
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
@@ -286,7 +286,7 @@ def ad_plays(
 def reconcile(path: Path, ref: str | None, tz: str, as_json: bool) -> int:
     """Another service's daily figures beside ours; exit code 4 if any differs by more than 5 %."""
     from castline.cli.session import open_account
-    from castline.measure.reconcile_file import reconcile_rows
+    from castline.measure.figures.reconcile_file import reconcile_rows
     from castline.sources.daily_csv import parse_daily
     from castline.store.shows import find_podcast
 

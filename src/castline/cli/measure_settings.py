@@ -139,7 +139,7 @@ def method(as_json: bool, **given: object) -> None:
     """
     from castline.base.config import load_settings
     from castline.measure.methodology import render_method
-    from castline.measure.rules import open_rulebook
+    from castline.measure.rules.table import open_rulebook
 
     is_asked = any(value is not None for value in given.values())
     counting, stretches = (change_settings(MeasureSettings(), given), []) if is_asked else _load_counting()

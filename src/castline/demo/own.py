@@ -20,7 +20,7 @@ from castline.demo.stage import (
     open_demo_account,
     show_progress,
 )
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.query import ask_days
 from castline.store.pool import Store, open_store
 from castline.store.shows import load_audio_keys, load_episodes, load_podcasts

@@ -29,7 +29,7 @@ from castline.demo.stage import (
 from castline.demo.tables import write_conversions, write_rates
 from castline.demo.world import World, make_world
 from castline.intake.drain import drain_intake
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.query import Query
 from castline.model.roi import RoiFigures
 from castline.store.pool import Store, open_store

@@ -15,7 +15,8 @@ from castline.ingest.feed_rows import FeedReading, apply_feed, list_problems
 from castline.ingest.feed_schedule import FAILURES_UNTIL_ERROR, failed, next_poll_after, note_move
 from castline.model.feed import Feed
 from castline.model.show import Podcast
-from castline.sources.feed_bytes import MAX_BYTES
+from castline.sources.feeds.bytes import MAX_BYTES
+from castline.sources.feeds.rss import parse_feed
 from castline.sources.fetch import (
     Fetched,
     FetchPolicy,
@@ -25,7 +26,6 @@ from castline.sources.fetch import (
     fetch_all,
     read_file,
 )
-from castline.sources.rss import parse_feed
 from castline.store.ledger import OpenRun, open_run
 from castline.store.payloads import hash_content, save_payload
 from castline.store.pool import Store

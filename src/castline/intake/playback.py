@@ -20,8 +20,8 @@ from castline.base.config import Settings
 from castline.ingest.places import compute_places
 from castline.intake.beacon import Beacon
 from castline.intake.split import PlayerLine
-from castline.measure.agents import open_classifier
-from castline.measure.airing import load_ads, name_heard_ads
+from castline.measure.agents.classifier import open_classifier
+from castline.measure.rules.airing import load_ads, name_heard_ads
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
 from castline.store.ledger import OpenRun, find_batch, open_run, save_batch

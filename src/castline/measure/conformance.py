@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from castline.base.config import Settings
 from castline.measure.count import count_requests
-from castline.measure.rules import own_rulebook
+from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings
 
 BASE: Final = {

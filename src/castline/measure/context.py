@@ -14,11 +14,11 @@ from typing import Final
 import polars as pl
 
 from castline.base.period import start_of_day
-from castline.measure.agent_table import describe_agents
+from castline.measure.agents.table import describe_agents
 from castline.measure.judge import OUTCOMES, Judged
-from castline.measure.matching import EpisodeIndex
-from castline.measure.rules import RULES, Rulebook, add_drop_reason
-from castline.measure.windows import local_day, order_by_window
+from castline.measure.rules.matching import EpisodeIndex
+from castline.measure.rules.table import RULES, Rulebook, add_drop_reason
+from castline.measure.rules.windows import local_day, order_by_window
 from castline.model.measurement import MeasureSettings
 
 _ONE: Final = timedelta(days=1)

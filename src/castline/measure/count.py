@@ -10,12 +10,12 @@ import polars as pl
 from castline.base.config import Settings
 from castline.ingest.geo_tables import load_geo_table, pack_addresses
 from castline.ingest.places import try_pack_address
-from castline.measure.addresses import NO_EPISODE
-from castline.measure.agent_table import describe_agents
-from castline.measure.behaviour import Known
+from castline.measure.agents.table import describe_agents
+from castline.measure.behaviour.suspects import Known
 from castline.measure.judge import OUTCOMES, first_rows, judge_people, outcome_of
 from castline.measure.request_lines import BrokenLine, RequestId, parse_request_lines
-from castline.measure.rules import Rulebook, add_drop_reason
+from castline.measure.rules.addresses import NO_EPISODE
+from castline.measure.rules.table import Rulebook, add_drop_reason
 from castline.model.measurement import Delivery
 from castline.model.vocab import Verdict
 from castline.sources.enclosure import path_key, url_key

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from castline.measure.ads import DELIVERIES_SCHEMA, judge_ads
-from castline.measure.agent_table import FLAGS, describe_agents
-from castline.measure.behaviour import BEHAVIOURS, EVIDENCE_SCHEMA, Known, find_suspects
-from castline.measure.matching import OWN_SIZES, EpisodeIndex
-from castline.measure.rules import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
-from castline.measure.union import add_spans, find_completing
-from castline.measure.windows import local_day, order_by_window
+from castline.measure.agents.table import FLAGS, describe_agents
+from castline.measure.behaviour.suspects import BEHAVIOURS, EVIDENCE_SCHEMA, Known, find_suspects
+from castline.measure.rules.ads import DELIVERIES_SCHEMA, judge_ads
+from castline.measure.rules.matching import OWN_SIZES, EpisodeIndex
+from castline.measure.rules.table import IS_HLS, IS_PREFIX, IS_PROBE, OK, RULES, Rulebook, add_drop_reason, own_rulebook
+from castline.measure.rules.union import add_spans, find_completing
+from castline.measure.rules.windows import local_day, order_by_window
 from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from castline.measure.behaviour import BEHAVIOUR_VERSION, BEHAVIOURS
+from castline.measure.behaviour.suspects import BEHAVIOUR_VERSION, BEHAVIOURS
 from castline.measure.judge import OUTCOMES
-from castline.measure.networks import INCLUDED_DAYS
-from castline.measure.reasons import REASONS
-from castline.measure.rules import Rulebook
+from castline.measure.rules.networks import INCLUDED_DAYS
+from castline.measure.rules.reasons import REASONS
+from castline.measure.rules.table import Rulebook
 from castline.model.measurement import MeasureSettings, Stretch
 
 _WINDOWS: Final = {

@@ -16,8 +16,8 @@ from castline.base.period import Period
 from castline.measure.context import load_context
 from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.landed import LandedDays
-from castline.measure.matching import load_index
-from castline.measure.rules import Rulebook, open_rulebook
+from castline.measure.rules.matching import load_index
+from castline.measure.rules.table import Rulebook, open_rulebook
 from castline.measure.together import Sources, find_suspects, judge_days, without_behaviour, without_suspects
 from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict

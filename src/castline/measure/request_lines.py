@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from castline.measure.matching import compute_needed_bytes
 from castline.measure.request_values import (
     BadTime,
     Number,
@@ -20,6 +19,7 @@ from castline.measure.request_values import (
     read_times,
     read_wholes,
 )
+from castline.measure.rules.matching import compute_needed_bytes
 
 RequestId = int | float | str | None
 LINE_SCHEMA: Final = pl.Schema(

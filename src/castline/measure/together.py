@@ -13,12 +13,12 @@ from uuid import UUID
 
 import polars as pl
 
-from castline.measure.behaviour import BEHAVIOURS
+from castline.measure.behaviour.suspects import BEHAVIOURS
 from castline.measure.context import load_context
 from castline.measure.judge import OUTCOMES, Judged, judge
 from castline.measure.landed import LandedDays
-from castline.measure.matching import EpisodeIndex
-from castline.measure.rules import Rulebook
+from castline.measure.rules.matching import EpisodeIndex
+from castline.measure.rules.table import Rulebook
 from castline.model.lineage import Batch
 from castline.store.listening import load_dirty_days
 from castline.store.measure_settings import load_day_versions

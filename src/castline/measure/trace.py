@@ -12,9 +12,9 @@ from uuid import UUID
 import polars as pl
 
 from castline.measure.judge import OUTCOMES, Judged
-from castline.measure.rules import Rulebook
+from castline.measure.rules.table import Rulebook
+from castline.measure.rules.windows import order_by_window
 from castline.measure.together import Sources, judge_days
-from castline.measure.windows import order_by_window
 from castline.model.lineage import Batch
 from castline.store.audit import SampledDownload
 from castline.store.landing_files import LANDED_SCHEMA

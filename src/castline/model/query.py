@@ -153,7 +153,7 @@ class Query:
 
         `previous` are as many days just before; `weekdays` the nearest days before that fall on the same weekdays;
         `year` the same dates a year before (29 February becomes the 28th); `year_weekdays` the days 52 weeks before.
-        None for `release_aligned`, too: only castline.measure.compared knows the releases.
+        None for `release_aligned`, too: only castline.measure.figures.compared knows the releases.
         """
         if self.comparison in {"none", "release_aligned"}:
             return None

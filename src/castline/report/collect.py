@@ -10,7 +10,7 @@ from castline.base.config import Settings
 from castline.base.errors import InvalidInput
 from castline.base.money import minor_unit
 from castline.base.period import Period
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.campaign import Campaign, Placement
 from castline.model.figures import MeasuredDays, PlacementDelivery, ReportFigures, Subject
 from castline.model.query import ask_days

@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Final
 
 from castline.base.money import Money
-from castline.measure.reasons import REASONS
+from castline.measure.rules.reasons import REASONS
 from castline.model.figures import (
     AudienceDimension,
     Column,

@@ -6,7 +6,7 @@ from typing import Final, get_args
 from uuid import UUID
 
 from castline.base.period import Period
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.campaign import Campaign
 from castline.model.figures import AudienceDimension, AudienceShare
 from castline.model.query import AD_MEASURES, Filters, Measure, Query, ask_days

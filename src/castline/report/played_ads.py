@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from castline.base.period import Period
-from castline.measure.ad_plays import compute_ad_plays
+from castline.measure.figures.ad_plays import compute_ad_plays
 from castline.model.campaign import Campaign
 from castline.model.figures import Column, PlayedAds, ReportFigures, Table
 from castline.model.query import Filters, Query

@@ -10,7 +10,7 @@ from uuid import UUID
 import polars as pl
 
 from castline.base.period import Period
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.campaign import Campaign, Placement
 from castline.model.query import ask_days
 from castline.roi.day_sums import DaySums

@@ -21,8 +21,8 @@ from castline.base.clock import now
 from castline.base.errors import EXIT_SOURCE, CastlineError, SourceUnavailable, SourceUnreadable
 from castline.sources.address import AddressRefused, check_address, check_url, show_url
 from castline.sources.compressed import inflate
-from castline.sources.feed_bytes import MAX_BYTES
-from castline.sources.feed_dates import try_parse_date
+from castline.sources.feeds.bytes import MAX_BYTES
+from castline.sources.feeds.dates import try_parse_date
 
 Answer = TypeVar("Answer")
 _PERMANENT: Final = frozenset({301, 308})

@@ -1,4 +1,4 @@
-"""Sums of the rollups and counts of raw events, as castline.measure.query asks for them."""
+"""Sums of the rollups and counts of raw events, as castline.measure.figures.query asks for them."""
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta

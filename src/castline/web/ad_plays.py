@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from castline.measure.ad_plays import AdPlays, compute_ad_plays
+from castline.measure.figures.ad_plays import AdPlays, compute_ad_plays
 from castline.model.query import Filters
 from castline.model.query import Query as Figures
 from castline.store.campaigns import find_campaign

@@ -12,7 +12,7 @@ import msgspec
 
 from castline import __version__
 from castline.base.errors import CastlineError, InvalidInput
-from castline.measure.query import run_query
+from castline.measure.figures.query import run_query
 from castline.model.campaign import Campaign
 from castline.model.measurement import Stretch
 from castline.model.query import Annotation, Answer, Dimension

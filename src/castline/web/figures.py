@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from castline.base.errors import InvalidInput, NotFound
-from castline.measure.pacing import EpisodePacing, load_pacing
-from castline.measure.query import run_query
+from castline.measure.figures.pacing import EpisodePacing, load_pacing
+from castline.measure.figures.query import run_query
 from castline.model.listening import DailyMetric
 from castline.model.query import Answer, Comparison, Dimension, Filters, Grain, Measure
 from castline.model.query import Query as Figures

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from castline.base.text import count_noun
-from castline.measure.pacing import HORIZONS, Pace, load_pacing
+from castline.measure.figures.pacing import HORIZONS, Pace, load_pacing
 from castline.report.charts import find_ceiling
 from castline.store.pool import Connection
 from castline.web.query import MetricQuery

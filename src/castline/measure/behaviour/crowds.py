@@ -1,0 +1,165 @@
+"""Many agents or addresses that act as one: told against what households take on the same day, so never without them.
+
+Traffic whose agents and episodes are spread over addresses by chance has no such crowds, however dense it is.
+"""
+
+from typing import Final
+
+import polars as pl
+
+from castline.measure.behaviour.habits import Finding, is_tasteless
+from castline.measure.behaviour.traffic import ADDRESS, Traffic
+from castline.measure.behaviour.usual import USUAL_TAKES, compute_tastes
+
+# An office's agents are few that many have and many that few have; a list of agents is worked off evenly.
+AGENT_ROTATION: Final = {
+    "agents": 40,
+    "repeating_agents": 15,
+    "repeating_visits_per_agent": 4,
+    "episodes": 5,
+    "share_of_takes": 0.9,
+    "times_usual": 4,
+    "usual_share": 0.25,
+    "unevenness": 1.8,
+    "paced_gap_variation": 0.35,
+    "new_agents_share": 0.9,
+    "usual_new_agents_share": 0.2,
+    "aimed_episodes": 12,
+    "tasteless_takes": 60,
+    "tasteless_agents": 6,
+    "tasteless_share_of_one": 0.25,
+    "taste": 0,
+    "usual_taste": 1.5,
+    "taste_deviations": 10,
+}
+
+
+def find_rotations(traffic: Traffic) -> list[Finding]:
+    """Addresses that take a few episodes under many agents in turn."""
+    many = traffic.visits.group_by(ADDRESS).agg(agents=pl.col("agent").n_unique())
+    many = many.filter(pl.col("agents") >= AGENT_ROTATION["repeating_agents"])
+    if many.is_empty():
+        return []
+    takes = traffic.takes.join(many.select(ADDRESS), on=ADDRESS, how="semi")
+    cells = takes.group_by(*ADDRESS, "episode").agg(cell=pl.len())
+    cells = cells.with_columns(
+        all_takes=pl.col("cell").sum().over(ADDRESS), share=pl.col("cell") / pl.col("cell").sum().over(ADDRESS)
+    )
+    cells = cells.join(_usual_episodes(traffic), on=["day_on", "episode"], how="left").with_columns(
+        pl.col("usual").fill_null(0)
+    )
+    cells = cells.join(_usual_days(traffic), on="day_on", how="left")
+    # Either the episodes stand out, or they are few and the agents betray themselves.
+    lifted = cells.filter(
+        (pl.col("share") >= AGENT_ROTATION["times_usual"] * pl.col("usual")) & (pl.col("usual_takes") >= USUAL_TAKES)
+    )
+    fullest = cells.filter(pl.col("share").rank("ordinal", descending=True).over(ADDRESS) <= AGENT_ROTATION["episodes"])
+    agents = _agents_of(traffic, takes)
+    found = (
+        _targeted(lifted)
+        .join(agents, on=ADDRESS)
+        .filter(
+            (pl.col("episodes") <= AGENT_ROTATION["aimed_episodes"])
+            & (pl.col("usual_share") <= AGENT_ROTATION["usual_share"])
+            & (pl.col("unevenness") <= AGENT_ROTATION["unevenness"])
+            & ((pl.col("agents") >= AGENT_ROTATION["agents"]) | _is_repeating())
+        )
+    )
+    betrayed = _targeted(fullest).join(agents, on=ADDRESS).filter(_betrayed())
+    return [_rotation(takes, lifted, found), _rotation(takes, fullest, betrayed)]
+
+
+def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
+    """Addresses of many agents that take much, nothing of it often, and not what people do."""
+    many = traffic.visits.group_by(ADDRESS).agg(
+        agents=pl.col("agent").n_unique(), takes=pl.struct("agent", "episode").n_unique()
+    )
+    many = many.filter(
+        (pl.col("agents") >= AGENT_ROTATION["tasteless_agents"])
+        & (pl.col("takes") >= AGENT_ROTATION["tasteless_takes"])
+    )
+    if many.is_empty():
+        return []
+    takes = traffic.takes.join(many.select(ADDRESS), on=ADDRESS, how="semi")
+    # Who has taken an episode asks for it again: what a crowd likes is told by its visits.
+    episodes = _visits_of(traffic, many).group_by(*ADDRESS, "episode").len().group_by(ADDRESS)
+    most = episodes.agg(share_of_one=(pl.col("len").max() / pl.col("len").sum()).round(3), episodes=pl.len())
+    told = many.join(most, on=ADDRESS).filter(pl.col("share_of_one") <= AGENT_ROTATION["tasteless_share_of_one"])
+    told = told.join(compute_tastes(traffic, _visits_of(traffic, told)), on=ADDRESS)
+    far = pl.col("taste_deviations") >= AGENT_ROTATION["taste_deviations"]
+    strong = (pl.col("taste") <= AGENT_ROTATION["taste"]) & (pl.col("usual_taste") >= AGENT_ROTATION["usual_taste"])
+    tasteless = far & (strong | is_tasteless())
+    return [_rotation(takes, takes.select(*ADDRESS, "episode").unique(), told.filter(tasteless))]
+
+
+def _visits_of(traffic: Traffic, addresses: pl.DataFrame) -> pl.DataFrame:
+    return traffic.visits.join(addresses.select(ADDRESS), on=ADDRESS, how="semi")
+
+
+def _targeted(cells: pl.DataFrame) -> pl.DataFrame:
+    """The addresses whose takes are of these cells."""
+    told = cells.group_by(ADDRESS).agg(
+        episodes=pl.len(),
+        share_of_takes=pl.col("share").sum().round(3),
+        usual_share=pl.col("usual").sum().round(3),
+        takes=pl.col("all_takes").first(),
+    )
+    return told.filter(pl.col("share_of_takes") >= AGENT_ROTATION["share_of_takes"])
+
+
+def _betrayed() -> pl.Expr:
+    paced = pl.col("gap_variation") <= AGENT_ROTATION["paced_gap_variation"]
+    fresh = (
+        (pl.col("new_agents_share") >= AGENT_ROTATION["new_agents_share"])
+        & (pl.col("usual_new_agents_share") <= AGENT_ROTATION["usual_new_agents_share"])
+        & (pl.col("unevenness") <= AGENT_ROTATION["unevenness"])
+    )
+    return (pl.col("agents") >= AGENT_ROTATION["agents"]) & (paced | fresh).fill_null(value=False)
+
+
+def _is_repeating() -> pl.Expr:
+    """True where a short list of agents is gone through again and again."""
+    return pl.col("visits") >= AGENT_ROTATION["repeating_visits_per_agent"] * pl.col("agents")
+
+
+def _agents_of(traffic: Traffic, takes: pl.DataFrame) -> pl.DataFrame:
+    """Per address how evenly and how regularly its agents came, and how many of them came nowhere else."""
+    per_agent = traffic.visits.join(takes.select("take"), on="take", how="semi")
+    counts = per_agent.group_by(*ADDRESS, "agent").agg(visits=pl.len())
+    even = counts.group_by(ADDRESS).agg(
+        agents=pl.len(),
+        visits=pl.col("visits").sum(),
+        unevenness=(pl.col("visits").var() / pl.col("visits").mean()).round(3),
+    )
+    gap = pl.col("at").diff()
+    pace = (
+        per_agent.sort(*ADDRESS, "at", "row")
+        .group_by(ADDRESS, maintain_order=True)
+        .agg(gap_variation=(gap.std() / gap.mean()).fill_nan(None).round(3))
+    )
+    homes = traffic.takes.group_by("day_on", "agent").agg(homes=pl.col("who").n_unique())
+    known = counts.join(homes, on=["day_on", "agent"])
+    new = known.group_by(ADDRESS).agg(new_agents_share=(pl.col("homes") == 1).mean().round(3))
+    ordinary = traffic.takes.filter("is_ordinary").join(homes, on=["day_on", "agent"])
+    usual = ordinary.group_by("day_on").agg(usual_new_agents_share=(pl.col("homes") == 1).mean().round(3))
+    return even.join(pace, on=ADDRESS).join(new, on=ADDRESS).join(usual, on="day_on", how="left")
+
+
+def _rotation(takes: pl.DataFrame, cells: pl.DataFrame, found: pl.DataFrame) -> Finding:
+    numbered = found.sort(ADDRESS).with_row_index("subject")
+    aimed = cells.join(numbered.select("subject", *ADDRESS), on=ADDRESS).select("subject", *ADDRESS, "episode")
+    measured = [name for name in numbered.columns if name not in {*ADDRESS, "subject"}]
+    return Finding(
+        takes.join(aimed, on=[*ADDRESS, "episode"]).select("take", "subject"),
+        numbered.select("subject", "day_on", "who", agent=pl.lit(None, pl.UInt32), measured=pl.struct(measured)),
+    )
+
+
+def _usual_episodes(traffic: Traffic) -> pl.DataFrame:
+    """Per day and episode its share of households' takes."""
+    ordinary = traffic.takes.filter("is_ordinary").group_by("day_on", "episode").len()
+    return ordinary.select("day_on", "episode", usual=pl.col("len") / pl.col("len").sum().over("day_on"))
+
+
+def _usual_days(traffic: Traffic) -> pl.DataFrame:
+    return traffic.takes.filter("is_ordinary").group_by("day_on").agg(usual_takes=pl.len())

@@ -1,0 +1,148 @@
+"""The traffic of whole UTC days as behaviour is told by it: takes, what is usual, and the addresses that do much.
+
+A take is what one consumer has of one episode on one UTC day, whatever the window of counting: so a day's verdict
+depends on that day's requests alone, however many days or batches are judged together.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from castline.measure.rules.table import IS_HLS, IS_PROBE, OK, Rulebook
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+# An address with fewer requests on a day fits no rule of a single address.
+BUSY_REQUESTS: Final = 20
+# An address with fewer takes on a day is a household, by which the usual is told.
+ORDINARY_TAKES: Final = 20
+# An address with fewer takes on a day has no set of episodes.
+SEVERAL_TAKES: Final = 3
+ADDRESS: Final = ("day_on", "who")
+CONSUMER: Final = ("day_on", "who", "agent")
+_V4: Final = r"^((?:::ffff:)?[0-9]+\.[0-9]+\."
+_V6: Final = r"^([0-9A-Fa-f]+:[0-9A-Fa-f]+:"
+# Addresses near one another are of one network: a /24 (of IPv6 a /48), or more widely a /16 (a /32).
+NEAR: Final = pl.coalesce(
+    pl.col("ip").str.extract(_V4 + r"[0-9]+\.)"), pl.col("ip").str.extract(_V6 + "(?:[0-9A-Fa-f]+:)?)")
+)
+WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
+_BUCKET_BITS: Final = 21
+_TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
+_FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """`takes`: one row per take with `take`, `place`, `day_on`, `who` (the address), `agent`, `episode`, `show`,
+    `is_ordinary` and `is_several`, true at least where the address has SEVERAL_TAKES on the day. `visits`: of busy
+    addresses the requests that begin anew, by address and time, with `take` and `at` (microseconds) and `requests`,
+    those of the take. `take_of`: the take of each row of what was judged.
+    """
+
+    takes: pl.DataFrame
+    visits: pl.DataFrame
+    take_of: Ints
+    ends: pl.DataFrame
+
+    def add_origins(self, takes: pl.DataFrame) -> pl.DataFrame:
+        """The takes with the `ip` and `asn` that they came from."""
+        return takes.hstack(self.ends.select("ip", "asn")[takes["place"]])
+
+    def span_days(self) -> pl.DataFrame:
+        """Per day the minutes from its first request to its last."""
+        spans = self.ends.group_by(day_on=pl.col("time").dt.epoch("d")).agg(pl.col("time").max() - pl.col("time").min())
+        return spans.select("day_on", day_minutes=pl.col("time").dt.total_seconds() / 60)
+
+    def usual_ranges(self, days: pl.DataFrame) -> pl.DataFrame:
+        """Per day of `days` and text of a Range the share of households' takes that begin with it."""
+        ordinary = self.takes.filter("is_ordinary").join(days.select("day_on").unique(), on="day_on", how="semi")
+        shares = ordinary.hstack(self.ends.select("range")[ordinary["place"]]).group_by("day_on", "range").len()
+        return shares.select("day_on", "range", usual_share=pl.col("len") / pl.col("len").sum().over("day_on"))
+
+
+def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook) -> Traffic:
+    """The traffic of requests as `judge_passed` gives them, without the networks that are vouched for.
+
+    `shows`: (episode, show); episodes that are not there are all of one show.
+    """
+    take_of = _number_takes(ends, book)
+    heads = np.zeros(ends.height, np.bool_)
+    heads[_first_places(take_of) if _ascends(take_of) else np.unique(take_of, return_index=True)[1]] = True
+    kept = ~ends.select(book.networks.exempt.holds()).to_series().to_numpy()
+    told = ends.select(
+        "agent",
+        "episode",
+        day_on=pl.col("time").dt.epoch("d"),
+        who=pl.col("listener_key").hash(),
+        take=pl.Series(take_of),
+        place=pl.int_range(pl.len(), dtype=pl.UInt32),
+    )
+    address = _mix(told["who"].to_numpy(), told["day_on"].to_numpy())
+    chosen = heads & kept
+    counts = np.bincount(address[kept], minlength=1 << _BUCKET_BITS)
+    # Flags are gathered instead of counts: they are an eighth of the memory.
+    busy = _much(told, kept & (counts >= BUSY_REQUESTS)[address], BUSY_REQUESTS)
+    # Without the requests that are no new take, they count takes.
+    np.subtract.at(counts, address[kept & ~heads], 1)
+    ordinary = ~_much(told, chosen & (counts >= ORDINARY_TAKES)[address], ORDINARY_TAKES)
+    several = (counts >= SEVERAL_TAKES)[address]
+    takes = told.with_columns(is_ordinary=pl.Series(ordinary), is_several=pl.Series(several))
+    takes = takes.filter(pl.Series(chosen))
+    takes = takes.with_columns(show=_show_of(takes["episode"], shows))
+    return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends)
+
+
+def _number_takes(ends: pl.DataFrame, book: Rulebook) -> Ints:
+    """The take of each row; where windows are UTC days, the windows are the takes."""
+    if book.settings.is_utc_day:
+        return ends["window"].to_numpy()
+    keys = ends.select(pl.col("time").dt.date(), "listener_key", "agent", "episode")
+    return keys.select(pl.struct(pl.all()).rank("dense")).to_series().cast(pl.Int64).to_numpy() - 1
+
+
+def _show_of(episodes: pl.Series, shows: pl.DataFrame) -> pl.Series:
+    """The show of each; 0 where none is known."""
+    episode, known = episodes.to_numpy(), shows["episode"].to_numpy()
+    numbers = np.zeros(int(max(episode.max(initial=0), known.max(initial=0))) + 1, np.uint32)
+    numbers[known] = shows["show"].to_numpy()
+    return pl.Series(numbers[episode])
+
+
+def _ascends(take_of: Ints) -> bool:
+    return bool((take_of[1:] >= take_of[:-1]).all())
+
+
+def _first_places(take_of: Ints) -> Ints:
+    return np.flatnonzero(np.concatenate(([True], take_of[1:] != take_of[:-1])))
+
+
+def _mix(who: npt.NDArray[np.uint64], day: npt.NDArray[np.int32]) -> Ints:
+    """A bucket for each row, the same for the same address on the same day."""
+    mixed = who ^ (day.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    return (mixed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
+
+
+def _much(told: pl.DataFrame, may: Flags, least: int) -> Flags:
+    """True for the rows of addresses with at least so many of them on the day, all of which must be among `may`."""
+    if not may.any():
+        return may
+    exact = told.select(ADDRESS).filter(pl.Series(may)).select(pl.len().over(ADDRESS) >= least).to_series()
+    may[may] = exact.to_numpy()
+    return may
+
+
+def _visits(ends: pl.DataFrame, told: pl.DataFrame, busy: Flags, heads: Flags) -> pl.DataFrame:
+    """The requests that begin anew: whole answers and ranges from the start, and the first of each take."""
+    take_of, places = told["take"].to_numpy(), np.flatnonzero(busy)
+    requests = np.bincount(take_of, minlength=1)[take_of[places]] if len(places) else np.zeros(0, np.int64)
+    # Few are busy: gathered by their places, the rest costs nothing.
+    doing = told[places].with_columns(is_head=pl.Series(heads[places]), requests=pl.Series(requests))
+    doing = doing.hstack(ends.select("row", "time", *_TOLD)[places]).with_columns(at=pl.col("time").dt.epoch("us"))
+    doing = doing.drop("time")
+    whole = (pl.col("status") == OK).fill_null(value=False) & ~IS_HLS
+    anew = pl.col("range").str.contains(_FROM_START).fill_null(value=False) & ~IS_PROBE & ~IS_HLS
+    return doing.filter(pl.col("is_head") | whole | anew).sort("day_on", "who", "at", "row")

@@ -1,0 +1,127 @@
+"""What this process wrote of a day that goes on, so that the next time only what differs is written.
+
+The worker measures the current day again and again, always whole: a request may change what became of any other.
+Most of what it finds stands already. What a run wrote is remembered as a mark for each download and as the rows of sums
+and verdicts; it is believed only while that run is the last that measured the day, which the database tells. Nothing is
+lost with this memory: a day that is not remembered is written anew.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date, timedelta
+from threading import Lock
+from typing import Final
+from uuid import UUID
+
+import polars as pl
+
+from castline.base.clock import now
+from castline.measure.judge import Judged
+from castline.measure.rows.events import event_ids
+
+# A day is remembered as long as it lasts: the first run after it writes it whole, and so in the name of one run.
+_LASTS: Final = timedelta(days=1)
+# What is written whole in less than two seconds need not be remembered.
+_LARGE_DAY: Final = 50_000
+_MOST_ROWS: Final = 8_000_000  # of all days, about 300 MB
+_OF_AGENT: Final = ("platform", "device_type", "device_os", "user_agent", "app")
+_MARK: Final = ("high", "low", "content")
+_MARKS: Final = pl.Schema({"day_on": pl.Date, **dict.fromkeys(_MARK, pl.UInt64)})
+_changing: Final = Lock()
+_memory: OrderedDict[tuple[UUID, date], tuple[UUID, "Written"]] = OrderedDict()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What stands of some days: a mark per download, and the rows of sums and of verdicts without their run.
+
+    A mark is the two halves of the download's id and a hash of all that its row tells beside them.
+    """
+
+    downloads: pl.DataFrame
+    hourly: pl.DataFrame
+    daily: pl.DataFrame
+    verdicts: pl.DataFrame
+
+    @property
+    def row_count(self) -> int:
+        """How many rows are remembered."""
+        return sum(getattr(self, part.name).height for part in fields(self))
+
+    def of_day(self, day: date) -> "Written":
+        """What stands of one of the days."""
+        return Written(
+            self.downloads.filter(pl.col("day_on") == day),
+            self.hourly.filter(pl.col("hour_at").dt.date() == day),
+            self.daily.filter(pl.col("day_on") == day),
+            self.verdicts.filter(pl.col("day_on") == day),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The rows that stand and must go, and those that come: what differs goes and comes."""
+
+    gone: pl.DataFrame
+    come: pl.DataFrame
+
+
+def find_change(before: pl.DataFrame, after: pl.DataFrame) -> Change:
+    """What makes the rows that stood the rows that shall stand; each row is there once, in the columns of `before`."""
+    names = before.columns
+    return Change(
+        before.join(after, on=names, how="anti", nulls_equal=True),
+        after.join(before, on=names, how="anti", nulls_equal=True, maintain_order="left"),
+    )
+
+
+def mark_downloads(judged: Judged, carried: pl.DataFrame, owner_id: UUID) -> pl.DataFrame:
+    """`day_on` and the mark of each download, in order."""
+    if judged.downloads.is_empty():
+        return _MARKS.to_frame()
+    ids = event_ids(judged, owner_id)
+    agents = judged.agents.select("agent", told=judged.agents.select(_OF_AGENT).hash_rows())
+    episodes = judged.episodes.select("episode", named=judged.episodes.select("podcast_id", "episode_id").hash_rows())
+    told = (
+        judged.downloads.select("time", "ip", "country", "delivery", "agent", "episode", "listener_key")
+        .hstack(carried.select("campaign_id", "ads"))
+        .join(agents, on="agent", how="left", maintain_order="left")
+        .join(episodes, on="episode", how="left", maintain_order="left")
+        .drop("agent", "episode")
+    )
+    halves = {"high": pl.Series(ids[:, 0]), "low": pl.Series(ids[:, 1])}
+    return judged.downloads.select("day_on", **halves, content=told.hash_rows())
+
+
+def list_remembered(owner_id: UUID, days: Iterable[date]) -> list[date]:
+    """Those of the days of which anything is remembered."""
+    return [day for day in days if (owner_id, day) in _memory and is_lasting(day)]
+
+
+def recall(owner_id: UUID, stands: Mapping[date, UUID]) -> dict[date, Written]:
+    """What is remembered of the days, by the run that measured each of them last."""
+    known = {day: _memory.get((owner_id, day)) for day in stands}
+    return {day: found[1] for day, found in known.items() if found is not None and found[0] == stands[day]}
+
+
+def remember(owner_id: UUID, run_id: UUID, written: Mapping[date, Written]) -> None:
+    """The days are remembered as the run has committed them."""
+    with _changing:
+        for day, rows in written.items():
+            _memory[owner_id, day] = run_id, rows
+            _memory.move_to_end((owner_id, day))
+        for key in [key for key in _memory if not is_lasting(key[1])]:
+            del _memory[key]
+        while sum(rows.row_count for _, rows in _memory.values()) > _MOST_ROWS:
+            _memory.popitem(last=False)
+
+
+def is_worth_remembering(day: date, request_count: int) -> bool:
+    """True for a large day that is not over."""
+    return request_count >= _LARGE_DAY and is_lasting(day)
+
+
+def is_lasting(day: date) -> bool:
+    """True for a day that is not over."""
+    return now().date() < day + _LASTS
