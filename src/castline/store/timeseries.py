@@ -13,6 +13,7 @@ from functools import cache
 from psycopg import Connection, sql
 
 from castline.catalogue.tables import Cut, load_tables
+from castline.store.statistics import analyse_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +97,10 @@ def begin_partitions(
 
 
 def attach_partitions(connection: Connection, partitions: Collection[Partition]) -> None:
-    """What `begin_partitions` made are partitions of their tables, with every index and the rights of any other."""
+    """What `begin_partitions` made are partitions of their tables, with the indexes, rights and statistics of any."""
     series = {table.name: table for table in iter_series()}
     with _as_owner(connection) as role:
+        analyse_tables(connection, [sql.Identifier(partition.name) for partition in partitions])
         for partition in partitions:
             name = sql.Identifier(partition.name)
             connection.execute(sql.SQL("revoke all on {} from {}").format(name, sql.Identifier(role)))
