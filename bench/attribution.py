@@ -27,13 +27,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.attribute.engine import AttributionResult, attribute
 from castline.base.config import Settings
-from castline.ingest.conversions import receive_conversions
+from castline.ingest.conversions.receive import receive_conversions
 from castline.model.campaign import AttributionConfig, NewSponsor
 from castline.model.conversion import ConversionInput
 from castline.roi.books import load_books
 from castline.roi.compute import compute_from_books
-from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor, load_campaigns
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
+from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor, load_campaigns
 from castline.store.pool import Store, open_store
 from make_many import DAYS, FIRST, World, indexed_afterwards, make_world
 

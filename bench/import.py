@@ -38,10 +38,10 @@ from castline.measure.agents.rules import load_agent_rules
 from castline.measure.rows.events import EVENT_COLUMNS
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
-from castline.store.accounts import create_user
-from castline.store.embedded import remove_embedded
+from castline.store.access.accounts import create_user
+from castline.store.embedded.server import remove_embedded
+from castline.store.entities.shows import create_episode, create_podcast
 from castline.store.pool import Store, open_store
-from castline.store.shows import create_episode, create_podcast
 from castline.store.timeseries import drop_partition, list_partitions
 
 Result = TypeVar("Result")

@@ -29,7 +29,7 @@ import uvloop
 from castline.base.config import Settings
 from castline.ingest.segment_log import EVENTS, LogWriter, encode_record
 from castline.intake.beacon import parse_deliveries
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from castline.store.pool import open_store
 
 _GOAL_NGINX, _GOAL_WEB, _GOAL_INSERT, _GOAL_DECODE = 0.8, 0.25, 5.0, 0.8

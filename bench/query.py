@@ -24,7 +24,7 @@ from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.measure.figures.query import run_query
 from castline.model.query import Filters, Query
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from castline.store.metrics import count_events
 from castline.store.pool import Store, open_store
 from make_many import DAYS, FIRST, World, indexed_afterwards, make_world

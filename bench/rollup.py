@@ -26,8 +26,8 @@ from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
 from castline.model.query import AnswerRow, Query
-from castline.store.accounts import create_user
-from castline.store.embedded import remove_embedded
+from castline.store.access.accounts import create_user
+from castline.store.embedded.server import remove_embedded
 from castline.store.pool import Store, open_store
 from make_logs import MONDAY, Line, make_listened_show, write_log
 

@@ -29,8 +29,8 @@ from castline.ingest.landing import import_log
 from castline.measure.agents.rules import load_agent_rules
 from castline.measure.run import measure
 from castline.model.account import UNUSABLE_PASSWORD
-from castline.store.accounts import create_user
-from castline.store.embedded import remove_embedded
+from castline.store.access.accounts import create_user
+from castline.store.embedded.server import remove_embedded
 from castline.store.pool import Store, open_store
 from castline.store.timeseries import ensure_partitions
 from make_logs import EPISODE_BYTES, make_listened_show, write_log

@@ -7,7 +7,7 @@ import pytest
 
 from castline.base.config import Settings
 from castline.model.account import User
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from castline.store.pool import Store, open_store
 from make import make_account
 

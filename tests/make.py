@@ -3,7 +3,7 @@
 from uuid import UUID, uuid4
 
 from castline.model.account import UNUSABLE_PASSWORD, User
-from castline.store.accounts import create_user
+from castline.store.access.accounts import create_user
 from castline.store.pool import Store
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from castline.model.show import Podcast
+from castline.store.entities.shows import create_episode, create_podcast, find_podcast
 from castline.store.pool import Store
-from castline.store.shows import create_episode, create_podcast, find_podcast
 
 OVERCAST = "Overcast/3.0 (+http://overcast.fm/; iOS podcast app)"
 MINUTE_BYTES = 960_000  # of an episode of 128 kbit/s

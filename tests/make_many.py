@@ -12,7 +12,7 @@ import polars as pl
 
 from castline.measure.judge import Judged
 from castline.model.account import UNUSABLE_PASSWORD
-from castline.store.accounts import create_user
+from castline.store.access.accounts import create_user
 from castline.store.pool import Store
 from make_listening import agents_of, episodes_of, make_listened, save_judged
 

@@ -12,7 +12,7 @@ from uuid import UUID, uuid4, uuid5
 from castline.ingest.places import listener_key
 from castline.model.campaign import AttributionConfig, Campaign, NewSponsor
 from castline.model.show import Episode, Podcast
-from castline.store.campaigns import (
+from castline.store.entities.campaigns import (
     NewCampaign,
     NewPlacement,
     create_campaign,
@@ -20,9 +20,9 @@ from castline.store.campaigns import (
     create_sponsor,
     find_sponsor,
 )
+from castline.store.entities.shows import create_episode, create_podcast, find_podcast, load_episodes
 from castline.store.listening import copy_rows
 from castline.store.pool import Store
-from castline.store.shows import create_episode, create_podcast, find_podcast, load_episodes
 from castline.store.timeseries import ensure_partitions
 from make import make_id
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from castline.store.embedded import remove_embedded, start_embedded
+from castline.store.embedded.server import remove_embedded, start_embedded
 from run_castline import Castline
 
 

@@ -20,7 +20,7 @@ from castline.demo.tables import BROKEN_COUNT
 from castline.demo.world import World, make_world
 from castline.sources.enclosure import url_key
 from castline.sources.feeds.rss import parse_feed
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from e2e.pictures import open_browser, signed_in
 from run_castline import Castline, Ended
 

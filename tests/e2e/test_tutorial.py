@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import castline
-from castline.store.embedded import remove_embedded, start_embedded
+from castline.store.embedded.server import remove_embedded, start_embedded
 
 PAGE = Path(__file__).parents[2] / "docs" / "tutorial.md"
 _BLOCK = re.compile(r"^```(sh|text)\n(.*?)^```", re.DOTALL | re.MULTILINE)

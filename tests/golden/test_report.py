@@ -21,7 +21,7 @@ import pytest
 
 from castline.attribute.engine import attribute
 from castline.base.errors import InvalidInput, NotFound
-from castline.ingest.conversion_files import import_conversions
+from castline.ingest.conversions.files import import_conversions
 from castline.ingest.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User
@@ -32,7 +32,7 @@ from castline.report.cells import iter_cells
 from castline.report.files import OutputUnavailable
 from castline.report.verify import verify_file
 from castline.sources.conversion_csv import CsvOptions
-from castline.store.campaigns import (
+from castline.store.entities.campaigns import (
     NewCampaign,
     NewPlacement,
     create_campaign,
@@ -40,10 +40,10 @@ from castline.store.campaigns import (
     create_sponsor,
     save_campaign_status,
 )
-from castline.store.ledger import load_runs
+from castline.store.entities.shows import create_episode, create_podcast, load_episodes
 from castline.store.pool import Store
-from castline.store.reports import load_reports
-from castline.store.shows import create_episode, create_podcast, load_episodes
+from castline.store.provenance.ledger import load_runs
+from castline.store.provenance.reports import load_reports
 from make import make_account
 from make_report import file_size_limit
 

@@ -11,7 +11,7 @@ from castline.model.roi import ExchangeRate, MethodFigures, RoiFigures
 from castline.roi.figures import RoiFacts, compute_figures
 from castline.roi.rates import Rates
 from castline.roi.spend import Delivery, compute_spend
-from castline.store.attribution import OrderCredit, OrderRefund
+from castline.store.money.attribution import OrderCredit, OrderRefund
 from make import make_id
 from make_money import MARCH, make_campaign
 

@@ -20,9 +20,9 @@ from psycopg import Connection
 from castline.attribute.engine import attribute
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
-from castline.ingest.conversion_files import import_conversions
+from castline.ingest.conversions.files import import_conversions
+from castline.ingest.conversions.rates import import_rates
 from castline.ingest.landing import import_log
-from castline.ingest.rates import import_rates
 from castline.measure.run import measure
 from castline.sources.conversion_csv import CsvOptions
 from castline.store.pool import Store, open_store

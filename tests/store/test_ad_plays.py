@@ -20,9 +20,9 @@ from castline.model.campaign import NewSponsor
 from castline.model.figures import PlayedAds
 from castline.model.query import Filters, Query
 from castline.report.collect import collect_figures
-from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor, find_campaign
+from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor, find_campaign
+from castline.store.entities.shows import create_episode, create_podcast, load_podcasts
 from castline.store.pool import Store
-from castline.store.shows import create_episode, create_podcast, load_podcasts
 from make import make_account
 from make_logs import EPISODE_SECONDS
 

@@ -15,12 +15,17 @@ from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings, Stretch
 from castline.model.show import Podcast
-from castline.store.landing_files import landing_place
-from castline.store.ledger import load_runs
+from castline.store.landing.files import landing_place
 from castline.store.listening import LOG_KIND, load_dirty_days, load_waterfall
-from castline.store.measure_settings import load_adoptions, load_live_settings, load_stretches, lock_measuring
 from castline.store.pool import Store
-from castline.store.restatements import load_restatements
+from castline.store.provenance.ledger import load_runs
+from castline.store.provenance.measure_settings import (
+    load_adoptions,
+    load_live_settings,
+    load_stretches,
+    lock_measuring,
+)
+from castline.store.provenance.restatements import load_restatements
 from make_logs import MONDAY, Line, make_listened_show, write_log
 
 pytestmark = pytest.mark.store

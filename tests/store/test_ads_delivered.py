@@ -16,12 +16,12 @@ from castline.model.campaign import Campaign, NewSponsor, Placement
 from castline.model.query import AnswerRow, Filters, Measure, Query, Withheld
 from castline.model.show import AdSlot, Episode
 from castline.model.vocab import PlacementKind
-from castline.store.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement
-from castline.store.campaigns import create_sponsor as add_sponsor
+from castline.store.entities.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement
+from castline.store.entities.campaigns import create_sponsor as add_sponsor
+from castline.store.entities.shows import load_episodes, save_ad_slots
 from castline.store.listening import load_dirty_days
 from castline.store.metrics import count_events
 from castline.store.pool import Store
-from castline.store.shows import load_episodes, save_ad_slots
 from make_logs import EPISODE_BYTES, MONDAY, Line, make_listened_show, write_log
 
 pytestmark = pytest.mark.store

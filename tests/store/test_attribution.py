@@ -11,7 +11,7 @@ import pytest
 
 from castline.attribute.engine import AttributionResult, attribute
 from castline.base.money import split_by_weight
-from castline.ingest.conversions import receive_conversions
+from castline.ingest.conversions.receive import receive_conversions
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig
 from castline.model.conversion import ConversionInput, RefundInput

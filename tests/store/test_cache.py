@@ -9,10 +9,10 @@ import pytest
 
 from castline.accounts.limit import Allowance, Limits, TooMany
 from castline.base.errors import ConfigurationError
+from castline.store.access.sessions import open_sessions
 from castline.store.cache import open_cache
 from castline.store.pool import Store
 from castline.store.redis_door import RedisUnavailable
-from castline.store.sessions import open_sessions
 
 pytestmark = pytest.mark.store
 

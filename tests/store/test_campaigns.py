@@ -16,15 +16,15 @@ from castline.cli.sponsor import add_sponsor
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig
 from castline.model.show import AdSlot
-from castline.store.campaigns import (
+from castline.store.entities.campaigns import (
     PromoCodeTaken,
     StatusRefused,
     find_campaign,
     load_placements,
     save_campaign_status,
 )
+from castline.store.entities.shows import find_episode
 from castline.store.pool import Store
-from castline.store.shows import find_episode
 from make_money import make_show
 
 pytestmark = pytest.mark.store

@@ -9,18 +9,18 @@ import pytest
 
 from castline.base.clock import now
 from castline.cli.sponsor import add_sponsor
-from castline.ingest.conversion_files import import_conversions
-from castline.ingest.conversions import ConversionBatch, receive_conversions
+from castline.ingest.conversions.files import import_conversions
+from castline.ingest.conversions.rates import import_rates
+from castline.ingest.conversions.receive import ConversionBatch, receive_conversions
+from castline.ingest.conversions.replay import ReplayResult, replay
 from castline.ingest.places import listener_key
-from castline.ingest.rates import import_rates
-from castline.ingest.replay import ReplayResult, replay
 from castline.model.account import User
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.roi import ExchangeRate
 from castline.sources.conversion_csv import CsvOptions
-from castline.store.conversions import load_conversions, load_rates
-from castline.store.ledger import load_batches, load_quarantine, load_runs
+from castline.store.money.conversions import load_conversions, load_rates
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_batches, load_quarantine, load_runs
 
 pytestmark = pytest.mark.store
 HEADER = "order_id,occurred_at,value,currency,sponsor,ip,email\n"

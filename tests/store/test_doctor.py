@@ -16,9 +16,9 @@ from castline.base.config import Settings
 from castline.base.errors import DatabaseUnavailable
 from castline.cli.checks import CHECKS, Finding, Patient, examine
 from castline.ingest.geo_tables import save_geo_table
-from castline.store.health import ServerFacts
 from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
+from castline.store.upkeep.health import ServerFacts
 from make import make_account
 from store.fill import fill_accounts
 

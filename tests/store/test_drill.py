@@ -28,12 +28,12 @@ from castline.demo.log_files import write_logs
 from castline.demo.plan import CampaignPlan
 from castline.demo.tables import write_conversions, write_rates
 from castline.demo.world import World, make_world
-from castline.ingest.feeds import add_feed
+from castline.ingest.feeds.polling import add_feed
 from castline.model.campaign import AttributionConfig, NewSponsor
-from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor
-from castline.store.embedded import find_embedded, remove_embedded
+from castline.store.embedded.server import find_embedded, remove_embedded
+from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor
+from castline.store.entities.shows import load_podcasts
 from castline.store.pool import Store, open_store
-from castline.store.shows import load_podcasts
 from make import make_account
 from store.drill_state import load_state
 

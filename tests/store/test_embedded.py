@@ -13,9 +13,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from castline.store.embedded import EmbeddedBusy, find_embedded, remove_embedded, start_embedded
-from castline.store.embedded_cluster import ClusterOutdated, Running, ensure_running
-from castline.store.embedded_place import DataFolderUnusable, EmbeddedUnavailable, find_place
+from castline.store.embedded.cluster import ClusterOutdated, Running, ensure_running
+from castline.store.embedded.place import DataFolderUnusable, EmbeddedUnavailable, find_place
+from castline.store.embedded.server import EmbeddedBusy, find_embedded, remove_embedded, start_embedded
 
 pytestmark = pytest.mark.store
 
@@ -23,7 +23,7 @@ SOURCE = Path(__file__).parents[2] / "src"
 USER = """
 import sys
 from pathlib import Path
-from castline.store.embedded import start_embedded
+from castline.store.embedded.server import start_embedded
 server = start_embedded(Path(sys.argv[1]))
 print(server.dsn, flush=True)
 sys.stdin.read()
@@ -299,7 +299,7 @@ def test_without_the_wheel_the_advice_is_to_name_a_server(tmp_path: Path) -> Non
     code = USER.replace("server = start_embedded(Path(sys.argv[1]))", "").replace(
         "print(server.dsn, flush=True)", ""
     ) + (
-        "from castline.store.embedded_place import EmbeddedUnavailable\n"
+        "from castline.store.embedded.place import EmbeddedUnavailable\n"
         "try: start_embedded(Path(sys.argv[1]))\n"
         "except EmbeddedUnavailable as error: print(error.message, '|', error.advice)\n"
     )

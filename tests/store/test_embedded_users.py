@@ -14,15 +14,15 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from castline.store.embedded import find_embedded, remove_embedded, start_embedded
-from castline.store.embedded_place import ROOT_FOLDER, find_place
+from castline.store.embedded.place import ROOT_FOLDER, find_place
+from castline.store.embedded.server import find_embedded, remove_embedded, start_embedded
 
 SOURCE = Path(__file__).parents[2] / "src"
 NOBODY = 65534
 VISIT = """
 import sys
 from pathlib import Path
-from castline.store.embedded import start_embedded
+from castline.store.embedded.server import start_embedded
 with start_embedded(Path(sys.argv[1])) as server:
     print(server.dsn, flush=True)
     sys.stdin.read()

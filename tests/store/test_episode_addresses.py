@@ -11,18 +11,18 @@ from uuid import UUID
 import pytest
 
 from castline.base.errors import NotFound
-from castline.ingest.feeds import add_feed, poll_feeds
+from castline.ingest.feeds.polling import add_feed, poll_feeds
+from castline.ingest.feeds.probes import probe_files
 from castline.ingest.landing import import_log
-from castline.ingest.probes import probe_files
 from castline.ingest.url_patterns import map_pattern, unmap_pattern
 from castline.jobs.table import probe_new_files
 from castline.measure.rules.matching import load_index
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
+from castline.store.entities.shows import load_audio_keys, load_episodes
 from castline.store.listening import load_dirty_days, load_waterfall
 from castline.store.pool import Store
-from castline.store.restatements import load_restatements
-from castline.store.shows import load_audio_keys, load_episodes
+from castline.store.provenance.restatements import load_restatements
 from make import make_account
 from make_logs import MONDAY, Line, write_log
 from make_media import frames, id3

@@ -10,12 +10,10 @@ from uuid import UUID
 import pytest
 
 from castline.base.errors import Ambiguous, CastlineError, InvalidInput
-from castline.ingest.feeds import FeedOutcome, add_feed, poll_feeds
+from castline.ingest.feeds.polling import FeedOutcome, add_feed, poll_feeds
 from castline.model.account import User
 from castline.model.show import Episode, Podcast
-from castline.store.ledger import load_quarantine, load_runs
-from castline.store.pool import Store
-from castline.store.shows import (
+from castline.store.entities.shows import (
     create_podcast,
     find_podcast,
     load_audio_keys,
@@ -23,6 +21,8 @@ from castline.store.shows import (
     load_feed_state,
     load_podcasts,
 )
+from castline.store.pool import Store
+from castline.store.provenance.ledger import load_quarantine, load_runs
 
 pytestmark = pytest.mark.store
 

@@ -23,8 +23,8 @@ from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.query import GRAINS, Dimension, Filters, Grain, Query
+from castline.store.entities.shows import load_episodes
 from castline.store.pool import Store
-from castline.store.shows import load_episodes
 from make import make_account
 from make_logs import EPISODE_BYTES, EPISODE_SECONDS, MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log
 from run_castline import Castline

@@ -23,10 +23,10 @@ from castline.measure.figures.audience import compute_listen_through
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.model.query import Query
-from castline.store.landing_files import load_requests
-from castline.store.ledger import load_batches, load_quarantine
+from castline.store.landing.files import load_requests
 from castline.store.listening import LOG_KIND, load_log_batches
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_batches, load_quarantine
 from make import make_account
 from make_logs import EPISODE_SECONDS, make_listened_show
 

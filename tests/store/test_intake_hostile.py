@@ -17,8 +17,8 @@ from castline.intake.trouble import load_waiting
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.pixel_hit import PixelHit
-from castline.store.ledger import load_batches, load_quarantine
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_batches, load_quarantine
 from make import make_account
 from store.test_intake_drain import beacon, delivery, heard, landed, make_hosted, redirect, take_in
 from web.test_pixel import make_campaign

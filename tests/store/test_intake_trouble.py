@@ -19,10 +19,10 @@ from castline.ingest.segment_log import EVENTS, LOG_FOLDER, encode_record
 from castline.intake.drain import drain_intake, load_unclaimed
 from castline.intake.run import run_drain
 from castline.intake.trouble import is_due, load_waiting, try_landing
-from castline.store.landing_files import landing_place
-from castline.store.ledger import load_runs
+from castline.store.landing.files import landing_place
 from castline.store.listening import LOG_KIND, lock_dirty_days
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_runs
 from make import make_account
 from store.test_intake_drain import landed, make_hosted, redirect, take_in
 

@@ -16,8 +16,8 @@ from castline.accounts.token import (
 from castline.base.clock import now
 from castline.base.errors import InvalidInput
 from castline.model.account import User
-from castline.store.accounts import save_active
-from castline.store.keys import load_keys
+from castline.store.access.accounts import save_active
+from castline.store.access.keys import load_keys
 from castline.store.pool import Store
 from make import make_account
 

@@ -18,10 +18,10 @@ from castline.model.account import User
 from castline.model.listening import VerdictCount
 from castline.model.query import AnswerRow, Query
 from castline.sources.logs.reading import NotAnAccessLog
-from castline.store.landing_files import LandingFileMissing
-from castline.store.ledger import load_batches, load_quarantine, load_runs
+from castline.store.landing.files import LandingFileMissing
 from castline.store.listening import load_dirty_days, load_refused, load_waterfall
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_batches, load_quarantine, load_runs
 from make import make_account
 from make_logs import MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log
 

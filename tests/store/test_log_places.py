@@ -20,10 +20,10 @@ from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.bucket import BucketRefused, iter_objects
 from castline.sources.logs.table import find_format
-from castline.store.landing_files import load_requests
-from castline.store.ledger import load_batches
+from castline.store.landing.files import load_requests
 from castline.store.listening import LOG_KIND
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_batches
 from make_logs import MONDAY, Line, make_listened_show, write_log
 from s3_server import put_objects, run_s3
 

@@ -7,8 +7,8 @@ import pytest
 from castline.base.errors import CastlineError
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings, parse_settings
-from castline.store.measure_settings import load_adoptions, load_live_settings, save_adoption
 from castline.store.pool import Store
+from castline.store.provenance.measure_settings import load_adoptions, load_live_settings, save_adoption
 from make import make_account
 
 pytestmark = pytest.mark.store

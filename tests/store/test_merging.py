@@ -19,13 +19,13 @@ from castline.intake.drain import drain_intake
 from castline.measure.agents.review import load_unknown_agents
 from castline.measure.run import measure
 from castline.model.account import User
-from castline.store import merged_files
-from castline.store.landing_files import LANDED_SCHEMA, decode_parts, load_requests
-from castline.store.ledger import load_batches, load_dataset_uses, load_runs
+from castline.store.landing import merged_files
+from castline.store.landing.files import LANDED_SCHEMA, decode_parts, load_requests
+from castline.store.landing.merged_files import LandingDamaged
 from castline.store.listening import LOG_KIND, load_log_batches
-from castline.store.merged_files import LandingDamaged
 from castline.store.playback import PLAYER_KIND
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_batches, load_dataset_uses, load_runs
 from make_logs import MONDAY, OVERCAST, Line, make_listened_show, write_log
 from store.drill_state import load_state
 from store.test_intake_drain import beacon, delivery, make_hosted, take_in

@@ -7,7 +7,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from castline.attribute.engine import attribute
-from castline.ingest.conversions import receive_conversions
+from castline.ingest.conversions.receive import receive_conversions
 from castline.ingest.places import listener_key
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig

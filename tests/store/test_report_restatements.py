@@ -15,7 +15,7 @@ from castline.model.account import User
 from castline.model.measurement import MeasureSettings
 from castline.report.provenance import collect_provenance
 from castline.store.pool import Store
-from castline.store.reports import Scope
+from castline.store.provenance.reports import Scope
 from make_logs import MONDAY, Line, make_listened_show, write_log
 from make_money import make_campaign
 

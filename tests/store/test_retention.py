@@ -14,12 +14,12 @@ import psycopg
 import pytest
 
 from castline.catalogue.tables import find_table, load_tables
-from castline.store.landed_files import iter_landed_files
-from castline.store.ledger import load_runs
+from castline.store.landing.aged_files import iter_landed_files
 from castline.store.pool import Store
-from castline.store.retained_rows import compute_cutoff
-from castline.store.retention import Expired, apply_retention, find_expired
+from castline.store.provenance.ledger import load_runs
 from castline.store.timeseries import ensure_partitions, list_partitions
+from castline.store.upkeep.retained_rows import compute_cutoff
+from castline.store.upkeep.retention import Expired, apply_retention, find_expired
 from make import make_account
 from store.fill import fill_accounts
 
@@ -163,7 +163,7 @@ def test_retention_killed_midway_loses_nothing_and_the_next_run_goes_on(own_stor
     program = (
         "from datetime import datetime; from pathlib import Path\n"
         "from castline.base.config import Settings; from castline.store.pool import open_store\n"
-        "from castline.store.retention import apply_retention\n"
+        "from castline.store.upkeep.retention import apply_retention\n"
         f"settings = Settings(data_dir=Path({str(own_store.settings.data_dir)!r}), database_url={own_store.dsn!r})\n"
         f"apply_retention(open_store(settings), at=datetime.fromisoformat({at.isoformat()!r}))\n"
     )

@@ -10,8 +10,8 @@ import pytest
 from castline.attribute.engine import attribute
 from castline.attribute.exposure import compute_spans
 from castline.base.period import Period
-from castline.ingest.conversions import receive_conversions
-from castline.ingest.rates import import_rates
+from castline.ingest.conversions.rates import import_rates
+from castline.ingest.conversions.receive import receive_conversions
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig, Campaign
 from castline.model.conversion import ConversionInput, RefundInput

@@ -11,14 +11,14 @@ import pytest
 from psycopg.rows import class_row
 
 from castline.attribute.engine import attribute
-from castline.ingest.conversions import receive_conversions
-from castline.ingest.rates import import_rates
+from castline.ingest.conversions.rates import import_rates
+from castline.ingest.conversions.receive import receive_conversions
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.roi.books import Books, load_books
 from castline.roi.compute import compute_from_books
-from castline.store.attribution import OrderCredit
+from castline.store.money.attribution import OrderCredit
 from castline.store.pool import Connection, Store
 from make_money import MARCH, MoneyWorld, make_money_world
 

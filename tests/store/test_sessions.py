@@ -24,10 +24,10 @@ from castline.accounts.session import (
 from castline.base.clock import now
 from castline.base.errors import NotFound
 from castline.model.account import User
-from castline.store.accounts import find_user
+from castline.store.access.accounts import find_user
+from castline.store.access.sessions import open_sessions
 from castline.store.cache import open_cache
 from castline.store.pool import Store
-from castline.store.sessions import open_sessions
 from make import make_account
 
 pytestmark = pytest.mark.store

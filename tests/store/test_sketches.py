@@ -15,10 +15,16 @@ from castline.measure.rows.sketch import ERROR_RATE
 from castline.measure.run import measure
 from castline.model.campaign import NewSponsor
 from castline.model.query import Answer, Filters, Query
-from castline.store.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement, create_sponsor
+from castline.store.entities.campaigns import (
+    NewCampaign,
+    NewPlacement,
+    create_campaign,
+    create_placement,
+    create_sponsor,
+)
+from castline.store.entities.shows import load_episodes
 from castline.store.pool import Store
-from castline.store.retention import apply_retention
-from castline.store.shows import load_episodes
+from castline.store.upkeep.retention import apply_retention
 from make import make_account
 from make_logs import MONDAY, Line, make_listened_show, write_log
 from run_castline import Castline

@@ -10,9 +10,9 @@ from castline.measure.behaviour.suspects import BEHAVIOURS
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.evidence import Evidence
-from castline.store.evidence import load_evidence
 from castline.store.listening import load_waterfall
 from castline.store.pool import Store
+from castline.store.provenance.evidence import load_evidence
 from make_logs import Line, make_listened_show, write_log
 from run_castline import Castline
 

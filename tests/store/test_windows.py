@@ -20,9 +20,9 @@ from castline.measure.rules.table import own_rulebook
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings
-from castline.store.measure_settings import save_adoption
+from castline.store.entities.shows import load_audio_keys
 from castline.store.pool import Store
-from castline.store.shows import load_audio_keys
+from castline.store.provenance.measure_settings import save_adoption
 from make_logs import (
     EPISODE_BYTES,
     EPISODE_SECONDS,

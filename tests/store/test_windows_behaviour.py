@@ -15,8 +15,8 @@ from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings
 from castline.store.listening import load_waterfall
-from castline.store.measure_settings import save_adoption
 from castline.store.pool import Store
+from castline.store.provenance.measure_settings import save_adoption
 from make_logs import MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log
 from store.test_windows import read_judged, read_stored
 

@@ -11,10 +11,10 @@ import pytest
 from castline.intake.drain import drain_intake
 from castline.jobs.table import Job, measure_due_days
 from castline.jobs.worker import run_worker
-from castline.store.landing_files import landing_place
-from castline.store.ledger import load_runs
+from castline.store.landing.files import landing_place
 from castline.store.listening import LOG_KIND
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_runs
 from make import make_account
 from store.test_intake_drain import make_hosted, redirect, take_in
 

@@ -15,8 +15,8 @@ from castline.ingest.landing import import_log
 from castline.measure.rows import written
 from castline.measure.run import measure
 from castline.model.measurement import MeasureSettings
-from castline.store.measure_settings import load_day_versions, save_adoption
 from castline.store.pool import Store
+from castline.store.provenance.measure_settings import load_day_versions, save_adoption
 from make import make_account
 from make_logs import MONDAY, OVERCAST, Line, make_listened_show, write_log
 from store.drill_state import load_state

@@ -18,7 +18,7 @@ from castline.model.campaign import Placement
 from castline.model.show import AdSlot, AudioKey
 from castline.model.vocab import PlacementKind
 from castline.report.delivery import AdCounts
-from castline.store.landing_files import LANDED_SCHEMA
+from castline.store.landing.files import LANDED_SCHEMA
 from make import make_id
 from make_money import make_campaign
 

@@ -22,7 +22,7 @@ from castline.measure.rules.table import own_rulebook
 from castline.model.evidence import Evidence
 from castline.model.measurement import WINDOWS, MeasureSettings, Window
 from castline.model.show import AudioKey
-from castline.store.landing_files import LANDED_SCHEMA
+from castline.store.landing.files import LANDED_SCHEMA
 from make_attacks import ATTACKS, World, add_binge, add_carrier, add_office, add_people, add_school_class, add_wave
 from oracle import Rules
 from oracle import count as count_plainly

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from castline.ingest.episode_identity import Known, KnownEpisode, match_episodes
+from castline.ingest.feeds.identity import Known, KnownEpisode, match_episodes
 from castline.model.feed import FeedEpisode
 from make import make_id
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from uuid import uuid4
 
 from castline.store.folders import make_private_folder
-from castline.store.landing_files import Landing
-from castline.store.payloads import save_payload
+from castline.store.landing.files import Landing
+from castline.store.landing.payloads import save_payload
 
 
 def _modes(data_dir: Path) -> dict[str, int]:

@@ -15,7 +15,7 @@ from castline.measure.rows.events import EventRows
 from castline.measure.rows.rollup import find_carried
 from castline.measure.rules.matching import EpisodeIndex, compute_needed_bytes
 from castline.model.show import AudioKey
-from castline.store.landing_files import LANDED_SCHEMA
+from castline.store.landing.files import LANDED_SCHEMA
 from oracle import Rules, count
 
 MONDAY: Final = datetime(2026, 9, 7, tzinfo=UTC)

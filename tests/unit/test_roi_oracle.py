@@ -14,7 +14,7 @@ from castline.base.money import split_by_weight
 from castline.model.roi import ExchangeRate, RoiFigures
 from castline.roi.figures import RoiFacts, compute_figures
 from castline.roi.rates import Rates
-from castline.store.attribution import OrderCredit, OrderRefund
+from castline.store.money.attribution import OrderCredit, OrderRefund
 from make import make_id
 from make_money import MARCH, make_campaign
 

@@ -26,6 +26,12 @@ def test_no_module_has_a_name_that_says_nothing() -> None:
     assert [path for path in EVERYTHING if VAGUE & set(path.stem.split("_")) or VAGUE & set(path.parts)] == []
 
 
+def test_the_sql_of_a_noun_lies_in_one_file_beside_its_module() -> None:
+    found = [path for path in (SOURCE / "store").rglob("*.sql") if path.parent.name != "migrations"]
+    assert [path for path in found if not path.with_suffix(".py").is_file()] == []
+    assert sorted(path.stem for path in found) == sorted({path.stem for path in found})
+
+
 def test_no_file_is_longer_than_four_hundred_lines() -> None:
     texts = [*EVERYTHING, *SOURCE.rglob("*.sql"), *SOURCE.rglob("*.toml")]
     lengths = {path.relative_to(ROOT): len(path.read_text("utf-8").splitlines()) for path in texts}

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 from castline.base.clock import now
 from castline.model.lineage import DatasetUse
-from castline.store.ledger import condense_uses
+from castline.store.provenance.ledger import condense_uses
 
 AT = now()
 

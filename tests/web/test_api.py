@@ -9,9 +9,9 @@ import pytest
 
 from castline.base.config import Settings
 from castline.model.account import User
-from castline.store.conversions import load_conversions
-from castline.store.ledger import load_quarantine
+from castline.store.money.conversions import load_conversions
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_quarantine
 from make import make_account
 from web.browser import Answered, Browser
 from web.conftest import Caller, make_closed_pool, run_server

@@ -15,15 +15,15 @@ from castline.model.account import User
 from castline.model.campaign import AttributionConfig
 from castline.model.query import Query
 from castline.report.build import prepare_report
-from castline.store.campaigns import (
+from castline.store.entities.campaigns import (
     NewCampaign,
     NewPlacement,
     create_campaign,
     create_placement,
     save_campaign_status,
 )
+from castline.store.entities.shows import load_episodes
 from castline.store.pool import Store
-from castline.store.shows import load_episodes
 from make_logs import MONDAY
 from web.browser import Browser
 from web.test_pages import tiles

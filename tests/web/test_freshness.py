@@ -18,7 +18,7 @@ from castline.base.clock import now
 from castline.base.config import Settings
 from castline.measure.figures.query import run_query
 from castline.model.query import Query
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from castline.store.pool import open_store
 from make_logs import OVERCAST, make_listened_show
 from web.browser import Browser

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.config import Settings
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from castline.store.pool import Store
 from intake_process import read_all, read_records
 from web.conftest import make_closed_pool

@@ -16,9 +16,9 @@ from castline.ingest.segment_log import LOG_FOLDER
 from castline.intake.drain import UnclaimedAddress, drain_intake, load_unclaimed
 from castline.model.account import User
 from castline.model.campaign import Campaign, NewSponsor
-from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor
-from castline.store.ledger import load_quarantine
+from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor
 from castline.store.pool import Store
+from castline.store.provenance.ledger import load_quarantine
 from castline.web import hit_limit
 from castline.web.pixel import GIF
 from make import make_account

@@ -19,10 +19,10 @@ from castline.base.config import Settings
 from castline.base.errors import InvalidInput
 from castline.cli.serve import check_host
 from castline.measure.run import measure
-from castline.store.embedded import remove_embedded
-from castline.store.ledger import load_runs
+from castline.store.embedded.server import remove_embedded
 from castline.store.listening import load_dirty_days, lock_dirty_days, mark_dirty_days
 from castline.store.pool import Store, open_store
+from castline.store.provenance.ledger import load_runs
 from make import make_account
 from web.browser import Browser
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from uuid import UUID, uuid4
 
 from castline.attribute.engine import attribute
-from castline.ingest.conversions import receive_conversions
+from castline.ingest.conversions.receive import receive_conversions
 from castline.ingest.landing import import_log
 from castline.measure.run import measure
 from castline.model.campaign import AttributionConfig, Campaign, NewSponsor
@@ -22,9 +22,9 @@ from castline.model.conversion import ConversionInput
 from castline.model.report import Report
 from castline.model.show import Podcast
 from castline.report.build import build_report
-from castline.store.campaigns import NewCampaign, create_campaign, create_sponsor, save_campaign_status
+from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor, save_campaign_status
+from castline.store.entities.shows import load_episodes
 from castline.store.pool import Store
-from castline.store.shows import load_episodes
 from make_logs import MONDAY, Line, make_listened_show, write_log
 
 DAYS = 14

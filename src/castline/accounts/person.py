@@ -9,7 +9,7 @@ from castline.accounts.password import check_password, hash_password
 from castline.base.errors import InvalidInput, NotFound
 from castline.model.account import Membership, User
 from castline.model.vocab import Role, Tier
-from castline.store.accounts import (
+from castline.store.access.accounts import (
     create_user,
     delete_membership,
     find_user_by_email,
@@ -18,8 +18,8 @@ from castline.store.accounts import (
     save_membership,
     save_password,
 )
+from castline.store.access.sessions import SessionStore
 from castline.store.pool import Store
-from castline.store.sessions import SessionStore
 
 
 class UnknownPerson(NotFound):

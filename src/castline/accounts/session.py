@@ -14,7 +14,7 @@ from castline.accounts.limit import Limits
 from castline.accounts.password import hash_password, needs_rehash, verify_password
 from castline.base.errors import NotFound, Terminal
 from castline.model.account import UNUSABLE_PASSWORD, Access, Session, User
-from castline.store.accounts import (
+from castline.store.access.accounts import (
     find_membership,
     find_user,
     find_user_by_email,
@@ -22,8 +22,8 @@ from castline.store.accounts import (
     save_login,
     save_password,
 )
+from castline.store.access.sessions import SessionStore
 from castline.store.pool import Store
-from castline.store.sessions import SessionStore
 
 IDLE: Final = timedelta(minutes=30)
 ABSOLUTE: Final = timedelta(hours=12)

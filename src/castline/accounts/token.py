@@ -17,8 +17,8 @@ from castline.base.clock import now
 from castline.base.errors import InvalidInput, NotFound, Terminal
 from castline.model.account import ApiKey
 from castline.model.vocab import Scope
-from castline.store.accounts import find_user
-from castline.store.keys import create_key, find_key_by_prefix, load_keys, revoke_key, save_key_use
+from castline.store.access.accounts import find_user
+from castline.store.access.keys import create_key, find_key_by_prefix, load_keys, revoke_key, save_key_use
 from castline.store.pool import Store
 
 _KEY: Final = re.compile(r"^(cl_[a-z2-7]{8})_[a-z2-7]{32}$")

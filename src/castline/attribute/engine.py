@@ -28,7 +28,8 @@ from castline.attribute.tables import (
 from castline.attribute.window import MODEL_VERSION, WINDOW
 from castline.model.campaign import Campaign
 from castline.model.lineage import DatasetUse
-from castline.store.attribution import (
+from castline.store.entities.campaigns import load_campaigns, load_placements
+from castline.store.money.attribution import (
     copy_credits,
     delete_credits,
     expect_many_rows,
@@ -37,9 +38,8 @@ from castline.store.attribution import (
     load_credit_weeks,
     lock_attribution,
 )
-from castline.store.campaigns import load_campaigns, load_placements
-from castline.store.ledger import OpenRun, open_run
 from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, open_run
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import ensure_partitions, list_partitions
 

@@ -74,7 +74,7 @@ def create(
 @json_option
 def list_accounts(as_json: bool) -> None:
     """Every account of this installation."""
-    from castline.store.accounts import load_users
+    from castline.store.access.accounts import load_users
     from castline.store.pool import open_store
 
     with open_store(load_settings()) as store, store.system() as connection:
@@ -92,8 +92,8 @@ def list_accounts(as_json: bool) -> None:
 def password(email: str, password_stdin: bool, password_file: Path | None, generate: bool, as_json: bool) -> None:
     """Set another password; whoever was signed in must sign in again."""
     from castline.accounts.person import change_password
+    from castline.store.access.sessions import open_sessions
     from castline.store.pool import open_store
-    from castline.store.sessions import open_sessions
 
     chosen = _read_password(stdin=password_stdin, file=password_file, generate=generate)
     with open_store(load_settings()) as store:
@@ -114,8 +114,8 @@ def password(email: str, password_stdin: bool, password_file: Path | None, gener
 def deactivate(email: str, again: bool, as_json: bool) -> None:
     """Keep an account from signing in and using its keys; its history stays."""
     from castline.accounts.person import deactivate_account
+    from castline.store.access.sessions import open_sessions
     from castline.store.pool import open_store
-    from castline.store.sessions import open_sessions
 
     with open_store(load_settings()) as store:
         user = deactivate_account(store, open_sessions(store), email, is_active=again)
@@ -178,7 +178,7 @@ def remove_member(email: str) -> None:
 @json_option
 def list_members(as_json: bool) -> None:
     """Who may act for this account."""
-    from castline.store.accounts import find_user, load_members
+    from castline.store.access.accounts import find_user, load_members
 
     with open_account() as acting, acting.store.system() as connection:
         members = load_members(connection, acting.owner_id)
@@ -222,7 +222,7 @@ def create_key(name: str, scopes: tuple[str, ...], expires_days: int, as_json: b
 @json_option
 def list_keys(as_json: bool) -> None:
     """The account's keys, without their secrets."""
-    from castline.store.keys import load_keys
+    from castline.store.access.keys import load_keys
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         facts = [_key_facts(item) for item in load_keys(connection, acting.owner_id)]
@@ -249,7 +249,7 @@ def revoke_key(ref: str) -> None:
 @json_option
 def sessions(revoke: bool, as_json: bool) -> None:
     """Which browsers are signed in as the account's owner."""
-    from castline.store.sessions import open_sessions
+    from castline.store.access.sessions import open_sessions
 
     with open_account() as acting:
         kept = open_sessions(acting.store)

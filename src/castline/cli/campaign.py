@@ -83,7 +83,7 @@ def add(
 ) -> None:
     """Add the campaign NAME, as a draft. All keys that are given are live at once."""
     order = CampaignOrder(name, show, sponsor, value, currency, start, end, episodes, notes)
-    from castline.store.campaigns import load_campaigns
+    from castline.store.entities.campaigns import load_campaigns
 
     with open_account() as acting:
         added = add_campaign(acting.store, acting.owner_id, order, keys)
@@ -103,7 +103,7 @@ def add(
 @json_option
 def list_campaigns(as_json: bool) -> None:
     """List the campaigns of the account, newest flight first."""
-    from castline.store.campaigns import load_campaigns
+    from castline.store.entities.campaigns import load_campaigns
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         campaigns = load_campaigns(connection, acting.owner_id)
@@ -118,7 +118,7 @@ def list_campaigns(as_json: bool) -> None:
 @json_option
 def show_campaign(ref: str, as_json: bool) -> None:
     """Show one campaign with its placements."""
-    from castline.store.campaigns import find_campaign, load_placements
+    from castline.store.entities.campaigns import find_campaign, load_placements
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = find_campaign(connection, acting.owner_id, ref)
@@ -138,7 +138,7 @@ def show_campaign(ref: str, as_json: bool) -> None:
 @json_option
 def status(ref: str, status: str, as_json: bool) -> None:
     """Move the campaign REF on to STATUS."""
-    from castline.store.campaigns import find_campaign, save_campaign_status
+    from castline.store.entities.campaigns import find_campaign, save_campaign_status
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = find_campaign(connection, acting.owner_id, ref)
@@ -154,7 +154,7 @@ PLACEMENT_COLUMNS = ("id", "episode", "position", "kind", "start", "end", "air_d
 
 def load_titles(connection: "Connection", owner_id: UUID) -> dict[UUID, str]:
     """The titles of the account's episodes by id."""
-    from castline.store.shows import load_episodes
+    from castline.store.entities.shows import load_episodes
 
     return {item.episode_id: item.title for item in load_episodes(connection, owner_id)}
 
@@ -211,8 +211,8 @@ def add_campaign(store: "Store", owner_id: UUID, order: CampaignOrder, keys: Map
     from castline.base.errors import InvalidInput
     from castline.base.money import parse_amount
     from castline.base.period import parse_moment
-    from castline.store.campaigns import NewCampaign, create_campaign, find_sponsor
-    from castline.store.shows import find_episode, find_podcast
+    from castline.store.entities.campaigns import NewCampaign, create_campaign, find_sponsor
+    from castline.store.entities.shows import find_episode, find_podcast
 
     config = make_config(keys)
     start_date, end_date = parse_moment(order.start, field="start_date"), parse_end(order.end, field="end_date")

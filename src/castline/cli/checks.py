@@ -17,10 +17,10 @@ from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.base.text import count_noun
-from castline.store.embedded import find_embedded
+from castline.store.embedded.server import find_embedded
 from castline.store.folders import make_private_folder
-from castline.store.health import SUPPORTED, ServerFacts, load_server_facts, load_titles
 from castline.store.pool import connect_store
+from castline.store.upkeep.health import SUPPORTED, ServerFacts, load_server_facts, load_titles
 
 if TYPE_CHECKING:
     from castline.ingest.geo_tables import GeoFacts

@@ -12,7 +12,7 @@ from castline.cli.output import MOST, json_option, say, show_json, show_table
 from castline.cli.session import open_account
 
 if TYPE_CHECKING:
-    from castline.ingest.conversions import ConversionBatch
+    from castline.ingest.conversions.receive import ConversionBatch
 
 _SHOWN_DROPS = 20
 
@@ -47,7 +47,7 @@ def import_files(
     A file that cannot be read does not stop the others; the exit code tells.
     """
     from castline.cli.main import show_error
-    from castline.ingest.conversion_files import import_conversions
+    from castline.ingest.conversions.files import import_conversions
     from castline.sources.conversion_csv import CsvOptions
 
     options, code = CsvOptions(parse_columns(columns), zone_name, sponsor, currency), 0
@@ -68,7 +68,7 @@ def import_files(
 @json_option
 def list_conversions(limit: int, as_json: bool) -> None:
     """List the newest conversions with the credit that they have."""
-    from castline.store.conversions import load_conversions
+    from castline.store.money.conversions import load_conversions
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = load_conversions(connection, acting.owner_id, row_limit=limit)

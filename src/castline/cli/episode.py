@@ -18,7 +18,7 @@ def episode() -> None:
 def list_episodes(show: str | None, as_json: bool) -> None:
     """List the episodes of the account or of one show, newest first."""
     from castline.cli.session import open_account
-    from castline.store.shows import find_podcast, load_episodes
+    from castline.store.entities.shows import find_podcast, load_episodes
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         podcast_id = find_podcast(connection, acting.owner_id, show).podcast_id if show else None
@@ -50,8 +50,8 @@ def probe(show: str | None, newest: int | None, force: bool, as_json: bool) -> N
     asked for by range.
     """
     from castline.cli.session import open_account
-    from castline.ingest.probes import NEWEST, probe_files
-    from castline.store.shows import find_podcast
+    from castline.ingest.feeds.probes import NEWEST, probe_files
+    from castline.store.entities.shows import find_podcast
 
     with open_account() as acting:
         with acting.store.account(acting.owner_id) as connection:
@@ -117,8 +117,8 @@ def unmap(pattern: str, as_json: bool) -> None:
 def patterns(as_json: bool) -> None:
     """List the patterns of addresses."""
     from castline.cli.session import open_account
-    from castline.store.addresses import load_url_patterns
-    from castline.store.shows import load_episodes, load_podcasts
+    from castline.store.entities.addresses import load_url_patterns
+    from castline.store.entities.shows import load_episodes, load_podcasts
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = load_url_patterns(connection, acting.owner_id)

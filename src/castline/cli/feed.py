@@ -21,7 +21,7 @@ def feed() -> None:
 def add(source: str, as_json: bool) -> None:
     """Add the show of a feed to the account, with its episodes."""
     from castline.cli.session import open_account
-    from castline.ingest.feeds import add_feed
+    from castline.ingest.feeds.polling import add_feed
 
     with open_account() as acting:
         outcome = add_feed(acting.store, acting.owner_id, source)
@@ -44,7 +44,7 @@ def parse(ctx: click.Context, sources: tuple[str, ...], as_json: bool) -> None:
     A source of - is the one feed that comes through standard input.
     """
     from castline.base.config import load_settings
-    from castline.ingest.feeds import STDIN, read_feed, read_feed_stream
+    from castline.ingest.feeds.polling import STDIN, read_feed, read_feed_stream
     from castline.sources.feeds.line import failure_line, to_line
 
     settings, code = load_settings(), 0
@@ -86,8 +86,8 @@ def _show_feed(line: dict[str, Any]) -> None:
 def poll(ctx: click.Context, shows: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Ask every feed of the account, or these, for what is new."""
     from castline.cli.session import open_account
-    from castline.ingest.feeds import poll_feeds
-    from castline.store.shows import find_podcast
+    from castline.ingest.feeds.polling import poll_feeds
+    from castline.store.entities.shows import find_podcast
 
     with open_account() as acting:
         podcast_ids = None
@@ -118,7 +118,7 @@ def poll(ctx: click.Context, shows: tuple[str, ...], force: bool, as_json: bool)
 def list_feeds(as_json: bool) -> None:
     """List the account's shows."""
     from castline.cli.session import open_account
-    from castline.store.shows import load_podcasts
+    from castline.store.entities.shows import load_podcasts
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         shows = load_podcasts(connection, acting.owner_id)

@@ -20,7 +20,7 @@ def run() -> None:
 def list_runs(limit: int, as_json: bool) -> None:
     """List runs, newest first."""
     from castline.cli.session import open_account
-    from castline.store.ledger import load_runs
+    from castline.store.provenance.ledger import load_runs
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         runs = load_runs(connection, acting.owner_id, row_limit=limit)
@@ -47,7 +47,7 @@ def show_run(run_id: str, as_json: bool) -> None:
     """Show one run with what it read and wrote."""
     from castline.base.errors import NotFound
     from castline.cli.session import open_account
-    from castline.store.ledger import load_dataset_uses, load_runs
+    from castline.store.provenance.ledger import load_dataset_uses, load_runs
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = [
@@ -85,7 +85,7 @@ def batch() -> None:
 def list_batches(as_json: bool) -> None:
     """List batches, newest first."""
     from castline.cli.session import open_account
-    from castline.store.ledger import load_batches
+    from castline.store.provenance.ledger import load_batches
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         batches = load_batches(connection, acting.owner_id)
@@ -150,7 +150,7 @@ def quarantine() -> None:
 def list_quarantine(include_replayed: bool, limit: int, as_json: bool) -> None:
     """List refused rows, newest batch first."""
     from castline.cli.session import open_account
-    from castline.store.ledger import load_quarantine
+    from castline.store.provenance.ledger import load_quarantine
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         rows = load_quarantine(connection, acting.owner_id, include_replayed=include_replayed, row_limit=limit)
@@ -175,8 +175,8 @@ def list_quarantine(include_replayed: bool, limit: int, as_json: bool) -> None:
 def replay_quarantine(as_json: bool) -> None:
     """Try refused rows again, after what they lacked was added; lines of logs stay as they are."""
     from castline.cli.session import open_account
-    from castline.ingest.replay import replay
-    from castline.store.ledger import count_quarantine
+    from castline.ingest.conversions.replay import replay
+    from castline.store.provenance.ledger import count_quarantine
 
     with open_account() as acting:
         result = replay(acting.store, acting.owner_id)

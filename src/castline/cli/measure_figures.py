@@ -75,8 +75,8 @@ def query(
     """A figure by time and dimension, with the table it was counted from and how fresh it is."""
     from castline.cli.session import open_account
     from castline.measure.figures.query import run_query
-    from castline.store.campaigns import find_campaign
-    from castline.store.shows import find_episode
+    from castline.store.entities.campaigns import find_campaign
+    from castline.store.entities.shows import find_episode
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         filters = Filters(
@@ -263,7 +263,7 @@ def ad_plays(
     """Ads that players say they played, by campaign: starts, quarters and ends."""
     from castline.cli.session import open_account
     from castline.measure.figures.ad_plays import compute_ad_plays
-    from castline.store.campaigns import find_campaign
+    from castline.store.entities.campaigns import find_campaign
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         filters = Filters(
@@ -288,7 +288,7 @@ def reconcile(path: Path, ref: str | None, tz: str, as_json: bool) -> int:
     from castline.cli.session import open_account
     from castline.measure.figures.reconcile_file import reconcile_rows
     from castline.sources.daily_csv import parse_daily
-    from castline.store.shows import find_podcast
+    from castline.store.entities.shows import find_podcast
 
     try:
         rows = parse_daily(path.read_bytes(), source=str(path))
@@ -372,7 +372,7 @@ def _row(answer: "Answer", row: "AnswerRow") -> dict[str, object]:
 
 
 def _find_shows(connection: "Connection", owner_id: UUID, refs: tuple[str, ...]) -> tuple[UUID, ...]:
-    from castline.store.shows import find_podcast
+    from castline.store.entities.shows import find_podcast
 
     return tuple(find_podcast(connection, owner_id, ref).podcast_id for ref in refs)
 

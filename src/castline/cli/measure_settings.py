@@ -71,7 +71,7 @@ def change_settings(settings: MeasureSettings, given: Mapping[str, Any]) -> Meas
 def settings(history: bool, as_json: bool) -> None:
     """How the account counts, since when and why, and which days stand under which settings."""
     from castline.cli.session import open_account
-    from castline.store.measure_settings import load_adoptions, load_stretches
+    from castline.store.provenance.measure_settings import load_adoptions, load_stretches
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         adoptions = load_adoptions(connection, acting.owner_id)
@@ -108,7 +108,7 @@ def recount(
     from castline.cli.session import open_account
     from castline.measure.adopt import Wish, adopt_settings
     from castline.measure.recount import compute_recount
-    from castline.store.measure_settings import load_live_settings
+    from castline.store.provenance.measure_settings import load_live_settings
 
     if adopt and not (reason or "").strip():
         raise InvalidInput(field="--reason", detail="say why the settings are adopted: the history keeps it")
@@ -153,7 +153,7 @@ def method(as_json: bool, **given: object) -> None:
 def _load_counting() -> tuple[MeasureSettings, list[Stretch]]:
     """The account's settings and what stands under which; the defaults where there is no account yet."""
     from castline.cli.session import NoAccount, open_account
-    from castline.store.measure_settings import load_live_settings, load_stretches
+    from castline.store.provenance.measure_settings import load_live_settings, load_stretches
 
     try:
         with open_account() as acting, acting.store.account(acting.owner_id) as connection:
@@ -172,7 +172,7 @@ def restatements(first: datetime | None, last: datetime | None, as_json: bool) -
     """What counting again changed on days that were final, the newest first."""
     from castline.base.clock import now
     from castline.cli.session import open_account
-    from castline.store.restatements import load_restatements
+    from castline.store.provenance.restatements import load_restatements
 
     period = None
     if first or last:

@@ -23,7 +23,7 @@ def suspects(first: datetime | None, last: datetime | None, as_json: bool) -> No
     from castline.base.clock import now
     from castline.base.period import Period
     from castline.cli.session import open_account
-    from castline.store.evidence import load_evidence
+    from castline.store.provenance.evidence import load_evidence
 
     period = None
     if first or last:

@@ -19,7 +19,7 @@ def rate() -> None:
 @json_option
 def import_file(file: Path, as_json: bool) -> None:
     """Import a CSV FILE of rates with the columns date,base,quote,rate."""
-    from castline.ingest.rates import import_rates
+    from castline.ingest.conversions.rates import import_rates
 
     with open_account() as acting:
         outcome = import_rates(acting.store, acting.owner_id, file)
@@ -30,7 +30,7 @@ def import_file(file: Path, as_json: bool) -> None:
 @json_option
 def list_rates(as_json: bool) -> None:
     """List the rates of the account, newest first."""
-    from castline.store.conversions import load_rates
+    from castline.store.money.conversions import load_rates
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         rates = load_rates(connection, acting.owner_id)

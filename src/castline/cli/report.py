@@ -36,7 +36,7 @@ def build(campaign: str, formats: str, output: Path, as_of: str | None, as_json:
     from castline.base.period import parse_moment
     from castline.report.build import build_report
     from castline.report.renderers import parse_formats
-    from castline.store.campaigns import find_campaign
+    from castline.store.entities.campaigns import find_campaign
 
     wanted = parse_formats(formats)
     moment = parse_moment(as_of, field="--as-of") if as_of else None
@@ -57,8 +57,8 @@ def build(campaign: str, formats: str, output: Path, as_of: str | None, as_json:
 @json_option
 def list_(campaign: str | None, as_json: bool) -> None:
     """List the files that were built, newest first."""
-    from castline.store.campaigns import find_campaign
-    from castline.store.reports import load_reports
+    from castline.store.entities.campaigns import find_campaign
+    from castline.store.provenance.reports import load_reports
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = find_campaign(connection, acting.owner_id, campaign) if campaign else None

@@ -14,7 +14,7 @@ def retention(dry_run: bool, as_json: bool) -> None:
     """Delete what has passed its retention, in every account of this installation."""
     from castline.base.config import load_settings
     from castline.store.pool import open_store
-    from castline.store.retention import apply_retention, find_expired
+    from castline.store.upkeep.retention import apply_retention, find_expired
 
     with open_store(load_settings()) as store:
         expired = find_expired(store) if dry_run else apply_retention(store)

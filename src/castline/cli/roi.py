@@ -39,7 +39,7 @@ def roi(campaign: str, as_of: str | None, as_json: bool) -> None:
     from castline.base.clock import now
     from castline.base.period import parse_moment
     from castline.roi.compute import compute_roi
-    from castline.store.campaigns import find_campaign
+    from castline.store.entities.campaigns import find_campaign
 
     moment = parse_moment(as_of, field="--as-of") if as_of else now()
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:

@@ -10,7 +10,7 @@ import click
 from castline.base.config import Settings, load_settings
 from castline.base.errors import InvalidInput, Terminal
 from castline.model.account import User
-from castline.store.accounts import find_user_by_email, load_users
+from castline.store.access.accounts import find_user_by_email, load_users
 from castline.store.pool import Store, open_store
 
 

@@ -109,7 +109,7 @@ def add(
 @json_option
 def list_slots(campaign: str | None, as_json: bool) -> None:
     """List placements."""
-    from castline.store.campaigns import find_campaign, load_placements
+    from castline.store.entities.campaigns import find_campaign, load_placements
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         found = find_campaign(connection, acting.owner_id, campaign) if campaign else None
@@ -138,14 +138,14 @@ def add_slot(store: "Store", owner_id: UUID, order: SlotOrder) -> AddedSlot:
     """
     from castline.base.period import parse_moment
     from castline.model.show import AdSlot
-    from castline.store.campaigns import (
+    from castline.store.entities.campaigns import (
         NewPlacement,
         create_placement,
         find_campaign,
         limit_campaign,
         load_placements,
     )
-    from castline.store.shows import find_episode, save_ad_slots
+    from castline.store.entities.shows import find_episode, save_ad_slots
 
     with store.account(owner_id) as connection:
         episode = find_episode(connection, owner_id, order.episode)

@@ -40,7 +40,7 @@ def add(name: str, as_json: bool, **details: str | None) -> None:
 @json_option
 def list_sponsors(as_json: bool) -> None:
     """List the sponsors of the account."""
-    from castline.store.campaigns import load_sponsors
+    from castline.store.entities.campaigns import load_sponsors
 
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:
         sponsors = load_sponsors(connection, acting.owner_id)
@@ -54,7 +54,7 @@ def list_sponsors(as_json: bool) -> None:
 def add_sponsor(store: Store, owner_id: UUID, name: str, details: dict[str, str | None]) -> Sponsor:
     """The sponsor is in the account."""
     from castline.model.campaign import NewSponsor
-    from castline.store.campaigns import create_sponsor
+    from castline.store.entities.campaigns import create_sponsor
 
     with store.account(owner_id) as connection:
         return create_sponsor(connection, owner_id, NewSponsor(name, **details))

@@ -22,8 +22,8 @@ from castline.demo.stage import (
 )
 from castline.measure.figures.query import run_query
 from castline.model.query import ask_days
+from castline.store.entities.shows import load_audio_keys, load_episodes, load_podcasts
 from castline.store.pool import Store, open_store
-from castline.store.shows import load_audio_keys, load_episodes, load_podcasts
 
 _TOP_COUNT: Final = 10
 _COMMAND_COUNT: Final = 4

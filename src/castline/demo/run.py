@@ -32,8 +32,8 @@ from castline.intake.drain import drain_intake
 from castline.measure.figures.query import run_query
 from castline.model.query import Query
 from castline.model.roi import RoiFigures
+from castline.store.entities.shows import load_episodes, load_podcasts
 from castline.store.pool import Store, open_store
-from castline.store.shows import load_episodes, load_podcasts
 
 _FORMATS: Final = "pdf,xlsx,csv,json"
 _COMMAND_COUNT: Final = 70  # of the bar; a few more or less only make it end early or late

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from castline.base.errors import EXIT_USAGE, Terminal
-from castline.store.embedded import remove_embedded
+from castline.store.embedded.server import remove_embedded
 from castline.store.folders import make_data_folder
 
 # Runs one command of the CLI as typed, with --json; gives what it printed, decoded.

@@ -9,7 +9,7 @@ import polars as pl
 from castline.base.config import Settings
 from castline.ingest.places import PLACES_SCHEMA, compute_foreign_keys, compute_places
 from castline.sources.logs.rows import REFUSED_SCHEMA, LogBlock
-from castline.store.landing_files import LANDED_SCHEMA
+from castline.store.landing.files import LANDED_SCHEMA
 
 Delivery: TypeAlias = Literal["file", "hls", "prefix"]
 _REMEMBERED: Final = 2_000_000  # addresses, about 300 MB

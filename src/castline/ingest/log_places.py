@@ -15,7 +15,7 @@ from castline.base.errors import CastlineError, InvalidInput
 from castline.ingest.landing import ImportOptions, LogImport, import_log, reading_of
 from castline.ingest.log_replay import replay_log
 from castline.sources.bucket import BucketObject, fetch_object, is_bucket_url, iter_objects
-from castline.store.log_objects import load_log_objects
+from castline.store.landing.log_objects import load_log_objects
 from castline.store.pool import Store
 
 # What programs call a file that they have not finished writing.

@@ -21,10 +21,10 @@ from castline.ingest.locator import Locator
 from castline.model.lineage import Batch, DatasetUse
 from castline.sources.log_file import LogFile, read_ahead
 from castline.sources.logs.reading import iter_requests
-from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
-from castline.store.ledger import OpenRun, load_waiting_lines, mark_lines_replayed, open_run, save_batch
+from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
 from castline.store.listening import LOG_KIND, mark_dirty_days
 from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, load_waiting_lines, mark_lines_replayed, open_run, save_batch
 
 _JOB: Final = "log.import"
 

@@ -13,9 +13,7 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.model.lineage import DatasetUse
-from castline.store.ledger import OpenRun, open_run
-from castline.store.listening import LOG_KIND
-from castline.store.merged_files import (
+from castline.store.landing.merged_files import (
     LandedFile,
     Place,
     hash_file,
@@ -24,9 +22,11 @@ from castline.store.merged_files import (
     merge_files,
     remove_replaced,
 )
+from castline.store.listening import LOG_KIND
 from castline.store.playback import PLAYER_KIND
 from castline.store.pool import Store
-from castline.store.retention import LANDING_KEPT
+from castline.store.provenance.ledger import OpenRun, open_run
+from castline.store.upkeep.retention import LANDING_KEPT
 
 JOB: Final = "landing.compact"
 _SMALL_ROWS: Final = 250_000  # a file of so many requests weighs some 10 MB and is read in a tenth of a second

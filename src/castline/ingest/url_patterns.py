@@ -7,10 +7,10 @@ from uuid import UUID
 from castline.base.clock import now
 from castline.base.errors import NotFound
 from castline.model.show import UrlPattern
-from castline.store.addresses import drop_url_pattern, save_url_pattern
+from castline.store.entities.addresses import drop_url_pattern, save_url_pattern
+from castline.store.entities.shows import find_episode, find_podcast, mark_unmatched_days
 from castline.store.pool import Store
-from castline.store.retention import LANDING_KEPT
-from castline.store.shows import find_episode, find_podcast, mark_unmatched_days
+from castline.store.upkeep.retention import LANDING_KEPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from uuid import UUID
 from castline.intake.beacon import EpisodeName
 from castline.intake.target import Target
 from castline.sources.enclosure import url_key
-from castline.store.claims import (
+from castline.store.entities.claims import (
     EpisodeClaim,
     OwnerClaim,
     find_audio_claims,

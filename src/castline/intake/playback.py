@@ -23,8 +23,7 @@ from castline.intake.split import PlayerLine
 from castline.measure.agents.classifier import open_classifier
 from castline.measure.rules.airing import load_ads, name_heard_ads
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.store.landing_files import Landing, encode_parts, landing_place, open_landing
-from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
+from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
 from castline.store.playback import (
     PLAYER_KIND,
     Listener,
@@ -34,8 +33,9 @@ from castline.store.playback import (
     save_sessions,
 )
 from castline.store.pool import Store
-from castline.store.retention import LANDING_KEPT
+from castline.store.provenance.ledger import OpenRun, find_batch, open_run, save_batch
 from castline.store.timeseries import ensure_partitions
+from castline.store.upkeep.retention import LANDING_KEPT
 
 LANDED_SCHEMA: Final = pl.Schema(
     {

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import msgspec
 
-from castline.ingest.pixel_hits import HitLine
+from castline.ingest.conversions.pixel_hits import HitLine
 from castline.ingest.segment_log import (
     EVENTS,
     PIXEL,
@@ -36,8 +36,8 @@ from castline.intake.target import Target, try_parse_target
 from castline.intake.trouble import ANYTHING, SUFFIX, is_away
 from castline.sources.enclosure import url_key
 from castline.sources.pixel_hit import PixelHit
-from castline.store.claims import EpisodeClaim
-from castline.store.pixels import find_pixels
+from castline.store.entities.claims import EpisodeClaim
+from castline.store.entities.pixels import find_pixels
 from castline.store.pool import Store
 
 _log = logging.getLogger(__name__)

@@ -11,17 +11,17 @@ from uuid import UUID
 from castline.attribute.engine import attribute
 from castline.base.clock import now
 from castline.base.errors import CastlineError
-from castline.ingest.feeds import poll_feeds
+from castline.ingest.feeds.polling import poll_feeds
+from castline.ingest.feeds.probes import probe_files
 from castline.ingest.merging import iter_owners, merge_landing
-from castline.ingest.probes import probe_files
 from castline.intake.trouble import ANYTHING
 from castline.measure.run import measure
-from castline.store.accounts import load_users
-from castline.store.jobs import load_owners_to_attribute, load_owners_to_measure
+from castline.store.access.accounts import load_users
+from castline.store.entities.shows import load_due_feeds
 from castline.store.pool import Store
-from castline.store.retention import apply_retention
-from castline.store.shows import load_due_feeds
 from castline.store.timeseries import ensure_partitions
+from castline.store.upkeep.jobs import load_owners_to_attribute, load_owners_to_measure
+from castline.store.upkeep.retention import apply_retention
 
 _log = logging.getLogger(__name__)
 _AHEAD: Final = timedelta(weeks=4)

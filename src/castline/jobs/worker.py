@@ -10,7 +10,7 @@ from procrastinate import App, PsycopgConnector
 
 from castline.jobs.table import JOBS, Job, make_partitions
 from castline.store.pool import Store
-from castline.store.queue import QUEUE_SCHEMA, ensure_queue
+from castline.store.upkeep.queue import QUEUE_SCHEMA, ensure_queue
 
 _log = logging.getLogger(__name__)
 _GRACE_SECONDS: Final = 8.0  # within the ten that a container is given to stop

@@ -12,16 +12,16 @@ from castline.base.period import Period
 from castline.measure.landed import LandedDays
 from castline.measure.run import MeasureResult, measure
 from castline.model.measurement import MeasureSettings, Stretch
-from castline.store.ledger import open_run
 from castline.store.listening import mark_dirty_days
-from castline.store.measure_settings import (
+from castline.store.pool import Store
+from castline.store.provenance.ledger import open_run
+from castline.store.provenance.measure_settings import (
     load_day_versions,
     load_live_settings,
     load_stretches,
     lock_measuring,
     save_adoption,
 )
-from castline.store.pool import Store
 
 _FIRST_DAY: Final = date(1970, 1, 1)
 Report = Callable[[int, int], object]

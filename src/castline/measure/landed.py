@@ -11,10 +11,10 @@ import polars as pl
 from castline.base.clock import now
 from castline.base.period import Period
 from castline.model.lineage import Batch
-from castline.store.landing_files import decode_parts, find_incomplete_days, load_listeners_requests, load_requests
+from castline.store.landing.files import decode_parts, find_incomplete_days, load_listeners_requests, load_requests
 from castline.store.listening import LOG_KIND, load_log_batches
 from castline.store.pool import Connection, Store
-from castline.store.retention import LANDING_KEPT
+from castline.store.upkeep.retention import LANDING_KEPT
 
 
 class LandedDays:

@@ -21,8 +21,8 @@ from castline.measure.rules.table import Rulebook, open_rulebook
 from castline.measure.together import Sources, find_suspects, judge_days, without_behaviour, without_suspects
 from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict
-from castline.store.measure_settings import load_live_settings
 from castline.store.pool import Store
+from castline.store.provenance.measure_settings import load_live_settings
 
 _ROWS_AT_ONCE: Final = 1_500_000
 

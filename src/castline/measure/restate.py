@@ -12,9 +12,9 @@ from castline.base.clock import now
 from castline.base.period import start_of_day
 from castline.model.measurement import RestatedDay
 from castline.model.vocab import RestatementCause
-from castline.store.measure_settings import DayVersion, load_day_versions
 from castline.store.pool import Connection
-from castline.store.restatements import load_daily_downloads, load_day_batches
+from castline.store.provenance.measure_settings import DayVersion, load_day_versions
+from castline.store.provenance.restatements import load_daily_downloads, load_day_batches
 
 # A UTC day is final at 02:00 of the day after.
 _FINAL_AFTER: Final = timedelta(days=1, hours=2)

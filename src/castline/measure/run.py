@@ -31,8 +31,6 @@ from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
 from castline.store.columns import replace_columns
-from castline.store.evidence import replace_evidence
-from castline.store.ledger import OpenRun, open_run
 from castline.store.listening import (
     clear_dirty_days,
     delete_measured,
@@ -40,9 +38,11 @@ from castline.store.listening import (
     mark_dirty_days,
     name_last_run,
 )
-from castline.store.measure_settings import load_day_versions, load_live_settings, lock_measuring
 from castline.store.pool import Store
-from castline.store.restatements import save_restatements
+from castline.store.provenance.evidence import replace_evidence
+from castline.store.provenance.ledger import OpenRun, open_run
+from castline.store.provenance.measure_settings import load_day_versions, load_live_settings, lock_measuring
+from castline.store.provenance.restatements import save_restatements
 from castline.store.sketches import replace_sketches
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import (

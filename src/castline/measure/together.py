@@ -21,8 +21,8 @@ from castline.measure.rules.matching import EpisodeIndex
 from castline.measure.rules.table import Rulebook
 from castline.model.lineage import Batch
 from castline.store.listening import load_dirty_days
-from castline.store.measure_settings import load_day_versions
 from castline.store.pool import Connection
+from castline.store.provenance.measure_settings import load_day_versions
 
 _BEHAVIOURAL: Final = [
     number for number, outcome in enumerate(OUTCOMES) if outcome[1] in {rule.reason for rule in BEHAVIOURS}

@@ -16,8 +16,8 @@ from castline.measure.rules.table import Rulebook
 from castline.measure.rules.windows import order_by_window
 from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch
-from castline.store.audit import SampledDownload
-from castline.store.landing_files import LANDED_SCHEMA
+from castline.store.landing.files import LANDED_SCHEMA
+from castline.store.provenance.audit import SampledDownload
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,9 @@ from castline.measure.trace import TracedLine, find_untraced, trace_downloads
 from castline.model.measurement import MeasureSettings, Restatement
 from castline.model.query import ask_days
 from castline.report.csv import guard_formula
-from castline.store.audit import (
+from castline.store.entities.shows import load_podcasts
+from castline.store.pool import Connection, Store
+from castline.store.provenance.audit import (
     AuditedBatch,
     AuditedRun,
     MonthlyCount,
@@ -46,17 +48,15 @@ from castline.store.audit import (
     load_monthly_waterfall,
     sample_downloads,
 )
-from castline.store.evidence import load_evidence
-from castline.store.measure_settings import (
+from castline.store.provenance.evidence import load_evidence
+from castline.store.provenance.measure_settings import (
     DayVersion,
     load_adoptions,
     load_day_versions,
     load_live_settings,
     load_stretches,
 )
-from castline.store.pool import Connection, Store
-from castline.store.restatements import load_restatements
-from castline.store.shows import load_podcasts
+from castline.store.provenance.restatements import load_restatements
 
 _HOLDS: Final = {
     "anomalies.csv": "Days of a show that lie beyond five robust deviations of the four weeks around them.",

@@ -20,9 +20,9 @@ from castline.report.frozen import freeze_figures
 from castline.report.layout import lay_out
 from castline.report.recompute import check_arithmetic
 from castline.report.renderers import RENDERERS
-from castline.store.ledger import OpenRun, open_run
 from castline.store.pool import Store
-from castline.store.reports import save_report
+from castline.store.provenance.ledger import OpenRun, open_run
+from castline.store.provenance.reports import save_report
 
 JOB: Final = "report.build"
 TEMPLATE: Final = "sponsor_report/1"

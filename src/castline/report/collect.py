@@ -31,15 +31,15 @@ from castline.report.provenance import collect_provenance
 from castline.roi.compute import compute_roi
 from castline.roi.day_sums import DaySums
 from castline.roi.spend import Delivery, accrue_placement, plan_costs
-from castline.store.campaigns import find_sponsor, load_placements
+from castline.store.entities.campaigns import find_sponsor, load_placements
+from castline.store.entities.shows import find_podcast, load_episodes
 from castline.store.listening import load_waterfall
 from castline.store.pool import Connection, Store
-from castline.store.reports import (
+from castline.store.provenance.reports import (
     Scope,
     count_raw_conversions,
     count_sponsor_conversions,
 )
-from castline.store.shows import find_podcast, load_episodes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from castline.model.lineage import Batch, Run
 from castline.model.measurement import Restatement
 from castline.store.listening import LOG_KIND
 from castline.store.pool import Connection
-from castline.store.reports import Scope, count_rows_used, load_batches_used, load_runs_used
-from castline.store.restatements import load_restatements
+from castline.store.provenance.reports import Scope, count_rows_used, load_batches_used, load_runs_used
+from castline.store.provenance.restatements import load_restatements
 
 
 def collect_provenance(connection: Connection, settings: Settings, scope: Scope, notes: tuple[str, ...]) -> Provenance:

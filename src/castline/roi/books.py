@@ -16,7 +16,9 @@ from castline.model.query import ask_days
 from castline.roi.day_sums import DaySums
 from castline.roi.rates import STALE_DAYS, Rates
 from castline.roi.sums import OrderSum, add_up, read_credits
-from castline.store.attribution import (
+from castline.store.entities.campaigns import load_placements
+from castline.store.entities.shows import load_episodes
+from castline.store.money.attribution import (
     OrderCredit,
     OrderRefund,
     count_order_sponsors,
@@ -24,10 +26,8 @@ from castline.store.attribution import (
     load_order_credits,
     load_order_refunds,
 )
-from castline.store.campaigns import load_placements
-from castline.store.conversions import load_rates
+from castline.store.money.conversions import load_rates
 from castline.store.pool import Connection
-from castline.store.shows import load_episodes
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")

@@ -12,7 +12,7 @@ from castline.roi.day_sums import DaySums, count_downloads
 from castline.roi.figures import RoiFacts, compute_figures
 from castline.roi.spend import Delivery, compute_spend
 from castline.roi.sums import OrderSum
-from castline.store.attribution import OrderRefund
+from castline.store.money.attribution import OrderRefund
 from castline.store.pool import Connection
 
 

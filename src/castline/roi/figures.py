@@ -14,7 +14,7 @@ from castline.model.roi import MethodFigures, RoiFigures
 from castline.model.vocab import AttributionMethod, AttributionTier
 from castline.roi.rates import Rates
 from castline.roi.sums import OrderSum
-from castline.store.attribution import OrderCredit, OrderRefund
+from castline.store.money.attribution import OrderCredit, OrderRefund
 
 _RATE: Final = Decimal("0.000001")
 _DIGITS: Final = 60

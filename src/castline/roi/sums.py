@@ -15,7 +15,7 @@ from castline.base.money import minor_unit
 from castline.model.campaign import Campaign
 from castline.model.vocab import AttributionMethod, AttributionTier
 from castline.roi.rates import Rates
-from castline.store.attribution import CREDIT_COLUMNS
+from castline.store.money.attribution import CREDIT_COLUMNS
 
 _CREDIT: Final = 10_000_000_000  # numeric(12, 10): parts of a whole credit
 _VALUE: Final = 10_000  # numeric(14, 4): parts of a unit of currency

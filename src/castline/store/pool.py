@@ -28,7 +28,7 @@ from castline.base.errors import (
     Terminal,
     Transient,
 )
-from castline.store.embedded import EmbeddedServer, start_embedded
+from castline.store.embedded.server import EmbeddedServer, start_embedded
 from castline.store.migrate import apply_migrations, find_version, newest_version
 from castline.store.payload import decode_json, encode_json
 

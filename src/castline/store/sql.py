@@ -1,4 +1,4 @@
-"""Named SQL: one file per noun beside its module, blocks under `-- name:` lines, parameters written :name.
+"""Named SQL: one file per noun, beside its module in its room: blocks under `-- name:` lines, parameters as :name.
 
 A block looks like
 
@@ -9,11 +9,13 @@ A block looks like
 The name travels to the server as a leading comment, so that a slow query in its log names its caller.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Final, LiteralString
 
 _BLOCK: Final = re.compile(r"^-- name: ([a-z_0-9]+)\n", re.MULTILINE)
@@ -40,14 +42,21 @@ def load_sql(noun: str) -> Mapping[str, LiteralString]:
 
 def iter_queries() -> Iterator[Query]:
     """Every named query of the product, in order of file and place."""
-    for entry in sorted(files("castline.store").iterdir(), key=lambda item: item.name):
-        if entry.name.endswith(".sql"):
-            yield from _parse(entry.name.removesuffix(".sql"))
+    for noun in sorted(_find_files()):
+        yield from _parse(noun)
+
+
+@cache
+def _find_files() -> Mapping[str, Traversable]:
+    """Where the file of each noun lies: at the store's top, or in one of its rooms."""
+    top = list(files("castline.store").iterdir())
+    rooms = (room for room in top if room.is_dir() and room.name != "migrations")
+    found = itertools.chain(top, *(room.iterdir() for room in rooms))
+    return {entry.name.removesuffix(".sql"): entry for entry in found if entry.name.endswith(".sql")}
 
 
 def _parse(noun: str) -> Iterator[Query]:
-    source = files("castline.store").joinpath(f"{noun}.sql").read_text("utf-8")
-    pieces = _BLOCK.split(source)
+    pieces = _BLOCK.split(_find_files()[noun].read_text("utf-8"))
     for name, body in zip(pieces[1::2], pieces[2::2], strict=True):
         grain = " ".join(line.strip().removeprefix("--").strip() for line in _COMMENT.findall(body)[:1])
         bare = _COMMENT.sub("", body).strip().rstrip(";")

@@ -10,8 +10,8 @@ from starlette.responses import Response
 from castline.measure.figures.ad_plays import AdPlays, compute_ad_plays
 from castline.model.query import Filters
 from castline.model.query import Query as Figures
-from castline.store.campaigns import find_campaign
-from castline.store.shows import find_podcast
+from castline.store.entities.campaigns import find_campaign
+from castline.store.entities.shows import find_podcast
 from castline.web.context import context_of
 from castline.web.etag import answer_json
 from castline.web.figures import FirstDay, LastDay, Zone

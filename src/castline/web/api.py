@@ -13,7 +13,7 @@ from castline.model.campaign import Campaign
 from castline.model.listening import VerdictCount
 from castline.model.roi import RoiFigures
 from castline.roi.compute import compute_roi
-from castline.store.campaigns import find_campaign, load_campaigns
+from castline.store.entities.campaigns import find_campaign, load_campaigns
 from castline.store.listening import load_waterfall
 from castline.store.payload import encode_json
 from castline.web.context import context_of

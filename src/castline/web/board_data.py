@@ -20,11 +20,11 @@ from castline.model.show import Podcast
 from castline.report.numbers import NO_VALUE, format_value
 from castline.roi.books import load_books
 from castline.store.cache import Cache
-from castline.store.campaigns import load_campaigns
+from castline.store.entities.campaigns import load_campaigns
+from castline.store.entities.shows import load_episodes, load_podcasts
 from castline.store.overview import Freshness, find_extent, find_freshness, find_watermark
 from castline.store.payload import encode_json
 from castline.store.pool import Connection, Store
-from castline.store.shows import load_episodes, load_podcasts
 from castline.web.campaign_data import (
     NOTHING,
     CampaignRow,

@@ -19,10 +19,10 @@ from castline.report.build import build_report, prepare_report
 from castline.report.charts import render_daily_chart
 from castline.report.layout import describe_unmeasured, lay_out_ads
 from castline.report.renderers import RENDERERS, parse_formats
-from castline.store.campaigns import find_campaign, find_sponsor
+from castline.store.entities.campaigns import find_campaign, find_sponsor
+from castline.store.entities.shows import find_podcast
 from castline.store.folders import make_private_folder
-from castline.store.reports import load_reports
-from castline.store.shows import find_podcast
+from castline.store.provenance.reports import load_reports
 from castline.web.board import CHART
 from castline.web.context import Context, context_of
 from castline.web.pages import render_page

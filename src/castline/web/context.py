@@ -9,9 +9,9 @@ from castline.accounts.limit import Limits
 from castline.base.config import Settings
 from castline.ingest.segment_log import LOG_FOLDER, LogWriter
 from castline.sources.proxies import find_client
+from castline.store.access.sessions import SessionStore, open_sessions
 from castline.store.cache import Cache, open_cache
 from castline.store.pool import Store
-from castline.store.sessions import SessionStore, open_sessions
 from castline.web.hit_limit import HitLimit
 from castline.web.origin import Origins
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from castline.base.errors import CastlineError, InvalidInput
-from castline.ingest.conversions import ConversionBatch, receive_conversions
+from castline.ingest.conversions.receive import ConversionBatch, receive_conversions
 from castline.model.account import ApiKey
 from castline.model.lineage import Drop
 from castline.model.vocab import ConversionType

@@ -14,9 +14,9 @@ from castline.measure.figures.query import run_query
 from castline.model.listening import DailyMetric
 from castline.model.query import Answer, Comparison, Dimension, Filters, Grain, Measure
 from castline.model.query import Query as Figures
+from castline.store.entities.shows import load_podcasts
 from castline.store.overview import find_extent
 from castline.store.pool import Connection
-from castline.store.shows import load_podcasts
 from castline.web.context import context_of
 from castline.web.etag import answer_json
 from castline.web.key_access import Reader

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from castline.store.ledger import RefusedRows, summarise_quarantine
+from castline.store.provenance.ledger import RefusedRows, summarise_quarantine
 from castline.web.context import context_of
 from castline.web.pages import render_page
 from castline.web.signed_in import Visitor

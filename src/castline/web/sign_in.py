@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from castline.accounts.limit import TooMany
 from castline.accounts.session import Attempt, SignInRefused, load_accounts, sign_in, switch_account
 from castline.base.clock import now
-from castline.store.accounts import load_users
+from castline.store.access.accounts import load_users
 from castline.web.context import client_address, context_of
 from castline.web.pages import render_page
 from castline.web.signed_in import (

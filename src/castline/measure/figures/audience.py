@@ -21,8 +21,8 @@ from castline.measure.rows.consumer_sets import unite_sets
 from castline.measure.rows.sketch import ERROR_RATE, estimate_count
 from castline.model.query import Answer, Basis, Filters, Query, Withheld, start_of_bucket
 from castline.store.audience import count_shared_consumers, load_listen_through
+from castline.store.entities.shows import load_podcasts
 from castline.store.pool import Connection
-from castline.store.shows import load_podcasts
 
 Span = Literal["day", "week", "days_28", "month"]
 SPANS: Final[tuple[Span, ...]] = ("day", "week", "days_28", "month")

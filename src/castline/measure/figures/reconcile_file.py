@@ -14,9 +14,9 @@ from castline.model.lineage import Drop
 from castline.model.query import Filters, Query
 from castline.model.show import Podcast
 from castline.sources.daily_csv import DailyFigure
+from castline.store.entities.shows import find_episode, find_podcast, load_podcasts
 from castline.store.metrics import load_uncounted
 from castline.store.pool import Connection
-from castline.store.shows import find_episode, find_podcast, load_podcasts
 
 _RULE_OF: Final = {reason: rule for rule, reasons in RULES.items() for reason in reasons}
 _BESIDE: Final = timedelta(days=2)  # days around theirs, whose hours a shift of days may need

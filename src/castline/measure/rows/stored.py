@@ -23,7 +23,6 @@ from castline.measure.rows.rollup import (
 from castline.measure.rows.written import Written, find_change, mark_downloads
 from castline.model.lineage import Batch
 from castline.store.columns import DayColumn
-from castline.store.ledger import OpenRun
 from castline.store.listening import (
     KeyedTable,
     RowsOfTable,
@@ -34,6 +33,7 @@ from castline.store.listening import (
     delete_rows,
     save_verdict_counts,
 )
+from castline.store.provenance.ledger import OpenRun
 from castline.store.timeseries import Partition
 
 Fresh: TypeAlias = Mapping[tuple[str, date], Partition]

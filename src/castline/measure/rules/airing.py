@@ -5,8 +5,8 @@ from datetime import date
 from uuid import UUID
 
 from castline.measure.rules.ads import Ad, find_ads
-from castline.store.ads import PlayedPlace, load_ad_slots, name_player_ads
-from castline.store.campaigns import load_campaigns, load_placements
+from castline.store.entities.ads import PlayedPlace, load_ad_slots, name_player_ads
+from castline.store.entities.campaigns import load_campaigns, load_placements
 from castline.store.pool import Connection
 
 

@@ -15,9 +15,9 @@ from castline.model.show import AudioKey, UrlPattern
 from castline.model.vocab import MediaKind
 from castline.sources.enclosure import path_key, url_key
 from castline.sources.url_query import parse_parameters
-from castline.store.addresses import load_url_patterns
+from castline.store.entities.addresses import load_url_patterns
+from castline.store.entities.shows import load_audio_keys
 from castline.store.pool import Connection
-from castline.store.shows import load_audio_keys
 
 # An episode that lasts 60 s and more needs one minute; no codec in use goes below this, so less is no size at all.
 _MINUTE: Final = 60

@@ -15,7 +15,7 @@ from castline.base.money import check_currency, minor_unit
 from castline.model.campaign import AttributionConfig, Campaign, NewSponsor, Placement, Sponsor
 from castline.model.check import check_aware, check_choice, check_flight, check_text, to_json
 from castline.model.vocab import STATUS_TRANSITIONS, CampaignStatus, PlacementKind, PlacementPosition
-from castline.store.ads import mark_ad_days
+from castline.store.entities.ads import mark_ad_days
 from castline.store.rows import find_one, load_all, load_scalars
 from castline.store.sql import load_sql
 

@@ -1,4 +1,4 @@
-"""One PostgreSQL cluster of our own: made, started, found, stopped. Callers hold the gate (castline.store.embedded)."""
+"""One PostgreSQL cluster of our own: made, started, found, stopped. Callers hold the server's gate."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ from typing import Final
 from urllib.parse import quote
 
 from castline.base.errors import Terminal
-from castline.store.embedded_place import EmbeddedUnavailable, Place
+from castline.store.embedded.place import EmbeddedUnavailable, Place
 
 DATABASE: Final = "castline"
 ROLE: Final = "castline"

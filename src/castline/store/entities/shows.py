@@ -13,7 +13,7 @@ from castline.base.errors import Ambiguous, NotFound
 from castline.model.check import to_json
 from castline.model.show import AdSlot, AudioKey, Episode, Podcast
 from castline.model.vocab import IngestionStatus
-from castline.store.ads import find_ad_slots, mark_ad_days
+from castline.store.entities.ads import find_ad_slots, mark_ad_days
 from castline.store.rows import find_one, load_all, load_scalars, save
 from castline.store.sql import load_sql
 

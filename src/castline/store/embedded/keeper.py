@@ -1,4 +1,4 @@
-"""`python -m castline.store.embedded_keeper DATA_DIR`: looks after the embedded server for users that cannot.
+"""`python -m castline.store.embedded.keeper DATA_DIR`: looks after the embedded server for users that cannot.
 
 While the server has users, a killed postmaster is started again; when the last user was killed, the server is stopped.
 """
@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final
 
 from castline.base.errors import CastlineError
-from castline.store.embedded import hold_gate, is_used
-from castline.store.embedded_cluster import ensure_running, stop
-from castline.store.embedded_place import find_place
+from castline.store.embedded.cluster import ensure_running, stop
+from castline.store.embedded.place import find_place
+from castline.store.embedded.server import hold_gate, is_used
 
 _LOOK_SECONDS: Final = 0.5
 _REST_SECONDS: Final = 60.0  # at most, between two attempts to start a server that does not want to

@@ -13,7 +13,7 @@ from castline.model.campaign import Campaign
 from castline.model.figures import ConversionCounts, RawConversions, TableUse
 from castline.model.lineage import Batch, Run
 from castline.model.report import Report
-from castline.store.ledger import OpenRun
+from castline.store.provenance.ledger import OpenRun
 from castline.store.rows import find_one, load_all, save
 from castline.store.sql import load_sql
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import msgspec
 
 from castline.base.errors import InvalidInput
-from castline.ingest.conversions import (
+from castline.ingest.conversions.receive import (
     BATCH_KIND,
     JOB,
     ConversionBatch,
@@ -20,8 +20,8 @@ from castline.ingest.conversions import (
 from castline.model.lineage import DatasetUse, Drop
 from castline.sources.conversion_csv import CsvOptions, ParsedRow, parse_conversions, reason_of
 from castline.sources.conversion_json import parse_conversion
-from castline.store.campaigns import load_campaigns, load_sponsors
-from castline.store.conversions import (
+from castline.store.entities.campaigns import load_campaigns, load_sponsors
+from castline.store.money.conversions import (
     Refusal,
     ToldRow,
     load_bodies,
@@ -30,9 +30,9 @@ from castline.store.conversions import (
     save_refusal_reason,
     save_told,
 )
-from castline.store.ledger import OpenRun, mark_replayed, open_run
 from castline.store.payload import decode_json
 from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, mark_replayed, open_run
 
 
 @dataclass(frozen=True, slots=True)

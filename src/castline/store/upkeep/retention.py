@@ -20,9 +20,11 @@ from castline import __version__
 from castline.base.clock import now
 from castline.base.period import start_of_day
 from castline.catalogue.tables import Table, parents_first
-from castline.store.landed_files import iter_landed_files, remove_file
+from castline.store.landing.aged_files import iter_landed_files, remove_file
 from castline.store.pool import Store
-from castline.store.retained_rows import (
+from castline.store.rows import save
+from castline.store.sql import load_sql
+from castline.store.upkeep.retained_rows import (
     BATCH_ROWS,
     Gone,
     compute_cutoff,
@@ -32,8 +34,6 @@ from castline.store.retained_rows import (
     list_expired_partitions,
     measure_partition,
 )
-from castline.store.rows import save
-from castline.store.sql import load_sql
 
 JOB: Final = "retention.apply"
 LANDING: Final = "landing zone"

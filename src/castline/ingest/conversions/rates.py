@@ -9,13 +9,13 @@ from uuid import UUID, uuid4
 from castline.base.clock import now
 from castline.base.period import start_of_day
 from castline.base.text import printable
-from castline.ingest.conversion_files import read_file
-from castline.ingest.conversions import ConversionBatch, describe_same
+from castline.ingest.conversions.files import read_file
+from castline.ingest.conversions.receive import ConversionBatch, describe_same
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.rate_csv import RateRow, parse_rates
-from castline.store.conversions import load_rates, lock_conversions, save_rates
-from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
+from castline.store.money.conversions import load_rates, lock_conversions, save_rates
 from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, find_batch, open_run, save_batch
 
 BATCH_KIND: Final = "rates"
 _AHEAD: Final = timedelta(days=1)  # of our clock: where the day begins first, a bank is that much earlier

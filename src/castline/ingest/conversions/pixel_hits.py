@@ -13,7 +13,7 @@ from uuid import UUID
 import msgspec
 
 from castline.base.errors import InvalidInput
-from castline.ingest.conversions import PIXEL, receive_conversions
+from castline.ingest.conversions.receive import PIXEL, receive_conversions
 from castline.model.lineage import Drop
 from castline.sources.conversion_csv import reason_of
 from castline.sources.conversion_fields import Parsed

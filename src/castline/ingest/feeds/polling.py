@@ -11,8 +11,8 @@ from uuid import UUID
 from castline.base.clock import now
 from castline.base.config import Settings
 from castline.base.errors import CastlineError, InvalidInput, SourceUnavailable
-from castline.ingest.feed_rows import FeedReading, apply_feed, list_problems
-from castline.ingest.feed_schedule import FAILURES_UNTIL_ERROR, failed, next_poll_after, note_move
+from castline.ingest.feeds.rows import FeedReading, apply_feed, list_problems
+from castline.ingest.feeds.schedule import FAILURES_UNTIL_ERROR, failed, next_poll_after, note_move
 from castline.model.feed import Feed
 from castline.model.show import Podcast
 from castline.sources.feeds.bytes import MAX_BYTES
@@ -26,10 +26,7 @@ from castline.sources.fetch import (
     fetch_all,
     read_file,
 )
-from castline.store.ledger import OpenRun, open_run
-from castline.store.payloads import hash_content, save_payload
-from castline.store.pool import Store
-from castline.store.shows import (
+from castline.store.entities.shows import (
     FeedState,
     create_podcast,
     find_podcast,
@@ -39,6 +36,9 @@ from castline.store.shows import (
     save_feed_state,
     set_ingestion_status,
 )
+from castline.store.landing.payloads import hash_content, save_payload
+from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, open_run
 
 STDIN: Final = "-"
 _NOT_MODIFIED: Final = 304

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.model.show import AudioKey
-from castline.store.ledger import OpenRun
-from castline.store.retention import LANDING_KEPT
-from castline.store.shows import load_audio_keys, mark_file_days
+from castline.store.entities.shows import load_audio_keys, mark_file_days
+from castline.store.provenance.ledger import OpenRun
+from castline.store.upkeep.retention import LANDING_KEPT
 
 # A feed of inserted ads tells another size at each reading: what moves a minute by so little moves no day.
 _RATE: Final = 0.01

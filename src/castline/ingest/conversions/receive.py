@@ -21,11 +21,11 @@ from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.conversion_csv import ParsedRow, reason_of
 from castline.sources.conversion_json import render_conversion
-from castline.store.campaigns import choose, load_campaigns, load_sponsors
-from castline.store.conversions import ToldRow, load_bodies, lock_conversions, save_told
-from castline.store.ledger import OpenRun, find_batch, open_run, save_batch
+from castline.store.entities.campaigns import choose, load_campaigns, load_sponsors
+from castline.store.money.conversions import ToldRow, load_bodies, lock_conversions, save_told
 from castline.store.payload import encode_json
 from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, find_batch, open_run, save_batch
 
 BATCH_KIND: Final = "conversions"
 JOB: Final = "conversion.receive"

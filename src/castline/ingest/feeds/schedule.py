@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from castline.store.shows import FeedState
+from castline.store.entities.shows import FeedState
 
 POLL_INTERVAL: Final = timedelta(minutes=15)  # the specification's "every 15 minutes"
 _LONGEST_WAIT: Final = timedelta(hours=24)

@@ -1,7 +1,7 @@
 """Requests in the landing zone: Parquet by account, source and UTC day, written beside and renamed into place.
 
-landing/requests/<account>/<source>/<day>/<batch>-<part>.parquet, or a file of many batches that castline.store.
-merged_files made of them. Only files that a batch row names are read, so what a crash left behind is never counted, and
+landing/requests/<account>/<source>/<day>/<batch>-<part>.parquet, or a file of many batches that `merged_files`
+made of them. Only files that a batch row names are read, so what a crash left behind is never counted, and
 the next try of the same content writes the same names again.
 """
 

@@ -1,7 +1,7 @@
 """castline's own PostgreSQL: runs while somebody uses it, and not longer.
 
 Every user of the server holds a shared lock; an exclusive one, the gate, is held around start and stop. Who can turn
-the shared lock exclusive on leaving was the last and stops the server. A small keeper process (embedded_keeper) does
+the shared lock exclusive on leaving was the last and stops the server. A small keeper process (embedded.keeper) does
 the same for users that were killed, and starts a killed server again. Why so: docs/design/embedded-postgresql.md
 """
 
@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from castline.base.errors import Transient
-from castline.store.embedded_cluster import Running, ensure_cluster, ensure_running, find_running, stop
-from castline.store.embedded_place import Place, control_folder, find_place
+from castline.store.embedded.cluster import Running, ensure_cluster, ensure_running, find_running, stop
+from castline.store.embedded.place import Place, control_folder, find_place
 
 _log = logging.getLogger(__name__)
 _GATE_SECONDS: Final = 330  # longer than a start with recovery takes
@@ -180,8 +180,8 @@ def _check_same_machine(folder: Path) -> None:
 def _ensure_keeper(data_dir: Path, folder: Path) -> None:
     if not _is_held(folder / "keeper"):
         # It forks and returns at once, so that no child of ours is left to wait for.
-        words = [sys.executable, "-P", "-m", "castline.store.embedded_keeper", str(data_dir)]
-        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+        words = [sys.executable, "-P", "-m", "castline.store.embedded.keeper", str(data_dir)]
+        environ = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
         nowhere = subprocess.DEVNULL
         done = subprocess.run(  # noqa: S603  # our own module
             words, stdin=nowhere, stdout=nowhere, stderr=nowhere, cwd="/", env=environ, check=False

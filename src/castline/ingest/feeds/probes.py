@@ -7,12 +7,12 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.base.errors import CastlineError
-from castline.ingest.file_facts import marking_days
+from castline.ingest.feeds.file_facts import marking_days
 from castline.model.lineage import DatasetUse
 from castline.sources.media_probe import probe_media
-from castline.store.addresses import FileProbe, ProbeTarget, load_probe_targets, save_probe
-from castline.store.ledger import OpenRun, open_run
+from castline.store.entities.addresses import FileProbe, ProbeTarget, load_probe_targets, save_probe
 from castline.store.pool import Store
+from castline.store.provenance.ledger import OpenRun, open_run
 
 # Shows change their artwork or their encoder for all that follows, so the newest few tell.
 NEWEST: Final = 3

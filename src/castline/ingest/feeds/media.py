@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from castline.model.feed import FeedEnclosure, FeedEpisode
 from castline.sources.enclosure import strip_prefixes, url_key
-from castline.store.addresses import NewMedia
+from castline.store.entities.addresses import NewMedia
 
 _PLAYLISTS: Final = frozenset(
     "application/x-mpegurl application/vnd.apple.mpegurl application/mpegurl audio/mpegurl audio/x-mpegurl"

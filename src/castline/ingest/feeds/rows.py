@@ -8,19 +8,16 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from castline.base.errors import InvalidInput
-from castline.ingest.episode_identity import Known, KnownEpisode, match_episodes
-from castline.ingest.episode_media import list_media
-from castline.ingest.file_facts import marking_days
+from castline.ingest.feeds.file_facts import marking_days
+from castline.ingest.feeds.identity import Known, KnownEpisode, match_episodes
+from castline.ingest.feeds.media import list_media
 from castline.model.check import URL_LENGTH, check_length, check_text, check_url
 from castline.model.feed import LEFT_OUT, Feed, FeedEpisode, FeedProblem
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.model.show import Episode, Podcast
 from castline.sources.enclosure import url_key
-from castline.store.addresses import NewMedia, load_media, save_media
-from castline.store.ledger import OpenRun, find_batch, save_batch
-from castline.store.payload import encode_json
-from castline.store.retention import LANDING_KEPT
-from castline.store.shows import (
+from castline.store.entities.addresses import NewMedia, load_media, save_media
+from castline.store.entities.shows import (
     EpisodeAlias,
     create_episode,
     drop_alias,
@@ -31,6 +28,9 @@ from castline.store.shows import (
     save_episode,
     save_podcast,
 )
+from castline.store.payload import encode_json
+from castline.store.provenance.ledger import OpenRun, find_batch, save_batch
+from castline.store.upkeep.retention import LANDING_KEPT
 
 BATCH_KIND: Final = "feed"
 
