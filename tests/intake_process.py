@@ -16,12 +16,14 @@ from castline.ingest.segment_log import LOG_FOLDER, Record, parse_segment
 
 _SOURCE = str(Path(castline.__file__).parents[1])
 _PROGRAM = """
-import socket, sys, threading
+import resource, socket, sys, threading
 from ipaddress import ip_network
 from pathlib import Path
 from castline.intake.run import run_intake
 from castline.intake.server import IntakeOptions, Limits
-folder, durability, seconds, trusted = sys.argv[1:5]
+folder, durability, seconds, trusted, files = sys.argv[1:6]
+if int(files):
+    resource.setrlimit(resource.RLIMIT_NOFILE, (int(files), int(files)))
 sock = socket.create_server(("127.0.0.1", 0), backlog=2048)
 sock.settimeout(0)
 print(sock.getsockname()[1], flush=True)
@@ -67,10 +69,11 @@ class Intake:
 
 @contextmanager
 def run_server(
-    data_dir: Path, *, durability: str = "relaxed", seconds: float = 20.0, trusted: str = ""
+    data_dir: Path, *, durability: str = "relaxed", seconds: float = 20.0, trusted: str = "", files: int = 0
 ) -> Iterator[Intake]:
+    """A server whose clients may take so many seconds; with `files`, it may open no more than these."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, str(data_dir), durability, str(seconds), trusted],
+        [sys.executable, "-c", _PROGRAM, str(data_dir), durability, str(seconds), trusted, str(files)],
         stdout=subprocess.PIPE,
         text=True,
         env=os.environ | {"PYTHONPATH": _SOURCE},

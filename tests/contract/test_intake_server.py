@@ -199,6 +199,11 @@ def test_whoever_waits_to_be_asked_for_the_body_is_asked(intake: Intake) -> None
         assert statuses(read_all(client)) == [202]
 
 
+def test_a_client_of_http_1_0_is_not_asked_for_its_body(intake: Intake) -> None:
+    head = b"POST /v1/events HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+    assert intake.ask(head, b"{}", pause=0.1).startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_connection_lasts_as_its_client_wants(intake: Intake) -> None:
     old = REDIRECT.replace(b"HTTP/1.1", b"HTTP/1.0")
     assert statuses(intake.ask(old + old)) == [302]
@@ -237,6 +242,16 @@ def test_clients_that_are_too_slow_are_sent_away(tmp_path: Path) -> None:
 def _ask_for_ever(client: socket.socket) -> None:
     while True:
         client.sendall(get(b"/healthz") * 1000)
+
+
+def test_more_clients_than_files_cost_no_record_and_those_that_ask_nothing_make_room(tmp_path: Path) -> None:
+    with run_server(tmp_path, files=200) as server:
+        crowd = [server.connect() for _ in range(300)]
+        time.sleep(1.2)
+        assert server.ask(REDIRECT).startswith(b"HTTP/1.1 302 ")
+        for client in crowd:
+            client.close()
+        assert [record.text for record in server.records()] == [REDIRECT]
 
 
 def test_a_client_that_reads_nothing_is_sent_away_and_the_others_are_served(tmp_path: Path) -> None:

@@ -103,10 +103,12 @@ def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) ->
     """Serves until SIGTERM or SIGINT; open requests are answered first."""
     import uvicorn
 
+    from castline.intake.room import raise_limit
     from castline.web.app import create_app
     from castline.web.listen import bind, page_address
     from castline.web.short_way import ShortWay
 
+    raise_limit()
     with bind(host, port) as sock:
         address = page_address(sock)
         settings = store.settings

@@ -268,7 +268,7 @@ class Connection(asyncio.Protocol):
             return
         if expected.lower() != b"100-continue":
             raise BadRequest(417, "only 100-continue can be expected")
-        if head.has_body:
+        if head.has_body and not head.is_old:  # RFC 9110, section 10.1.1: HTTP/1.0 knows of no such answer
             self._desk.submit(self, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _take_plain(self, length: int) -> bytes | None:

@@ -15,6 +15,7 @@ from typing import Final
 
 from castline.base.errors import CastlineError
 from castline.intake.drain import drain_intake
+from castline.intake.room import raise_limit
 from castline.intake.server import IntakeOptions, IntakeServer
 from castline.store.pool import Store
 
@@ -28,6 +29,7 @@ OpenStore = Callable[[], AbstractContextManager[Store]]
 
 def run_intake(data_dir: Path, sock: socket.socket, stop: threading.Event, options: IntakeOptions) -> None:
     """Serves until `stop` is set, or until SIGTERM or SIGINT where this is the main thread; then drains."""
+    raise_limit()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         runner.run(_serve(data_dir, sock, stop, options))
 

@@ -10,18 +10,22 @@ import logging
 import socket
 import time
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
 from castline.base.config import Network
 from castline.ingest.segment_log import LOG_FOLDER, LogWriter
 from castline.intake.connection import Client, Connection
+from castline.intake.room import compute_room
 from castline.intake.wire import encode_redirect_start
 from castline.sources.proxies import find_client, is_trusted
 
 _log = logging.getLogger(__name__)
 Durability = Literal["strict", "relaxed"]
 _DRAIN_SECONDS: Final = 10.0
+_IDLE_SECONDS: Final = 1.0  # a connection that was used just now may bring its next request any moment
+_LOOKED_AT: Final = 64  # connections, the oldest first: enough against a crowd that only sits there
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ class IntakeServer:
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._complained_at = 0.0
+        self._room = min(options.limits.connections, compute_room())
         self.connections: dict[Connection, None] = {}
         self.redirect_start = encode_redirect_start(time.time())
         self.lost_count = 0
@@ -95,11 +100,21 @@ class IntakeServer:
         await self._loop.run_in_executor(None, self._log.close)
 
     def admit(self, connection: Connection) -> bool:
-        """Whether there is room for one more."""
-        if len(self.connections) >= self._options.limits.connections:
+        """Whether there is room for one more; where there is none, one that asks for nothing makes it."""
+        if len(self.connections) >= self._room and not self._end_idle():
             return False
         self.connections[connection] = None
         return True
+
+    def _end_idle(self) -> bool:
+        """Whether one of the oldest connections was idle, and is ended."""
+        at = time.monotonic()
+        for one in islice(self.connections, _LOOKED_AT):
+            if one.is_idle and not one.is_done and one.since and at - one.since > _IDLE_SECONDS:
+                del self.connections[one]
+                one.refuse_slow(408, "")
+                return True
+        return False
 
     def is_proxy(self, peer: str) -> bool:
         """Whether what the peer says of addresses is believed."""

@@ -8,11 +8,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from castline.intake.answer import EVENTS_PATH
+from castline.intake.request import BODY_BYTES
 from castline.web.origin import Origins
 
 MiB: Final = 1 << 20
 _FORM_BYTES: Final = 64 * 1024
 _API_BYTES: Final = 8 * MiB
+_EVENTS: Final = EVENTS_PATH.decode()
 
 # No inline script or style anywhere, nothing from elsewhere; charts are SVG with presentation attributes.
 _POLICY: Final = (
@@ -61,6 +64,10 @@ class Guard:
     def _refusal(self, scope: Scope, headers: Headers) -> Response | None:
         if not self._origins.knows(headers.get("host", "")):
             return PlainTextResponse("This server does not answer to that name.\n", 421)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            # Whoever stands before us may go by the other one, and take the rest for the next request.
+            told = {"connection": "close"}
+            return PlainTextResponse("The body's length is told in two ways.\n", 400, told)
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > _limit(scope):
             return _too_large(scope)
@@ -81,6 +88,8 @@ class Guard:
 
 
 def _limit(scope: Scope) -> int:
+    if scope["path"] == _EVENTS:
+        return BODY_BYTES
     return _API_BYTES if scope["path"].startswith("/api/") else _FORM_BYTES
 
 
@@ -101,7 +110,7 @@ def _capped(receive: Receive, limit: int) -> Receive:
 def _too_large(scope: Scope) -> Response:
     limit = _limit(scope)
     if not scope["path"].startswith("/api/"):
-        return PlainTextResponse(f"The form is larger than {limit} bytes.\n", 413)
+        return PlainTextResponse(f"The body is larger than {limit} bytes.\n", 413)
     problem = {
         "type": "urn:castline:problem:body_too_large",
         "title": "body too large",

@@ -8,7 +8,7 @@ from typing import Final
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
 from castline.accounts.limit import TooMany
@@ -42,6 +42,7 @@ def add_error_answers(app: FastAPI) -> None:
     app.add_exception_handler(CastlineError, _answer_castline)
     app.add_exception_handler(RequestValidationError, _answer_invalid)
     app.add_exception_handler(HTTPException, _answer_http)
+    app.add_exception_handler(ClientDisconnect, _answer_nobody)
     app.add_exception_handler(Exception, _answer_unexpected)
 
 
@@ -103,6 +104,11 @@ def _answer_http(request: Request, error: Exception) -> Response:
     code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
     detail = _UNKNOWN if error.status_code == HTTPStatus.NOT_FOUND else str(error.detail)
     return _answer(request, build_problem(error.status_code, code, detail), error.headers or {})
+
+
+def _answer_nobody(request: Request, error: Exception) -> Response:  # noqa: ARG001  # starlette's signature
+    # The client went in the middle of its body: no fault of ours, and no reason to fill the log.
+    return Response(None, 400)
 
 
 def _answer_unexpected(request: Request, error: Exception) -> Response:

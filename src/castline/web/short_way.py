@@ -9,10 +9,10 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from castline.ingest.segment_log import REQUEST, encode_record
 from castline.intake.connection import find_address, try_short
+from castline.web.connection import Connection
 from castline.web.context import Context
 
 if TYPE_CHECKING:
@@ -22,9 +22,11 @@ _BEGIN: Final = b"GET /e"
 _END: Final = b"\r\n\r\n"
 _HOST: Final = re.compile(rb"\r\nhost:[\t ]*([^\r]*?)[\t ]*\r\n")
 _LONGEST_HELD: Final = 64 * 1024
+_REDIRECT: Final = re.compile(rb"(?:GET|HEAD) /e[,/]")
+_NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
 
 
-class ShortWay(H11Protocol):
+class ShortWay(Connection):
     """A connection of the web server; at most one short answer is under way, and what comes meanwhile waits for it."""
 
     def __init__(self, config: Any, *given: Any, **named: Any) -> None:
@@ -40,8 +42,14 @@ class ShortWay(H11Protocol):
             self._held += data
             if len(self._held) > _LONGEST_HELD:
                 self.flow.pause_reading()
-        elif not self._take(data):
+            return
+        if self._is_between() and not data.isascii():
+            data = _escape_address(data)
+        if not self._take(data):
             super().data_received(data)
+
+    def is_awaiting(self) -> bool:
+        return not self._is_asked and super().is_awaiting()
 
     def send(self, answer: bytes) -> None:
         """The answer is on its way, and what waited for it goes on."""
@@ -90,3 +98,11 @@ class ShortWay(H11Protocol):
             and self.conn.trailing_data == (b"", False)
             and not self.flow.write_paused
         )
+
+
+def _escape_address(data: bytes) -> bytes:
+    """The request, escaped where apps leave a redirect's address unescaped: the framework takes ASCII only."""
+    if not _REDIRECT.match(data):
+        return data
+    line, end, rest = data.partition(b"\r\n")
+    return _NOT_ASCII.sub(lambda found: b"%%%02X" % found[0][0], line) + end + rest

@@ -1,0 +1,93 @@
+"""Clients of the pages' port that are slow, go away, send too much or what two servers could read differently."""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from castline.base.config import Settings
+from castline.store.pool import Store
+from castline.web import connection
+from intake_process import read_all, read_records
+from web.conftest import make_closed_pool, run_server
+
+pytestmark = pytest.mark.store
+_AT = "2026-09-07T00:00:00Z"
+_SESSION = {"id": "s", "started_at": _AT, "episode": {"guid": "one"}}
+
+
+@pytest.fixture
+def port(store: Store, web_settings: Settings, tmp_path: Path) -> Iterator[int]:
+    """Of a server without a database, with a log of its own."""
+    settings = replace(web_settings, data_dir=tmp_path)
+    with run_server(replace(store, settings=settings, _pool=make_closed_pool()), settings) as found:
+        yield found
+
+
+def ask(port: int, *parts: bytes) -> bytes:
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        for part in parts:
+            client.sendall(part)
+        client.settimeout(5)
+        return read_all(client)
+
+
+def post(body: bytes, *fields: bytes) -> bytes:
+    told = b"".join(field + b"\r\n" for field in (b"Host: localhost", b"Connection: close", *fields))
+    return b"POST /v1/events HTTP/1.1\r\n" + told + b"\r\n" + body
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [[], [b"GET / HTTP/1.1\r\nHo"], [b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"]],
+    ids=["silent", "half a head", "half a body"],
+)
+def test_whoever_does_not_come_to_an_end_is_sent_away(
+    port: int, monkeypatch: pytest.MonkeyPatch, parts: list[bytes]
+) -> None:
+    for name in ("HEAD_SECONDS", "BODY_SECONDS", "_LOOK_SECONDS"):
+        monkeypatch.setattr(connection, name, 0.2)
+    began = time.monotonic()
+    assert ask(port, *parts) == b""
+    assert time.monotonic() - began < 4  # uvicorn alone waits for ever, the client here for five seconds
+
+
+def test_a_delivery_of_a_thousand_events_is_taken_as_at_the_intake(port: int, tmp_path: Path) -> None:
+    events = [{"id": str(number), "type": "progress", "at": _AT, "ad_id": "x" * 100} for number in range(1000)]
+    body = json.dumps({"session": _SESSION, "events": events}).encode()
+    assert len(body) > 150_000
+    answer = ask(port, post(body, b"Content-Length: %d" % len(body)))
+    assert answer.startswith(b"HTTP/1.1 202 ")
+    assert answer.endswith(b'{"received":1000}')
+    assert [record.text.endswith(body) for record in read_records(tmp_path)] == [True]
+
+
+def test_a_body_whose_length_is_told_in_two_ways_is_refused(port: int) -> None:
+    smuggled = b"0\r\n\r\nGET /sign-in HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = ask(port, post(smuggled, b"Content-Length: 5", b"Transfer-Encoding: chunked"))
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_client_that_goes_in_the_middle_of_its_body_leaves_no_error_behind(
+    port: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(post(b"{", b"Content-Length: 9"))
+            time.sleep(0.2)
+        time.sleep(0.5)
+    assert caplog.messages == []
+
+
+def test_an_address_that_an_app_left_unescaped_leads_to_its_episode(port: int, tmp_path: Path) -> None:
+    path = "/e/cdn.example.org/épisode.mp3".encode()
+    answer = ask(port, b"GET " + path + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 302 ")
+    assert b"\r\nlocation: https://cdn.example.org/%c3%a9pisode.mp3\r\n" in answer.lower()
+    assert len(read_records(tmp_path)) == 1
