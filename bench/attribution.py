@@ -11,7 +11,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,16 +25,15 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.attribute.engine import AttributionResult, attribute
-from castline.base.config import Settings
 from castline.ingest.conversions.receive import receive_conversions
 from castline.model.campaign import AttributionConfig, NewSponsor
 from castline.model.conversion import ConversionInput
 from castline.roi.books import load_books
 from castline.roi.compute import compute_from_books
-from castline.store.embedded.server import remove_embedded
 from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor, load_campaigns
-from castline.store.pool import Store, open_store
+from castline.store.pool import Store
 from make_many import DAYS, FIRST, World, indexed_afterwards, make_world
+from make_store import open_folder, open_own_store
 
 Found = TypeVar("Found")
 _SPONSORS, _CAMPAIGNS = 6, 24
@@ -74,16 +72,8 @@ def main() -> int:
     parser.add_argument("--orders", type=int, default=60_000)
     parser.add_argument("--rows", type=int, default=2_000_000, help="Downloads.")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
-        folder = Path(place)
-        # Root's server runs as a user of its own, who must be able to pass.
-        folder.chmod(0o711)
-        settings = Settings(data_dir=folder / "data")
-        try:
-            with open_store(settings) as store:
-                timed = _run(store, chosen.rows, chosen.orders)
-        finally:
-            remove_embedded(settings.data_dir)
+    with open_folder() as folder, open_own_store(folder) as store:
+        timed = _run(store, chosen.rows, chosen.orders)
     ratio = timed.first / timed.peer
     is_within = ratio <= _PEER_TIMES and timed.figures_ms <= _FIGURES_LIMIT_MS
     print(json.dumps(_describe(timed, chosen) | {"peer_ratio": round(ratio, 2), "within_limit": is_within}))

@@ -11,7 +11,6 @@ import json
 import os
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -20,14 +19,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.measure.figures.query import run_query
 from castline.model.query import Filters, Query
-from castline.store.embedded.server import remove_embedded
 from castline.store.metrics import count_events
-from castline.store.pool import Store, open_store
+from castline.store.pool import Store
 from make_many import DAYS, FIRST, World, indexed_afterwards, make_world
+from make_store import open_folder, open_own_store
 
 _ROUNDS = 20
 _PATIENCE_SECONDS = 60
@@ -60,16 +58,8 @@ def main() -> int:
         "--rows", type=int, default=1_000_000, help="Downloads of the larger account; 20000000 in full."
     )
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
-        folder = Path(place)
-        # Root's server runs as a user of its own, who must be able to pass.
-        folder.chmod(0o711)
-        settings = Settings(data_dir=folder / "data")
-        try:
-            with open_store(settings) as store:
-                found = _run(store, chosen.rows)
-        finally:
-            remove_embedded(settings.data_dir)
+    with open_folder() as folder, open_own_store(folder) as store:
+        found = _run(store, chosen.rows)
     print(json.dumps(found))
     return 0 if found["within_limit"] else 1
 

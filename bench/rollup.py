@@ -10,26 +10,23 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from castline.base.config import Settings
 from castline.base.period import Period
 from castline.ingest.landing import import_log
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure
-from castline.model.account import UNUSABLE_PASSWORD
 from castline.model.query import AnswerRow, Query
-from castline.store.access.accounts import create_user
-from castline.store.embedded.server import remove_embedded
-from castline.store.pool import Store, open_store
+from castline.store.pool import Store
+from make import make_account
 from make_logs import MONDAY, Line, make_listened_show, write_log
+from make_store import open_folder, open_own_store
 
 _DAYS = 7
 _ALLOWED = 1.5
@@ -42,23 +39,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--lines", type=int, default=200_000)
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
-        folder = Path(place)
-        # Root's server runs as a user of its own, who must be able to pass.
-        folder.chmod(0o711)
-        settings = Settings(data_dir=folder / "data")
-        try:
-            with open_store(settings) as store:
-                found = _run(store, folder, chosen.lines)
-        finally:
-            remove_embedded(settings.data_dir)
+    with open_folder() as folder, open_own_store(folder) as store:
+        found = _run(store, folder, chosen.lines)
     print(json.dumps(found))
     return 0 if found["within_limit"] else 1
 
 
 def _run(store: Store, folder: Path, lines: int) -> dict[str, object]:
-    with store.system() as connection:
-        owner_id = create_user(connection, f"{uuid4().hex}@example.org", "Bench", UNUSABLE_PASSWORD).user_id
+    owner_id = make_account(store).user_id
     make_listened_show(store, owner_id)
     import_log(store, owner_id, write_log(folder / "access.log.gz", _lines(lines)), host="cdn.example.org")
     measure(store, owner_id)

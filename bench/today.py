@@ -13,27 +13,24 @@ import random
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID, uuid4
+from uuid import UUID
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.clock import now
-from castline.base.config import Settings
 from castline.base.period import start_of_day
 from castline.ingest.landing import import_log
 from castline.measure.agents.rules import load_agent_rules
 from castline.measure.run import measure
-from castline.model.account import UNUSABLE_PASSWORD
-from castline.store.access.accounts import create_user
-from castline.store.embedded.server import remove_embedded
-from castline.store.pool import Store, open_store
+from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
+from make import make_account
 from make_logs import EPISODE_BYTES, make_listened_show, write_log
+from make_store import open_folder, open_own_store
 
 _BATCHES = 100
 _ROUNDS = 5
@@ -47,23 +44,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--requests", type=int, default=500_000, help="Of the day, before the rounds begin.")
     chosen = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="castline-bench-") as place:
-        folder = Path(place)
-        # Root's server runs as a user of its own, who must be able to pass.
-        folder.chmod(0o711)
-        settings = Settings(data_dir=folder / "data")
-        try:
-            with open_store(settings) as store:
-                found = _run(store, folder, chosen.requests)
-        finally:
-            remove_embedded(settings.data_dir)
+    with open_folder() as folder, open_own_store(folder) as store:
+        found = _run(store, folder, chosen.requests)
     print(json.dumps(found))
     return 0 if found["within_limit"] else 1
 
 
 def _run(store: Store, folder: Path, requests: int) -> dict[str, object]:
-    with store.system() as connection:
-        owner_id = create_user(connection, f"{uuid4().hex}@example.org", "Bench", UNUSABLE_PASSWORD).user_id
+    owner_id = make_account(store).user_id
     make_listened_show(store, owner_id, *map(str, range(_EPISODES)))
     with store.owner() as connection:
         ensure_partitions(connection, now().date(), now().date())  # as the worker's are, weeks before
