@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Generic, Protocol, TypeVar, cast
 from castline.base.errors import SourceUnreadable
 
 Item = TypeVar("Item")
-BLOCK_BYTES: Final = 48 * 1024 * 1024  # about 300,000 lines: larger blocks were no faster, and memory grows with them
+BLOCK_BYTES: Final = 24 * 1024 * 1024  # about 150,000 lines: larger blocks were no faster, and memory grows with them
 _PORTION_LINES: Final = 750_000  # a block of ordinary lines has half as many
 _READ_BYTES: Final = 1024 * 1024
 _STEP_BYTES: Final = 4 * 1024 * 1024

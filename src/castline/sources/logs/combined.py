@@ -18,14 +18,18 @@ _ADDRESS: Final = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%[0-9A-Za-z]+)?"
 _WORD: Final = r'[^ "\\\r]+'
 _QUOTED: Final = r'"[^"\\\r]*"'
 _EXTRA_COUNT: Final = 6
-_SHAPE: Final = (
-    rf" {_WORD} {_WORD} \[[^\] \"\\]+ [+-][0-9]{{4}}\] {_QUOTED} [0-9]{{3}} (?:[0-9]{{1,18}}|-)"
-    rf"(?: {_QUOTED} {_QUOTED}(?: {_QUOTED}| {_WORD}){{0,{_EXTRA_COUNT}}})?$"
-)
-_PLAIN_SHAPE: Final = f"^{_ADDRESS}{_SHAPE}"
-_HOSTED_SHAPE: Final = f"^{_WORD} {_ADDRESS}{_SHAPE}"
+_HEAD: Final = rf" {_WORD} {_WORD} \[[^\] \"\\]+ [+-][0-9]{{4}}\] {_QUOTED} [0-9]{{3}} (?:[0-9]{{1,18}}|-)"
+_EXTRA: Final = rf"(?: {_QUOTED}| {_WORD})"
+_SHAPE: Final = rf"{_HEAD}(?: {_QUOTED} {_QUOTED}{_EXTRA}{{0,{_EXTRA_COUNT}}})?$"
 _FIELDS: Final = ("address", "_ident", "_user", "_stamp", "_zone", "request", "status", "bytes_sent", "referer")
 _EXTRAS: Final = tuple(f"_extra_{number}" for number in range(_EXTRA_COUNT))
+# The shapes that lines are tried for in turn, and the fields in front of the agent and behind it. To read fields that
+# no line has costs as much again, so most lines, which have at most one behind the agent, are read by themselves.
+_SHAPES: Final = (
+    (rf"^{_ADDRESS}{_HEAD}(?: {_QUOTED} {_QUOTED}{_EXTRA}?)?$", _FIELDS, _EXTRAS[:1]),
+    (f"^{_ADDRESS}{_SHAPE}", _FIELDS, _EXTRAS),
+    (f"^{_WORD} {_ADDRESS}{_SHAPE}", ("host", *_FIELDS), _EXTRAS),
+)
 
 # A quoted field may hold \" and \\ (Apache) or \x22 (nginx). The last alternatives take quotes that nobody escaped.
 _ESCAPED: Final = r'"((?:[^"\\]|\\.)*)"'
@@ -66,14 +70,16 @@ class CombinedReader:
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The lines that are one of them."""
-        plain = numbered["line"].str.contains(_PLAIN_SHAPE)
-        if plain.all():
-            return _add_time(_read_plain(numbered))
-        others = numbered.filter(~plain)
-        hosted = others["line"].str.contains(_HOSTED_SHAPE)
-        odd = _read_odd(others.filter(~hosted))
-        fast = [_read_plain(numbered.filter(plain)), _read_hosted(others.filter(hosted))]
-        return pl.concat([_add_time(part) for part in (*fast, odd)]).sort("line_number")
+        parts, rest = [], numbered
+        for shape, fields, extra_names in _SHAPES:
+            fits = rest["line"].str.contains(shape)
+            if fits.any():
+                parts.append(_read_csv(rest if fits.all() else rest.filter(fits), fields, extra_names))
+            rest = rest.clear() if fits.all() else rest.filter(~fits)
+        if not parts or not rest.is_empty():
+            parts.append(_read_odd(rest))
+        timed = [_add_time(part) for part in parts]
+        return timed[0] if len(timed) == 1 else pl.concat(timed).sort("line_number")
 
     def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
         """None: such logs have no header."""
@@ -85,22 +91,10 @@ def fits_combined(line: str) -> bool:
     return _LINE_FORM.match(line) is not None
 
 
-def _read_plain(numbered: pl.DataFrame) -> pl.DataFrame:
-    return _read_csv(numbered, _FIELDS).with_columns(host=pl.lit(None, pl.String))
-
-
-def _read_hosted(numbered: pl.DataFrame) -> pl.DataFrame:
-    return _read_csv(numbered, ("host", *_FIELDS))
-
-
-def _read_csv(numbered: pl.DataFrame, fields: tuple[str, ...]) -> pl.DataFrame:
+def _read_csv(numbered: pl.DataFrame, fields: tuple[str, ...], extra_names: tuple[str, ...]) -> pl.DataFrame:
     """The fields of lines that have passed their shape test."""
-    names = (*fields, "user_agent", *_EXTRAS)
+    names = (*fields, "user_agent", *extra_names)
     schema = dict.fromkeys(names, pl.String)
-    if numbered.is_empty():
-        return pl.DataFrame(schema={"line_number": pl.UInt32, **schema}).with_columns(
-            range=pl.lit(None, pl.String), forwarded=pl.lit(None, pl.String)
-        )
     text = io.BytesIO()
     numbered.select("line").write_csv(text, include_header=False, quote_style="never")
     frame = pl.read_csv(
@@ -113,12 +107,15 @@ def _read_csv(numbered: pl.DataFrame, fields: tuple[str, ...]) -> pl.DataFrame:
     )
     if frame.height != numbered.height:
         raise AssertionError(f"{numbered.height} lines became {frame.height} rows")
-    extras = [name for name in _EXTRAS if frame[name].null_count() < frame.height]
+    extras = [name for name in extra_names if frame[name].null_count() < frame.height]
     ranges = [pl.when(pl.col(name).str.starts_with("bytes=")).then(pl.col(name)) for name in extras]
     hops = [pl.when(pl.col(name).str.contains(_FORWARDED)).then(pl.col(name)) for name in extras]
     nothing = pl.lit(None, pl.String)
     return frame.with_columns(
-        numbered["line_number"], range=pl.coalesce(*ranges, nothing), forwarded=pl.coalesce(*hops, nothing)
+        numbered["line_number"],
+        range=pl.coalesce(*ranges, nothing),
+        forwarded=pl.coalesce(*hops, nothing),
+        host=pl.col("host") if "host" in fields else nothing,
     )
 
 

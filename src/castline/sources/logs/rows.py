@@ -51,6 +51,7 @@ _LONGEST_RANGE: Final = 8192
 _PAYLOAD_LENGTH: Final = 2000
 _CLOCK_SLACK: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MANY: Final = 0.5  # of the rows: from here on, finding the distinct ones costs more than it saves
 _NO_ID: Final = frozenset({"", "-"})
 _PROTOCOL: Final = "HTTP/"
 _REQUEST: Final = r"^(?P<method>\S+) (?P<url>.*?)(?: HTTP/[0-9.]+)?$"
@@ -81,7 +82,7 @@ def compute_requests(found: pl.DataFrame, family: str) -> pl.DataFrame:
     frame = found.with_columns(missing)
     if "time" not in found.columns:
         frame = frame.with_columns(parse_times(frame["stamp"]).alias("time"))
-    frame = _split_url(_split_request(frame)).with_columns(
+    frame = _split_requests_once(frame).with_columns(
         status=pl.col("status").cast(pl.UInt16, strict=False),
         # Apache's %b writes "-" for no byte at all.
         bytes_sent=pl.col("bytes_sent")
@@ -156,6 +157,19 @@ def _unescape(text: str) -> str:
         lambda found: bytes.fromhex(found[1].decode()) if found[1] else _CONTROL.get(found[2], found[2]), text.encode()
     )
     return raw.decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _split_requests_once(frame: pl.DataFrame) -> pl.DataFrame:
+    """`method`, `host` and `path` of each row: where only the request line tells them, once for each distinct one."""
+    if any(frame[name].null_count() < frame.height for name in ("method", "url", "query", "host")):
+        return _split_url(_split_request(frame))
+    distinct = frame.select("request").unique()
+    if distinct.height > frame.height * _MANY:
+        return _split_url(_split_request(frame))
+    nothing = [pl.lit(None, pl.String).alias(name) for name in ("method", "url", "query", "host")]
+    told = _split_url(_split_request(distinct.with_columns(nothing))).select("request", "method", "path", "host")
+    rest = frame.drop("method", "host")
+    return rest.join(told, on="request", how="left", nulls_equal=True, maintain_order="left")
 
 
 def _split_request(frame: pl.DataFrame) -> pl.DataFrame:
