@@ -1,5 +1,7 @@
 """What the intake acknowledged is in its log once, however its process ends."""
 
+import asyncio
+import logging
 import re
 import socket
 import threading
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from castline.ingest.segment_log import REQUEST
+from castline.ingest.segment_log import REQUEST, encode_record
+from castline.intake.server import IntakeServer
 from intake_process import Intake, run_server
 
 _CLIENTS = 8
@@ -93,3 +96,36 @@ def test_a_stopped_server_takes_no_new_connection_and_answers_what_had_begun(tmp
         assert begun.recv(65536).startswith(b"HTTP/1.1 302 Found\r\n")
         assert intake.process.wait(30) == 0
         assert _names(intake) == Counter({b"one.mp3": 1})
+
+
+class _Heard:
+    """A client that remembers what it was sent."""
+
+    def __init__(self) -> None:
+        self.answers: list[bytes] = []
+
+    def send(self, answer: bytes) -> None:
+        self.answers.append(answer)
+
+
+def test_once_the_log_is_written_again_it_is_said_how_much_was_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, record = _Heard(), encode_record(REQUEST, 1, b"192.0.2.1", b"GET / HTTP/1.1\r\n\r\n")
+
+    async def take_three() -> None:
+        server = IntakeServer(tmp_path)
+        in_the_way = tmp_path / "intake"
+        in_the_way.write_text("")
+        for answer in (b"kept", b"kept too"):
+            server.submit(client, answer, record, b"refused")
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+        in_the_way.unlink()
+        server.submit(client, b"kept", record, b"refused")
+        await server.drain()
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(take_three())
+    assert client.answers == [b"refused", b"refused", b"kept"]
+    assert caplog.messages[-1] == "the intake's log is written again; 2 records were lost or refused"

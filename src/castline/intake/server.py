@@ -62,7 +62,7 @@ class IntakeServer:
         self._batch: list[_Reply] = []
         self._records: list[bytes] = []
         self._unsynced: list[tuple[int, list[_Reply]]] = []
-        self._is_flush_due = self._is_draining = False
+        self._is_flush_due = self._is_losing = False
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._complained_at = 0.0
@@ -82,7 +82,6 @@ class IntakeServer:
 
     async def drain(self) -> None:
         """Nothing new is taken, what had begun is answered, and all of it is on the disk."""
-        self._is_draining = True
         if self._server is not None:
             self._server.close()
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -147,6 +146,9 @@ class IntakeServer:
                 self._lose(len(records), error)
                 _send(batch, is_kept=False)
                 return
+            if self._is_losing:
+                self._is_losing = False
+                _log.warning("the intake's log is written again; %d records were lost or refused", self.lost_count)
         if self._is_strict and (number or self._unsynced):
             self._unsynced.append((number, batch))
         else:
@@ -168,11 +170,14 @@ class IntakeServer:
             _send(batch, is_kept=error is None)
 
     def _lose(self, count: int, error: OSError) -> None:
+        self._is_losing = True
         self.lost_count += count
         if time.monotonic() - self._complained_at > 10:  # noqa: PLR2004  # seconds; a full disk would fill the log too
             self._complained_at = time.monotonic()
             name = errno.errorcode.get(error.errno or 0, "")
-            _log.error("the intake's log cannot be written (%s %s); %d records lost", name, error, self.lost_count)
+            _log.error(
+                "the intake's log cannot be written (%s %s); %d records lost or refused", name, error, self.lost_count
+            )
 
     async def _sweep(self) -> None:
         limits = self._options.limits
