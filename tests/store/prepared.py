@@ -43,6 +43,7 @@ NAMED: dict[str, object] = {
     "end_on": date(2027, 1, 1),
     "last_on": date(2027, 1, 1),
     "grain": "day",
+    "counted": "downloads",
     "tz": "Europe/Oslo",
     "row_limit": 1000,
     "limit": 1000,

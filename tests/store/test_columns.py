@@ -10,7 +10,7 @@ import pytest
 from castline.measure.figures.query import run_query
 from castline.measure.rows.column_counts import can_count_columns, count_columns
 from castline.model.account import User
-from castline.model.query import GRAINS, MEASURES, Dimension, Filters, Query
+from castline.model.query import DOWNLOAD_MEASURES, GRAINS, Dimension, Filters, Query
 from castline.store.metrics import EventCount, count_events
 from castline.store.pool import Store
 from make import make_account
@@ -35,7 +35,7 @@ def draw(rng: random.Random, shows: list[UUID], episodes: list[UUID]) -> Query:
     dimensions = tuple(rng.sample(DIMENSIONS, rng.choice([0, 1, 2])))
     return replace(
         WEEK,
-        measure=rng.choice(MEASURES),
+        measure=rng.choice(DOWNLOAD_MEASURES),
         dimensions=dimensions,
         grain=rng.choice(GRAINS),
         tz=rng.choice(ZONES),

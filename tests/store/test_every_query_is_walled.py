@@ -21,9 +21,9 @@ INSIDE_JSON = {  # the filling leaves JSON empty
     "listening.find_log_by_file",
     "listening.load_log_beginnings",
     "log_objects.load_log_objects",
-    "metrics.count_event_ads",
 }
-DOWNLOADS_ALONE = {"playback.load_ad_plays"}  # the filling has no players' events; test_ad_plays asks as two accounts
+# The filling has no players' events; test_ad_plays and test_plays ask as two accounts.
+DOWNLOADS_ALONE = {"playback.count_ad_plays", "playback.count_plays"}
 NO_GAPS = {"annotations.load_empty_days"}  # the filling leaves no day out; test_unmeasured_days asks of days left out
 
 

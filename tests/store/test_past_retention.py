@@ -9,7 +9,7 @@ import pytest
 
 from castline.measure.figures.query import run_query
 from castline.model.account import User
-from castline.model.query import MEASURES, Answer, Dimension, Filters, Grain, Query
+from castline.model.query import DOWNLOAD_MEASURES, Answer, Dimension, Filters, Grain, Query
 from castline.store.pool import Store
 from make_listening import APPS
 from make_scattered import FIRST, make_scattered
@@ -35,7 +35,7 @@ ZONES = ("UTC", "America/Los_Angeles", "Asia/Kathmandu")
 
 def iter_questions() -> Iterator[Query]:
     """Every measure by every dimension, as it is and for one app."""
-    for measure in MEASURES:
+    for measure in DOWNLOAD_MEASURES:
         for dimensions in SPLITS:
             if "placement" in dimensions and not measure.startswith("ads"):
                 continue
@@ -90,7 +90,7 @@ def test_what_rollups_hold_is_still_told_past_retention(store: Store, account: U
     delete_raw(store, account, FIRST + timedelta(days=12))
     single = [item for item in SPLITS if len(item) <= 1 and item != ("placement",)]
     with store.account(account.user_id) as connection:
-        for measure in MEASURES:
+        for measure in DOWNLOAD_MEASURES:
             told = {}
             for dimensions in single:
                 answer = run_query(

@@ -11,7 +11,21 @@ from castline.base.errors import InvalidInput
 from castline.base.period import Period
 from castline.model.measurement import Stretch
 
-Measure = Literal["downloads", "consumers", "ads_delivered", "ads_missed", "ads_not_measurable"]
+Measure = Literal[
+    "downloads",
+    "consumers",
+    "ads_delivered",
+    "ads_missed",
+    "ads_not_measurable",
+    "ad_plays",
+    "ad_plays_25",
+    "ad_plays_50",
+    "ad_plays_75",
+    "ad_completes",
+    "ad_skips",
+    "plays",
+    "completed_plays",
+]
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "placement", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays", "release_aligned"]
@@ -26,11 +40,22 @@ WithheldReason = Literal[
     "days_off_the_hour",
     "several_releases",
     "no_release_before",
+    "no_player_told",
 ]
 AnnotationKind = Literal["platform", "settings", "rules", "restatement", "gap", "release"]
 
 AD_MEASURES: Final[tuple[Measure, ...]] = ("ads_delivered", "ads_missed", "ads_not_measurable")
+AD_PLAY_MEASURES: Final[tuple[Measure, ...]] = (
+    "ad_plays",
+    "ad_plays_25",
+    "ad_plays_50",
+    "ad_plays_75",
+    "ad_completes",
+    "ad_skips",
+)
+PLAY_MEASURES: Final[tuple[Measure, ...]] = (*AD_PLAY_MEASURES, "plays", "completed_plays")
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
+DOWNLOAD_MEASURES: Final = tuple(measure for measure in MEASURES if measure not in PLAY_MEASURES)
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
 COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
@@ -94,6 +119,7 @@ class Query:
         if len(set(self.dimensions)) != len(self.dimensions) or len(self.dimensions) > _MOST_DIMENSIONS:
             raise InvalidInput(field="dimension", detail="up to two different dimensions can be asked for at once")
         self._check_placement()
+        self._check_campaign()
         parse_zone(self.tz)
 
     def _check_placement(self) -> None:
@@ -102,6 +128,12 @@ class Query:
         if "placement" in self.dimensions and not (self.measure in AD_MEASURES and apart):
             detail = "`placement` splits ads alone, and stands beside no other dimension or filter but the show"
             raise InvalidInput(field="dimension", detail=detail)
+
+    def _check_campaign(self) -> None:
+        """Of an episode's plays no campaign is known: its ads have plays of their own."""
+        asked = {*self.dimensions, *self.filters.by_dimension()}
+        if self.measure in PLAY_MEASURES and self.measure not in AD_PLAY_MEASURES and "campaign" in asked:
+            raise InvalidInput(field="metric", detail=f"`{self.measure}` are of no campaign; ask for `ad_plays`")
 
     @property
     def zone(self) -> ZoneInfo:

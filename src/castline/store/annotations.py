@@ -2,16 +2,17 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Final
+from typing import Final, Literal
 from uuid import UUID
 
 from psycopg import Connection
 
 from castline.model.query import Query
-from castline.store.rows import load_all, load_scalars
+from castline.store.rows import load_all
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("annotations")
+GapCause = Literal["no_request", "no_log", "not_counted"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,14 @@ class RestatedSum:
     change_count: int
     restated_at: datetime
     causes: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyDay:
+    """A UTC day without a counted request: none came in though logs cover it, no log covers it, or it waits."""
+
+    day_on: date
+    cause: GapCause
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +70,13 @@ def load_restated_days(connection: Connection, owner_id: UUID, query: Query) -> 
     return load_all(connection, RestatedSum, _SQL["load_restated_days"], _scope(owner_id, query))
 
 
-def load_empty_days(connection: Connection, owner_id: UUID, query: Query, *, least_count: int) -> list[date]:
-    """The days without any request between measured ones, where a day usually has `least_count` downloads or more."""
-    found = load_scalars(connection, _SQL["load_empty_days"], _scope(owner_id, query) | {"least_count": least_count})
-    return [day for day in found if isinstance(day, date)]
+def load_empty_days(connection: Connection, owner_id: UUID, query: Query, *, least_count: int) -> list[EmptyDay]:
+    """The days between measured ones of which nothing is known, in order.
+
+    A day that logs cover without a request in them is one where days usually have `least_count` downloads or more.
+    """
+    facts = _scope(owner_id, query) | {"least_count": least_count}
+    return load_all(connection, EmptyDay, _SQL["load_empty_days"], facts)
 
 
 def load_release_days(connection: Connection, owner_id: UUID, query: Query) -> list[ReleaseDay]:

@@ -24,29 +24,75 @@ group by day_on
 order by day_on
 
 -- name: load_empty_days
--- one row per UTC day between measured ones without a single request, where downloads are usually not few
-with usual as (
-    select sum(value) as download_count
-    from my_daily_metrics
-    where metric = 'downloads' and dimension = 'total'
-        and day_on >= :first_on and day_on <= :last_on
-), measured as (
+-- one row per UTC day between measured ones of which nothing was counted and no zero is known, and why
+-- logs cover a day from their first line to their last; so does what continues a log, and the intake while it runs
+with measured as (
     select min(day_on) as first_on, max(day_on) as last_on
     from request_verdicts
     where user_id = :tenant
-)
-select day::date as day_on
-from usual
-cross join measured
-cross join generate_series(
-    greatest(:first_on::date, measured.first_on)::timestamp, least(:last_on::date, measured.last_on)::timestamp, '1 day'
-) as days (day)
-where usual.download_count >= :least_count * (:last_on::date - :first_on::date + 1)
-    and not exists (
+), empty as (
+    select day::date as day_on, day at time zone 'utc' as begin_at, (day + interval '1 day') at time zone 'utc' as end_at
+    from measured
+    cross join generate_series(
+        greatest(:first_on::date, first_on)::timestamp, least(:last_on::date, last_on)::timestamp, '1 day'
+    ) as days (day)
+    where not exists (
         select
         from request_verdicts
         where user_id = :tenant and day_on = day::date
     )
+), usual as (
+    select coalesce(sum(value), 0) >= :least_count * (:last_on::date - :first_on::date + 1) as is_many
+    from my_daily_metrics
+    where metric = 'downloads' and dimension = 'total'
+        and day_on >= :first_on and day_on <= :last_on
+), known as (
+    select day_on, begin_at, end_at,
+        exists (
+            select
+            from dirty_days
+            where user_id = :tenant and dirty_days.day_on = empty.day_on
+        ) as is_waiting,
+        exists (
+            select
+            from batches
+            where user_id = :tenant and kind = 'access_log' and last_at >= begin_at and first_at < end_at
+        ) or exists (
+            select
+            from batches as later
+            join batches as earlier on earlier.batch_id = (later.metadata ->> 'continues')::uuid
+            where later.user_id = :tenant and later.kind = 'access_log' and later.last_at >= end_at
+                and earlier.user_id = :tenant and earlier.last_at < begin_at
+        ) as is_covered,
+        (
+            select coalesce(metadata ->> 'format', '')
+            from batches
+            where user_id = :tenant and kind = 'access_log' and last_at < begin_at
+            order by last_at desc
+            limit 1
+        ) as format_before,
+        (
+            select coalesce(metadata ->> 'format', '')
+            from batches
+            where user_id = :tenant and kind = 'access_log' and last_at >= end_at
+            order by last_at
+            limit 1
+        ) as format_after
+    from empty
+), judged as (
+    select day_on,
+        case
+            when is_waiting then 'not_counted'
+            when is_covered or (format_before = 'castline' and format_after = 'castline') then 'no_request'
+            when format_before is not null and format_after is not null then 'no_log'
+            else 'no_request'
+        end as cause
+    from known
+)
+select day_on, cause
+from judged
+cross join usual
+where cause <> 'no_request' or is_many
 order by day_on
 
 -- name: load_release_days

@@ -1,9 +1,8 @@
-"""Sets of consumers, episodes by their age, and what players told of listening."""
+"""Sets of consumers, and episodes by their age."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
@@ -37,19 +36,6 @@ class EpisodeAge:
     downloads: int
 
 
-@dataclass(frozen=True, slots=True)
-class EpisodePlays:
-    """Plays of an episode that players told of; `told_count` of them told how much was heard."""
-
-    episode_id: UUID
-    podcast_id: UUID
-    title: str
-    play_count: int
-    completed_count: int
-    told_count: int
-    mean_completion_rate: Decimal | None
-
-
 def count_shared_consumers(
     connection: Connection, owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] | None
 ) -> list[SharedConsumers]:
@@ -64,14 +50,6 @@ def load_episode_ages(
     """Downloads of each published episode's first days by age, newest episode first."""
     facts = _of(owner_id, podcast_ids) | {"day_count": day_count, "as_of_on": as_of_on}
     return load_all(connection, EpisodeAge, _SQL["load_episode_ages"], facts)
-
-
-def load_listen_through(
-    connection: Connection, owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] | None
-) -> list[EpisodePlays]:
-    """One row per episode, the most played first."""
-    facts = _of(owner_id, podcast_ids) | {"start_at": period.start_at, "end_at": period.end_at}
-    return load_all(connection, EpisodePlays, _SQL["load_listen_through"], facts)
 
 
 def _of(owner_id: UUID, podcast_ids: Sequence[UUID] | None) -> dict[str, object]:

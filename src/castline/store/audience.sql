@@ -37,32 +37,3 @@ where episodes.podcast_id in (select podcast_id from podcasts where user_id = :t
     and (:podcast_ids::uuid[] is null or episodes.podcast_id = any(:podcast_ids))
     and (publish_date at time zone 'utc')::date <= :as_of_on
 order by publish_date desc, episodes.episode_id, age_days
-
--- name: load_listen_through
--- one row per episode: plays that players told of in the period, those that came to the end, and the mean share heard
-with plays as (
-    select
-        episode_id,
-        coalesce(session_id, encode(listener_key, 'hex') || ' ' || coalesce(user_agent, '')) as play_key,
-        bool_or(event_type = 'listen_complete') as is_completed,
-        max(completion_rate) as completion_rate
-    from my_listener_events
-    where timestamp >= :start_at and timestamp < :end_at
-        and event_type in ('listen_start', 'listen_complete')
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-    group by episode_id, play_key
-)
-select
-    episodes.episode_id,
-    podcast_id,
-    title,
-    count(play_key) as play_count,
-    count(play_key) filter (where is_completed) as completed_count,
-    count(completion_rate) as told_count,
-    avg(completion_rate) as mean_completion_rate
-from episodes
-left join plays using (episode_id)
-where podcast_id in (select podcast_id from podcasts where user_id = :tenant)
-    and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-group by episodes.episode_id, podcast_id, title
-order by play_count desc, title, episodes.episode_id

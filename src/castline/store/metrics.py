@@ -97,9 +97,15 @@ def sum_rollup(connection: Connection, owner_id: UUID, query: Query, rollup: Rol
 
 def count_events(connection: Connection, owner_id: UUID, query: Query) -> list[EventCount]:
     """One row per bucket of the query's grain and members of its dimensions, from the raw downloads."""
+    facts = scope_events(owner_id, query) | {"counted": _AD_LISTS.get(query.measure, query.measure)}
+    return load_all(connection, EventCount, _SQL["count_events"], facts)
+
+
+def scope_events(owner_id: UUID, query: Query) -> dict[str, object]:
+    """What a count of raw events is told of the query: its time, splits and filters."""
     filters = query.filters
     first_by, second_by, *_ = (*query.dimensions, "", "")
-    facts = _scope(owner_id, query) | {
+    return _scope(owner_id, query) | {
         "first_by": first_by,
         "second_by": second_by,
         "episode_ids": list(filters.episode_ids) or None,
@@ -107,9 +113,7 @@ def count_events(connection: Connection, owner_id: UUID, query: Query) -> list[E
         "country_codes": list(filters.countries) or None,
         "device_types": list(filters.devices) or None,
         "campaign_ids": list(filters.campaign_ids) or None,
-        "ads": _AD_LISTS.get(query.measure),
     }
-    return load_all(connection, EventCount, _SQL[_COUNTS[query.measure]], facts)
 
 
 def find_lost_days(connection: Connection, owner_id: UUID, query: Query, series: Finer) -> list[LostDay]:
@@ -138,13 +142,6 @@ def _scope(owner_id: UUID, query: Query) -> dict[str, object]:
 
 
 _SUMS: Final[dict[Rollup, str]] = {"daily_metrics": "sum_daily_metrics", "hourly_metrics": "sum_hourly_metrics"}
-_COUNTS: Final[dict[Measure, str]] = {
-    "downloads": "count_event_downloads",
-    "consumers": "count_event_consumers",
-    "ads_delivered": "count_event_ads",
-    "ads_missed": "count_event_ads",
-    "ads_not_measurable": "count_event_ads",
-}
 # A download's metadata lists the campaigns of its ads, one entry for each, by what became of them.
 _AD_LISTS: Final[dict[Measure, str]] = {
     "ads_delivered": "ads_delivered",

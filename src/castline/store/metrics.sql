@@ -55,45 +55,22 @@ where hour_at >= :start_at and hour_at < :end_at
     and :tenant::uuid = castline_tenant()
 group by 1, 2, 3
 
--- name: count_event_downloads
--- one row per hour, day, week or month of a time zone and member of up to two dimensions: raw downloads
-with chosen as (
+-- name: count_events
+-- one row per hour, day, week or month of a time zone and member of up to two dimensions: raw downloads, consumers or ads
+-- `counted` is `downloads`, `consumers` (distinct address and agent) or a list of ads; the rest is planned away
+with downloads as not materialized (
     select
-        case when :grain::text <> 'none' then date_trunc(:grain::text, timestamp, :tz::text) end as start_at,
-        coalesce(
-            case :first_by::text
-                when '' then ''
-                when 'show' then podcast_id::text
-                when 'episode' then episode_id::text
-                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
-                when 'country' then country_code
-                when 'device' then device_type
-                when 'campaign' then case
-                    when campaign_id is not null then campaign_id::text
-                    when metadata ? 'ads_delivered' then 'several'
-                    else 'none'
-                end
-                when 'source' then coalesce(metadata ->> 'source', 'file')
-            end,
-            'unknown'
-        ) as first_member,
-        coalesce(
-            case :second_by::text
-                when '' then ''
-                when 'show' then podcast_id::text
-                when 'episode' then episode_id::text
-                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
-                when 'country' then country_code
-                when 'device' then device_type
-                when 'campaign' then case
-                    when campaign_id is not null then campaign_id::text
-                    when metadata ? 'ads_delivered' then 'several'
-                    else 'none'
-                end
-                when 'source' then coalesce(metadata ->> 'source', 'file')
-            end,
-            'unknown'
-        ) as second_member
+        timestamp,
+        campaign_id,
+        metadata,
+        listener_key,
+        user_agent,
+        podcast_id::text as show,
+        episode_id::text as episode,
+        left(coalesce(metadata ->> 'app', platform), 255) as app,
+        country_code as country,
+        device_type as device,
+        coalesce(metadata ->> 'source', 'file') as source
     from my_listener_events
     where timestamp >= :start_at and timestamp < :end_at
         and event_type = 'download'
@@ -102,120 +79,69 @@ with chosen as (
         and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
         and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
         and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
+        and :tenant::uuid = castline_tenant()
+), carried as not materialized (
+    select timestamp, show, episode, app, country, device, source, listener_key, user_agent,
+        case
+            when campaign_id is not null then campaign_id::text
+            when metadata ? 'ads_delivered' then 'several'
+            else 'none'
+        end as campaign
+    from downloads
+    where :counted::text in ('downloads', 'consumers')
         and (
             :campaign_ids::uuid[] is null
             or campaign_id = any(:campaign_ids)
             or metadata -> 'ads_delivered' ?| :campaign_ids::uuid[]::text[]
         )
-        and :tenant::uuid = castline_tenant()
-)
-select start_at, first_member, second_member, count(*) as value
-from chosen
-group by start_at, first_member, second_member
-
--- name: count_event_ads
--- one row per hour, day, week or month of a time zone and member of up to two dimensions: ads of raw downloads
-with chosen as (
+    union all
+    select timestamp, show, episode, app, country, device, source, listener_key, user_agent, ads.campaign
+    from downloads
+    cross join lateral jsonb_array_elements_text(metadata -> :counted::text) as ads (campaign)
+    where :counted::text not in ('downloads', 'consumers')
+        and (:campaign_ids::uuid[] is null or ads.campaign = any(:campaign_ids::uuid[]::text[]))
+), chosen as not materialized (
     select
         case when :grain::text <> 'none' then date_trunc(:grain::text, timestamp, :tz::text) end as start_at,
         coalesce(
             case :first_by::text
                 when '' then ''
-                when 'show' then podcast_id::text
-                when 'episode' then episode_id::text
-                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
-                when 'country' then country_code
-                when 'device' then device_type
-                when 'campaign' then ads.campaign_id
-                when 'source' then coalesce(metadata ->> 'source', 'file')
+                when 'show' then show
+                when 'episode' then episode
+                when 'app' then app
+                when 'country' then country
+                when 'device' then device
+                when 'campaign' then campaign
+                when 'source' then source
             end,
             'unknown'
         ) as first_member,
         coalesce(
             case :second_by::text
                 when '' then ''
-                when 'show' then podcast_id::text
-                when 'episode' then episode_id::text
-                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
-                when 'country' then country_code
-                when 'device' then device_type
-                when 'campaign' then ads.campaign_id
-                when 'source' then coalesce(metadata ->> 'source', 'file')
-            end,
-            'unknown'
-        ) as second_member
-    from my_listener_events
-    cross join lateral jsonb_array_elements_text(metadata -> :ads::text) as ads (campaign_id)
-    where timestamp >= :start_at and timestamp < :end_at
-        and event_type = 'download'
-        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
-        and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
-        and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
-        and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
-        and (:campaign_ids::uuid[] is null or ads.campaign_id = any(:campaign_ids::uuid[]::text[]))
-        and :tenant::uuid = castline_tenant()
-)
-select start_at, first_member, second_member, count(*) as value
-from chosen
-group by start_at, first_member, second_member
-
--- name: count_event_consumers
--- one row per hour, day, week or month of a time zone and member of up to two dimensions: distinct address and agent
-with listeners as (
-    select distinct
-        case when :grain::text <> 'none' then date_trunc(:grain::text, timestamp, :tz::text) end as start_at,
-        coalesce(
-            case :first_by::text
-                when '' then ''
-                when 'show' then podcast_id::text
-                when 'episode' then episode_id::text
-                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
-                when 'country' then country_code
-                when 'device' then device_type
-                when 'campaign' then case
-                    when campaign_id is not null then campaign_id::text
-                    when metadata ? 'ads_delivered' then 'several'
-                    else 'none'
-                end
-                when 'source' then coalesce(metadata ->> 'source', 'file')
-            end,
-            'unknown'
-        ) as first_member,
-        coalesce(
-            case :second_by::text
-                when '' then ''
-                when 'show' then podcast_id::text
-                when 'episode' then episode_id::text
-                when 'app' then left(coalesce(metadata ->> 'app', platform), 255)
-                when 'country' then country_code
-                when 'device' then device_type
-                when 'campaign' then case
-                    when campaign_id is not null then campaign_id::text
-                    when metadata ? 'ads_delivered' then 'several'
-                    else 'none'
-                end
-                when 'source' then coalesce(metadata ->> 'source', 'file')
+                when 'show' then show
+                when 'episode' then episode
+                when 'app' then app
+                when 'country' then country
+                when 'device' then device
+                when 'campaign' then campaign
+                when 'source' then source
             end,
             'unknown'
         ) as second_member,
         listener_key,
         user_agent
-    from my_listener_events
-    where timestamp >= :start_at and timestamp < :end_at
-        and event_type = 'download'
-        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
-        and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
-        and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
-        and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
-        and (
-            :campaign_ids::uuid[] is null
-            or campaign_id = any(:campaign_ids)
-            or metadata -> 'ads_delivered' ?| :campaign_ids::uuid[]::text[]
-        )
-        and :tenant::uuid = castline_tenant()
+    from carried
+), listeners as (
+    select distinct start_at, first_member, second_member, listener_key, user_agent
+    from chosen
+    where :counted::text = 'consumers'
 )
+select start_at, first_member, second_member, count(*) as value
+from chosen
+where :counted::text <> 'consumers'
+group by start_at, first_member, second_member
+union all
 select start_at, first_member, second_member, count(*) as value
 from listeners
 group by start_at, first_member, second_member

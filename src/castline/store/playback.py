@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Final
 from uuid import UUID
 
 from psycopg import Connection
 
-from castline.base.period import Period
-from castline.store.rows import load_all, save
+from castline.model.query import Query
+from castline.store.metrics import scope_events
+from castline.store.rows import find_one, load_all, save
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("playback")
@@ -69,29 +70,58 @@ class PlayerEventRow:
 
 
 @dataclass(frozen=True, slots=True)
-class CampaignPlays:
-    """Ad plays that players confirmed, of one campaign, or of those whose campaign nobody knows.
+class AdPlayCount:
+    """Ad plays that players confirmed, of a bucket and members as in `EventCount`; each holds those that came further.
 
-    Of `play_count` plays so many came to the first quarter, the half, the third quarter and the end; `skip_count` were
-    left by a skip. Each count holds those that came further.
+    `ad_skips` were left by a skip.
     """
 
-    campaign_id: UUID | None
-    campaign: str | None
-    play_count: int
-    first_quarter_count: int
-    half_count: int
-    third_quarter_count: int
-    complete_count: int
-    skip_count: int
+    start_at: datetime | None
+    first_member: str
+    second_member: str
+    ad_plays: int
+    ad_plays_25: int
+    ad_plays_50: int
+    ad_plays_75: int
+    ad_completes: int
+    ad_skips: int
 
 
-def load_ad_plays(
-    connection: Connection, owner_id: UUID, period: Period, podcast_ids: Sequence[UUID] = ()
-) -> list[CampaignPlays]:
-    """One row per campaign with plays that began in the period, the most played first."""
-    facts = {"start_at": period.start_at, "end_at": period.end_at, "podcast_ids": list(podcast_ids) or None}
-    return load_all(connection, CampaignPlays, _SQL["load_ad_plays"], facts | {"tenant": owner_id})
+@dataclass(frozen=True, slots=True)
+class PlayCount:
+    """Plays of episodes, of a bucket and members as in `EventCount`; the mean is over those that told a share."""
+
+    start_at: datetime | None
+    first_member: str
+    second_member: str
+    plays: int
+    completed_plays: int
+    mean_completion_rate: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class ToldDays:
+    """The UTC days that players told of, when they told last, and the first day of which raw rows are kept."""
+
+    first_on: date | None
+    last_on: date | None
+    told_at: datetime | None
+    kept_from: date | None
+
+
+def count_ad_plays(connection: Connection, owner_id: UUID, query: Query) -> list[AdPlayCount]:
+    """One row per bucket of the query's grain and members of its dimensions with plays that began in its period."""
+    return load_all(connection, AdPlayCount, _SQL["count_ad_plays"], scope_events(owner_id, query))
+
+
+def count_plays(connection: Connection, owner_id: UUID, query: Query) -> list[PlayCount]:
+    """One row per bucket of the query's grain and members of its dimensions with plays that began in its period."""
+    return load_all(connection, PlayCount, _SQL["count_plays"], scope_events(owner_id, query))
+
+
+def find_told_days(connection: Connection, owner_id: UUID) -> ToldDays:
+    """What players told the account of; nothing where none ever did."""
+    return find_one(connection, ToldDays, _SQL["find_told_days"], {"tenant": owner_id}) or ToldDays(*[None] * 4)
 
 
 def save_sessions(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[SessionRow]) -> int:

@@ -73,22 +73,26 @@ join podcasts on podcasts.podcast_id = told.podcast_id and podcasts.user_id = :t
 left join campaigns on campaigns.campaign_id = told.campaign_id and campaigns.user_id = :tenant
 on conflict (event_id, timestamp) do nothing
 
--- name: load_ad_plays
--- one row per campaign, null where none is known: plays of ads that players confirmed, and how far these came
+-- name: count_ad_plays
+-- one row per hour, day, week or month of a time zone and member of up to two dimensions: ads played, and how far
 -- a play is an ad of a session; it is of the time of its first event, and a day's slack finds the whole of it
 with told as (
-    select session_id, episode_id, campaign_id,
+    select podcast_id, session_id, episode_id, campaign_id,
         coalesce(metadata ->> 'ad_id', metadata ->> 'campaign', '') as ad,
         min(timestamp) as begun_at,
+        (array_agg(coalesce(metadata ->> 'app', platform) order by timestamp, event_id))[1] as app,
+        (array_agg(country_code order by timestamp, event_id))[1] as country,
+        (array_agg(device_type order by timestamp, event_id))[1] as device,
         bool_or(event_type in ('ad_start', 'ad_complete')) as is_played,
         bool_or(event_type = 'ad_complete') as is_completed,
         bool_or(event_type = 'ad_skip') as is_skipped
     from my_listener_events
     where timestamp >= :start_at::timestamptz - interval '1 day' and timestamp < :end_at::timestamptz + interval '1 day'
         and event_type in ('ad_start', 'ad_complete', 'ad_skip')
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        and :tenant::uuid = castline_tenant()
         and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
-    group by session_id, episode_id, campaign_id, ad
+        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
+    group by podcast_id, session_id, episode_id, campaign_id, ad
 ), reached as (
     select session_id, episode_id, told.ad, max(told.percent::text::integer) as percent
     from my_listener_events
@@ -96,23 +100,100 @@ with told as (
     where timestamp >= :start_at::timestamptz - interval '7 days' and timestamp < :end_at::timestamptz + interval '1 day'
         and event_type = 'listen_start'
         and metadata ? 'ads'
-        and podcast_id in (select podcast_id from podcasts where user_id = :tenant)
+        and :tenant::uuid = castline_tenant()
     group by session_id, episode_id, told.ad
 ), plays as (
-    select campaign_id, is_skipped, is_completed,
-        case when is_completed then 100 else coalesce(percent, 0) end as percent
+    select begun_at, is_skipped, is_completed,
+        case when is_completed then 100 else coalesce(percent, 0) end as percent,
+        jsonb_build_object(
+            '', '', 'show', podcast_id, 'episode', episode_id, 'app', left(app, 255), 'country', country,
+            'device', device, 'campaign', campaign_id, 'source', 'player'
+        ) as members
     from told
     left join reached using (session_id, episode_id, ad)
     where is_played and begun_at >= :start_at and begun_at < :end_at
 )
-select campaign_id, campaigns.name as campaign,
-    count(*) as play_count,
-    count(*) filter (where percent >= 25) as first_quarter_count,
-    count(*) filter (where percent >= 50) as half_count,
-    count(*) filter (where percent >= 75) as third_quarter_count,
-    count(*) filter (where is_completed) as complete_count,
-    count(*) filter (where is_skipped and not is_completed) as skip_count
+select
+    case when :grain::text <> 'none' then date_trunc(:grain::text, begun_at, :tz::text) end as start_at,
+    coalesce(members ->> :first_by::text, 'unknown') as first_member,
+    coalesce(members ->> :second_by::text, 'unknown') as second_member,
+    count(*) as ad_plays,
+    count(*) filter (where percent >= 25) as ad_plays_25,
+    count(*) filter (where percent >= 50) as ad_plays_50,
+    count(*) filter (where percent >= 75) as ad_plays_75,
+    count(*) filter (where is_completed) as ad_completes,
+    count(*) filter (where is_skipped and not is_completed) as ad_skips
 from plays
-left join campaigns using (campaign_id)
-group by campaign_id, campaigns.name
-order by play_count desc, campaign, campaign_id
+where (:platforms::text[] is null or coalesce(members ->> 'app', 'unknown') = any(:platforms))
+    and (:country_codes::text[] is null or coalesce(members ->> 'country', 'unknown') = any(:country_codes))
+    and (:device_types::text[] is null or coalesce(members ->> 'device', 'unknown') = any(:device_types))
+    and (:campaign_ids::uuid[] is null or members ->> 'campaign' = any(:campaign_ids::uuid[]::text[]))
+group by 1, 2, 3
+
+-- name: count_plays
+-- one row per hour, day, week or month of a time zone and member of up to two dimensions: plays, and how far they came
+-- a play is an episode in a session, of the time of its first event; without a session one listener's UTC day is one
+with told as (
+    select podcast_id, episode_id,
+        coalesce(
+            session_id,
+            encode(listener_key, 'hex') || ' ' || coalesce(user_agent, '') || ' ' || (timestamp at time zone 'utc')::date
+        ) as play_key,
+        min(timestamp) as begun_at,
+        (array_agg(coalesce(metadata ->> 'app', platform) order by timestamp, event_id))[1] as app,
+        (array_agg(country_code order by timestamp, event_id))[1] as country,
+        (array_agg(device_type order by timestamp, event_id))[1] as device,
+        bool_or(event_type = 'listen_complete') as is_completed,
+        max(completion_rate) as completion_rate
+    from my_listener_events
+    where timestamp >= :start_at::timestamptz - interval '7 days' and timestamp < :end_at::timestamptz + interval '7 days'
+        and event_type in ('listen_start', 'listen_complete')
+        and :tenant::uuid = castline_tenant()
+        and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
+        and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
+    group by podcast_id, episode_id, play_key
+), plays as (
+    select begun_at, is_completed, completion_rate,
+        jsonb_build_object(
+            '', '', 'show', podcast_id, 'episode', episode_id, 'app', left(app, 255), 'country', country,
+            'device', device, 'source', 'player'
+        ) as members
+    from told
+    where play_key is not null and begun_at >= :start_at and begun_at < :end_at
+)
+select
+    case when :grain::text <> 'none' then date_trunc(:grain::text, begun_at, :tz::text) end as start_at,
+    coalesce(members ->> :first_by::text, 'unknown') as first_member,
+    coalesce(members ->> :second_by::text, 'unknown') as second_member,
+    count(*) as plays,
+    count(*) filter (where is_completed) as completed_plays,
+    avg(completion_rate) as mean_completion_rate
+from plays
+where (:platforms::text[] is null or coalesce(members ->> 'app', 'unknown') = any(:platforms))
+    and (:country_codes::text[] is null or coalesce(members ->> 'country', 'unknown') = any(:country_codes))
+    and (:device_types::text[] is null or coalesce(members ->> 'device', 'unknown') = any(:device_types))
+group by 1, 2, 3
+
+-- name: find_told_days
+-- one row: the first and the last UTC day that players told of, when they told last, and since when raw rows are kept
+with told as (
+    select first_at, last_at, created_at
+    from batches
+    where user_id = :tenant and kind = 'player_events' and last_at is not null
+)
+select
+    (select (first_at at time zone 'utc')::date from told order by last_at limit 1) as first_on,
+    (select (last_at at time zone 'utc')::date from told order by last_at desc limit 1) as last_on,
+    (select created_at from told order by last_at desc limit 1) as told_at,
+    (
+        select (min(oldest.timestamp) at time zone 'utc')::date
+        from podcasts
+        cross join lateral (
+            select timestamp
+            from my_listener_events as kept
+            where kept.podcast_id = podcasts.podcast_id
+            order by timestamp
+            limit 1
+        ) as oldest
+        where user_id = :tenant
+    ) as kept_from

@@ -4,7 +4,7 @@ Method: docs/method/annotations.md
 """
 
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cache
@@ -21,6 +21,7 @@ from castline.model.measurement import Stretch
 from castline.model.query import Annotation, Query
 from castline.store.annotations import (
     CountedDay,
+    GapCause,
     load_empty_days,
     load_release_days,
     load_restated_days,
@@ -34,6 +35,14 @@ _CAUSES: Final = {
     "rules": "other rules or lists",
     "late_data": "late data",
     "feeds": "changed feeds",
+}
+_GAPS: Final[dict[GapCause, tuple[str, str]]] = {
+    "no_request": (
+        "No requests",
+        "Not one request of {} came in: the server was down, or its log is missing.",
+    ),
+    "no_log": ("No log", "No log that came in covers {}: it is missing, or the server was down."),
+    "not_counted": ("Not counted yet", "The requests of {} came in and are not counted yet: `castline measure run`."),
 }
 
 
@@ -55,13 +64,17 @@ def load_platform_events() -> tuple[PlatformEvent, ...]:
     return tuple(sorted(msgspec.convert(declared["event"], list[PlatformEvent]), key=attrgetter("on")))
 
 
-def find_gaps(connection: Connection, owner_id: UUID, query: Query) -> list[date]:
-    """The UTC days of the query without any request, where that is no chance: nobody could measure them."""
-    return load_empty_days(connection, owner_id, query, least_count=_USUAL)
+def find_gaps(connection: Connection, owner_id: UUID, query: Query) -> dict[date, GapCause]:
+    """The UTC days of the query between measured ones that nobody could measure or did yet, in order, and why."""
+    return {item.day_on: item.cause for item in load_empty_days(connection, owner_id, query, least_count=_USUAL)}
 
 
 def load_annotations(
-    connection: Connection, owner_id: UUID, query: Query, counted: Sequence[CountedDay], gaps: Sequence[date]
+    connection: Connection,
+    owner_id: UUID,
+    query: Query,
+    counted: Sequence[CountedDay],
+    gaps: Mapping[date, GapCause],
 ) -> tuple[Annotation, ...]:
     """What happened on the query's days, in order; `load_counted_days` and `find_gaps` gave the last two of them."""
     found = [
@@ -112,14 +125,19 @@ def _iter_restated(connection: Connection, owner_id: UUID, query: Query) -> Iter
         yield Annotation("restatement", row.day_on, row.day_on, "Restated", detail)
 
 
-def _iter_gaps(days: Sequence[date]) -> Iterator[Annotation]:
-    """Each run of days without any request."""
-    for _, run in groupby(enumerate(days), key=lambda item: item[1] - timedelta(days=item[0])):
+def _iter_gaps(gaps: Mapping[date, GapCause]) -> Iterator[Annotation]:
+    """Each run of days that have no figure for one cause."""
+    for (_, cause), run in groupby(
+        enumerate(gaps), key=lambda item: (item[1] - timedelta(days=item[0]), gaps[item[1]])
+    ):
         gap = [day for _, day in run]
-        detail = (
-            f"Not one request of {count_noun(len(gap), 'day')} came in: the server was down, or its log is missing."
-        )
-        yield Annotation("gap", gap[0], gap[-1], "No requests", detail)
+        title, detail = _GAPS[cause]
+        yield Annotation("gap", gap[0], gap[-1], title, detail.format(count_noun(len(gap), "day")))
+
+
+def load_release_notes(connection: Connection, owner_id: UUID, query: Query) -> tuple[Annotation, ...]:
+    """The releases of the query's days alone: what players tell is changed by no log, rule or platform's downloads."""
+    return tuple(_iter_releases(connection, owner_id, query))
 
 
 def _iter_releases(connection: Connection, owner_id: UUID, query: Query) -> Iterator[Annotation]:

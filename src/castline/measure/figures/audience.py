@@ -8,7 +8,6 @@ Method: docs/method/consumers.md, docs/method/listen-through.md
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
-from decimal import Decimal
 from itertools import combinations
 from math import ceil
 from typing import Final, Literal
@@ -20,8 +19,10 @@ from castline.measure.figures.query import run_query
 from castline.measure.rows.consumer_sets import unite_sets
 from castline.measure.rows.sketch import ERROR_RATE, estimate_count
 from castline.model.query import Answer, Basis, Filters, Query, Withheld, start_of_bucket
-from castline.store.audience import count_shared_consumers, load_listen_through
-from castline.store.entities.shows import load_podcasts
+from castline.model.show import Episode
+from castline.store.audience import count_shared_consumers
+from castline.store.entities.shows import load_episodes, load_podcasts
+from castline.store.playback import PlayCount, count_plays
 from castline.store.pool import Connection
 
 Span = Literal["day", "week", "days_28", "month"]
@@ -193,21 +194,24 @@ def _row(titles: dict[UUID, str], pair: _Pair) -> OverlapRow:
 
 def compute_listen_through(connection: Connection, owner_id: UUID, query: Query) -> list[ListenThrough]:
     """One row per episode of the query's shows, the most played first; without players' word a row has no rate."""
-    found = load_listen_through(connection, owner_id, query.period, query.filters.podcast_ids or None)
-    return [
-        ListenThrough(
-            row.episode_id,
-            row.podcast_id,
-            row.title,
-            row.play_count,
-            row.completed_count,
-            row.completed_count / row.play_count if row.play_count else None,
-            _rate(row.mean_completion_rate),
-            None if row.play_count else NO_PLAYER,
-        )
-        for row in found
-    ]
+    asked = replace(query, measure="plays", dimensions=("episode",), grain="none")
+    plays = {row.first_member: row for row in count_plays(connection, owner_id, asked)}
+    shows = query.filters.podcast_ids
+    episodes = [item for item in load_episodes(connection, owner_id) if not shows or item.podcast_id in shows]
+    rows = [_through(episode, plays.get(str(episode.episode_id))) for episode in episodes]
+    return sorted(rows, key=lambda row: (-row.play_count, row.episode, row.episode_id))
 
 
-def _rate(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
+def _through(episode: Episode, told: PlayCount | None) -> ListenThrough:
+    if told is None:
+        return ListenThrough(episode.episode_id, episode.podcast_id, episode.title, 0, 0, None, None, NO_PLAYER)
+    return ListenThrough(
+        episode.episode_id,
+        episode.podcast_id,
+        episode.title,
+        told.plays,
+        told.completed_plays,
+        told.completed_plays / told.plays,
+        None if told.mean_completion_rate is None else float(told.mean_completion_rate),
+        None,
+    )

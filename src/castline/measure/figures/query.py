@@ -5,7 +5,7 @@ dimensions and every count of consumers; where they are gone, sketches estimate 
 Method: docs/method/metrics.md
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal
@@ -13,13 +13,16 @@ from uuid import UUID
 
 from castline.base.clock import now
 from castline.catalogue.metrics import load_metrics
-from castline.measure.figures.annotations import find_gaps, find_stretches, load_annotations
+from castline.measure.figures.annotations import find_gaps, find_stretches, load_annotations, load_release_notes
 from castline.measure.figures.compared import find_compared
+from castline.measure.figures.plays import count_as_days, count_told, find_lost_told, find_silence
 from castline.measure.rows.column_counts import can_count_columns, count_columns
 from castline.measure.rows.consumer_sets import unite_sets
 from castline.measure.rows.sketch import ERROR_RATE, estimate_count
+from castline.model.measurement import Stretch
 from castline.model.query import (
     AD_MEASURES,
+    PLAY_MEASURES,
     Annotation,
     Answer,
     AnswerRow,
@@ -32,16 +35,18 @@ from castline.model.query import (
     WithheldReason,
     start_of_bucket,
 )
-from castline.store.annotations import load_counted_days
+from castline.store.annotations import GapCause, load_counted_days
 from castline.store.metrics import (
     CountedDays,
     Cut,
+    EventCount,
     Rollup,
     count_events,
     find_counting,
     find_lost_days,
     sum_rollup,
 )
+from castline.store.playback import find_told_days
 from castline.store.pool import Connection
 from castline.store.sketches import find_unsketched_day, has_mixed_keys
 
@@ -83,8 +88,8 @@ class _Asked:
     owner_id: UUID
     query: Query
     days: CountedDays
-    # UTC days between measured ones that nobody could measure.
-    gaps: frozenset[date]
+    # UTC days between measured ones that have no figure.
+    gaps: Mapping[date, GapCause]
 
     def is_measured(self, day: date) -> bool:
         """True if the day lies among the measured ones and is no gap."""
@@ -99,11 +104,7 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
     """
     compared = _compare(connection, owner_id, query, at)
     asked = _open(connection, owner_id, query)
-    counted = load_counted_days(connection, owner_id, query)
-    settings = find_stretches(counted)
-    annotations: tuple[Annotation, ...] = ()
-    if query.grain != "none":
-        annotations = load_annotations(connection, owner_id, query, counted, sorted(asked.gaps))
+    settings, annotations = _describe_days(asked)
     lost: Withheld | None = None
     for source in _iter_sources(query):
         loss = _find_loss(asked, source)
@@ -113,6 +114,16 @@ def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datet
             return _answer(asked, source, Answer(query, (), counting, None, compared, annotations=annotations))
     counting = replace(_counting(asked, "nothing", at or now()), settings=settings)
     return Answer(query, (), counting, lost or _OFF_THE_HOUR, compared, annotations=annotations)
+
+
+def _describe_days(asked: _Asked) -> tuple[tuple[Stretch, ...], tuple[Annotation, ...]]:
+    """By which settings the days were counted, and what happened on them, where the query is split by time."""
+    place = (asked.connection, asked.owner_id, asked.query)
+    is_split = asked.query.grain != "none"
+    if asked.query.measure in PLAY_MEASURES:
+        return (), load_release_notes(*place) if is_split else ()
+    counted = load_counted_days(*place)
+    return find_stretches(counted), load_annotations(*place, counted, asked.gaps) if is_split else ()
 
 
 def _compare(connection: Connection, owner_id: UUID, query: Query, at: datetime | None) -> Answer | None:
@@ -125,13 +136,20 @@ def _compare(connection: Connection, owner_id: UUID, query: Query, at: datetime 
 
 
 def _open(connection: Connection, owner_id: UUID, query: Query) -> _Asked:
-    days, gaps = find_counting(connection, owner_id), find_gaps(connection, owner_id, query)
-    return _Asked(connection, owner_id, query, days, frozenset(gaps))
+    days = find_counting(connection, owner_id)
+    if query.measure not in PLAY_MEASURES:
+        return _Asked(connection, owner_id, query, days, find_gaps(connection, owner_id, query))
+    return _Asked(connection, owner_id, query, count_as_days(find_told_days(connection, owner_id), days), {})
 
 
 def _answer(asked: _Asked, source: Source, empty: Answer) -> Answer:
     """With the rows of the source; ads of which nobody knows whether they were sent stand apart, and are no zero."""
-    rows = _fill(asked, _read(asked, source))
+    found = _read(asked, source)
+    if not found and asked.query.measure in PLAY_MEASURES:
+        silence = find_silence(asked.connection, asked.owner_id, asked.query)
+        if silence:
+            return replace(empty, withheld=silence)
+    rows = _fill(asked, found)
     if asked.query.measure != "ads_delivered":
         return replace(empty, rows=rows)
     unknown = _sum_ads(asked, source, "ads_not_measurable")
@@ -147,7 +165,9 @@ def _sum_ads(asked: _Asked, source: Source, measure: Measure) -> int:
 
 def _iter_sources(query: Query) -> Iterator[Source]:
     """The tables that could answer, the smallest first."""
-    if query.measure == "consumers":
+    if query.measure in PLAY_MEASURES:
+        pass  # what players told is kept as it came, and summed nowhere
+    elif query.measure == "consumers":
         if _is_stored_consumers(query):
             yield "daily_metrics"
     elif query.measure == "downloads" and query.filters.campaign_ids:
@@ -190,6 +210,8 @@ def _find_loss(asked: _Asked, source: Source) -> Withheld | None:
     """Why the table cannot answer, None if it can."""
     if source == "consumer_sketches":
         return _find_sketch_loss(asked)
+    if asked.query.measure in PLAY_MEASURES:
+        return find_lost_told(asked.connection, asked.owner_id, asked.query)
     if source != "daily_metrics":
         lost = find_lost_days(asked.connection, asked.owner_id, asked.query, source)
         if lost:
@@ -231,8 +253,7 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
         sets = unite_sets(asked.connection, asked.owner_id, query, by_show="show" in query.dimensions)
         return {(start, (str(show),) if show else ()): estimate_count(union) for (start, show), union in sets.items()}
     if source == "listener_events":
-        can_count = can_count_columns(asked.connection, asked.owner_id, query)
-        counts = (count_columns if can_count else count_events)(asked.connection, asked.owner_id, query)
+        counts = _count_rows(asked)
         width = len(query.dimensions)
         return {(row.start_at, (row.first_member, row.second_member)[:width]): row.value for row in counts}
     filtered = query.filters.by_dimension()
@@ -246,6 +267,14 @@ def _read(asked: _Asked, source: Source) -> dict[Key, int]:
         (row.start_at, tuple([(row.show or "") if is_show else row.member for is_show in are_shows])): row.value
         for row in sums
     }
+
+
+def _count_rows(asked: _Asked) -> list[EventCount]:
+    """What raw rows tell: players' own, or downloads, by column where these are whole."""
+    place = (asked.connection, asked.owner_id, asked.query)
+    if asked.query.measure in PLAY_MEASURES:
+        return count_told(*place)
+    return count_columns(*place) if can_count_columns(*place) else count_events(*place)
 
 
 def _fill(asked: _Asked, found: dict[Key, int]) -> tuple[AnswerRow, ...]:
