@@ -23,7 +23,10 @@ WRITTEN: list[tuple[str, str, dict[str, object]]] = [
     (
         "apache:%{%Y-%m-%d %H:%M:%S}t.%{msec_frac}t %{%z}t %a %{c}a %V %m %U%q %s %B %O",
         "2026-09-06 23:00:00.250 -0100 203.0.113.9 10.0.0.1 Cdn.Example.org GET /one.mp3?x=1 200 100 420",
-        {"address": "203.0.113.9", "host": "cdn.example.org", "status": 200, "bytes_sent": 100, "user_agent": ""},
+        {
+            "time": MIDNIGHT.replace(microsecond=250_000), "address": "203.0.113.9", "host": "cdn.example.org",
+            "status": 200, "bytes_sent": 100, "user_agent": "",
+        },
     ),
     (
         'apache:%{begin:usec}t %v:%p %h "%!200,304{Referer}i" "%r" %<s %b',

@@ -35,6 +35,7 @@ def log() -> None:
     show_default=True,
     help="What the server that wrote the logs gives: files, HLS segments, or redirects to files.",
 )
+@click.option("--tz", "zone_name", default="UTC", show_default=True, help="The time zone of times without one.")
 @click.option("--again", is_flag=True, help="Try refused lines of logs that were imported before once more.")
 @click.option("--watch", is_flag=True, help="Go on importing what comes, until interrupted.")
 @click.option("--every", type=click.FloatRange(min=0.1), default=10.0, help="Seconds between two looks of --watch.")
@@ -48,6 +49,7 @@ def import_(
     host: str | None,
     trust_forwarded: bool,
     delivery: "Delivery",
+    zone_name: str,
     again: bool,
     watch: bool,
     every: float,
@@ -55,17 +57,19 @@ def import_(
 ) -> None:
     """Land the requests of access logs: files, patterns, folders, s3://BUCKET/PREFIX, or - for standard input.
 
-    Plain, gzip or zstd. The format is found out. The same content is taken once. A file that is no access log does not
-    stop the others; the exit code tells.
+    Plain, gzip, zstd or Parquet. The format is found out. The same content is taken once. A file that is no access log
+    does not stop the others; the exit code tells.
     """
     from castline.cli.session import open_account
     from castline.ingest.landing import ImportOptions
     from castline.ingest.log_places import LogTask
+    from castline.model.query import parse_zone
     from castline.sources.logs.table import find_format
 
     if log_format is not None:
         find_format(log_format)
-    options = ImportOptions(log_format, trust_forwarded, delivery, _reporter(), again=again)
+    zone = parse_zone(zone_name).key
+    options = ImportOptions(log_format, trust_forwarded, delivery, _reporter(), again=again, tz=zone)
     with open_account() as acting:
         task = LogTask(acting.store, acting.owner_id, host, options)
         if watch:

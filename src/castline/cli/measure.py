@@ -141,7 +141,8 @@ def count(  # noqa: PLR0917  # one option each
 
     installation = load_settings()
     book = open_rulebook(installation, MeasureSettings(window=window, tz=tz, drop_behaviour=behaviour))
-    file = LogFile(Path("stdin"), stream=sys.stdin.buffer) if source == "-" else LogFile(Path(source))
+    path, stream = (Path("stdin"), sys.stdin.buffer) if source == "-" else (Path(source), None)
+    file = LogFile(path, stream=stream, unwraps=False)
     found = count_requests(_iter_lines(file), book, installation, mode)
     if file.problem:
         say(f"{file.path}: {file.problem}")

@@ -1,5 +1,6 @@
 """How an account counts: `castline measure settings`, `recount`, `method`, `restatements`."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import date, datetime
@@ -11,7 +12,7 @@ from castline.base.errors import InvalidInput
 from castline.base.period import Period
 from castline.base.text import count_noun
 from castline.cli.days import first_day, last_day
-from castline.cli.output import json_option, say, show_json, show_table
+from castline.cli.output import json_option, say, show_json, show_progress, show_table
 from castline.model.measurement import PROBE_POLICIES, WINDOWS, Adoption, MeasureSettings, Stretch
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ def recount(
     with open_account() as acting:
         with acting.store.account(acting.owner_id) as connection:
             wanted = change_settings(load_live_settings(connection, acting.owner_id), given)
-        found = None if period is None else compute_recount(acting.store, acting.owner_id, period, wanted)
+        found = None
+        if period is not None:
+            found = compute_recount(acting.store, acting.owner_id, period, wanted, report=_reporter())
         if not adopt:
             _show_recount(found, as_json=as_json)
             return
@@ -244,3 +247,10 @@ def _told(value: object) -> str:
 
 
 COUNTING: Final = (settings, recount, method, restatements)
+
+
+def _reporter() -> "Callable[[float], object] | None":
+    """Tells a terminal how much is counted again."""
+    if not sys.stderr.isatty():
+        return None
+    return lambda done: show_progress(f"{done:.0%} counted again")

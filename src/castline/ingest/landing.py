@@ -64,7 +64,8 @@ class ImportOptions:
     """How a log is to be read: without a format it is found out; `report` is told the lines read so far.
 
     `source` is what the ledger calls it, by default the file's name; `delivery` holds for logs that do not tell it;
-    `facts` are kept with the batch. `again` tries the refused lines of a log that was imported before once more.
+    `facts` are kept with the batch. `again` tries the refused lines of a log that was imported before once more. `tz`
+    is the zone of times that name none.
     """
 
     log_format: str | None = None
@@ -74,6 +75,7 @@ class ImportOptions:
     source: str | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
     again: bool = False
+    tz: str = "UTC"
 
 
 _DEFAULT: Final = ImportOptions()
@@ -127,6 +129,7 @@ class Reading:
             "format": file.format_name,
             "trust_forwarded": self.options.trust_forwarded,
             "delivery": self.assumed.delivery,
+            "tz": self.options.tz,
         }
 
 
@@ -135,7 +138,7 @@ def reading_of(store: Store, path: Path, host: str | None, options: ImportOption
     log_format = None if options.log_format is None else find_format(options.log_format)
     return Reading(
         source=options.source or printable(path.name),
-        read_as=ReadAs(log_format, options.trust_forwarded, store.settings.trusted_proxies),
+        read_as=ReadAs(log_format, options.trust_forwarded, store.settings.trusted_proxies, options.tz),
         assumed=Assumed(host.lower() if host else None, options.delivery),
         options=options,
     )
@@ -182,6 +185,7 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             batch.metadata.update(
                 reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name
             )
+            batch.metadata.update(tz=reading.options.tz)
             batch.metadata.update(describe_content(name, file, drops["line_number"].tail(1).to_list()))
             batch.metadata.update(looked.facts)
             landing.publish(batch.batch_id)

@@ -4,10 +4,10 @@ Both counts are of the same requests with the same tables, so that only the sett
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, TypeAlias
 from uuid import UUID
 
 import polars as pl
@@ -25,6 +25,7 @@ from castline.store.pool import Store
 from castline.store.provenance.measure_settings import load_live_settings
 
 _ROWS_AT_ONCE: Final = 1_500_000
+Report: TypeAlias = Callable[[float], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,13 @@ class Recount:
         return sum(row.before_count for row in counted), sum(row.after_count for row in counted)
 
 
-def compute_recount(store: Store, owner_id: UUID, period: Period, settings: MeasureSettings) -> Recount:
-    """The period's requests under the settings in use and under `settings`. Raises LandingFileMissing."""
+def compute_recount(
+    store: Store, owner_id: UUID, period: Period, settings: MeasureSettings, *, report: Report | None = None
+) -> Recount:
+    """The period's requests under the settings in use and under `settings`. Raises LandingFileMissing.
+
+    `report` is told how much of the work is done, from 0 to 1, as it goes on.
+    """
     with store.account(owner_id) as connection:
         live = load_live_settings(connection, owner_id)
         sources = Sources(
@@ -71,7 +77,8 @@ def compute_recount(store: Store, owner_id: UUID, period: Period, settings: Meas
         sizes = sources.landed.count_requests(period.iter_days())
         gone = sources.landed.find_gone(sizes)
         kept = {day: size for day, size in sizes.items() if day not in gone}
-        totals = [_count(sources, kept, open_rulebook(store.settings, each)) for each in (live, settings)]
+        work = _Work(2 * sum(kept.values()), report)
+        totals = [_count(sources, kept, open_rulebook(store.settings, each), work) for each in (live, settings)]
     rows = [
         Difference(verdict, reason, totals[0][number], totals[1][number])
         for number, (verdict, reason) in enumerate(OUTCOMES)
@@ -81,18 +88,47 @@ def compute_recount(store: Store, owner_id: UUID, period: Period, settings: Meas
     return Recount(live.version, settings.version, days[0], days[-1], tuple(sorted(gone)), tuple(rows))
 
 
-def _count(sources: Sources, sizes: Mapping[date, int], book: Rulebook) -> Counter[int]:
+@dataclass(slots=True)
+class _Work:
+    """How many requests there are to count, over both settings, and how many are counted."""
+
+    total: int
+    report: Report | None
+    done: float = 0
+
+    def add(self, request_count: float) -> None:
+        """So many more are counted."""
+        self.done += request_count
+        if self.report is not None:
+            self.report(self.done / self.total)
+
+
+def _count(sources: Sources, sizes: Mapping[date, int], book: Rulebook, work: _Work) -> Counter[int]:
     """How many of the days' requests have each outcome."""
-    days = list(sizes)
-    if sum(sizes.values()) <= _ROWS_AT_ONCE:
-        return _count_outcomes(judge_days(sources, days, book)[0], days)
-    suspects = pl.concat([find_suspects(sources.landed.load([day]), sources.index, book) for day in days])
+    days, size = list(sizes), sum(sizes.values())
+    if not size:
+        return Counter()
+    if size <= _ROWS_AT_ONCE:
+        found = _count_outcomes(judge_days(sources, days, book)[0], days)
+        work.add(size)
+        return found
+    suspects = _find_suspects(sources, sizes, book, work)
     total = Counter(dict(suspects.group_by("outcome").len().iter_rows()))
-    shares = 1 + sum(sizes.values()) // _ROWS_AT_ONCE
+    shares = 1 + size // _ROWS_AT_ONCE
     for share in range(shares):
         requests = _load_share(sources, days, (share, shares), suspects, book)
         total.update(_count_outcomes(judge(requests, sources.index, without_behaviour(book)), days))
+        work.add(size / 2 / shares)
     return total
+
+
+def _find_suspects(sources: Sources, sizes: Mapping[date, int], book: Rulebook, work: _Work) -> pl.DataFrame:
+    """What behaves as no people do, day by day; about half of the work."""
+    found = []
+    for day, size in sizes.items():
+        found.append(find_suspects(sources.landed.load([day]), sources.index, book))
+        work.add(size / 2)
+    return pl.concat(found)
 
 
 def _load_share(

@@ -14,6 +14,8 @@ from threading import Event, Thread
 from typing import BinaryIO, Final, Generic, Protocol, TypeVar, cast
 
 from castline.base.errors import SourceUnreadable
+from castline.sources.logs.columnar import PARQUET, ParquetBroken, iter_rows
+from castline.sources.logs.envelope import unwrap
 
 Item = TypeVar("Item")
 BLOCK_BYTES: Final = 24 * 1024 * 1024  # about 150,000 lines: larger blocks were no faster, and memory grows with them
@@ -33,7 +35,6 @@ _OTHERS: Final = (
     (b"%PDF", "a PDF"),
     (b"BZh", "compressed with bzip2"),
     (b"\xfd7zXZ", "compressed with xz"),
-    (b"PAR1", "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
 )
 
@@ -73,6 +74,7 @@ class LogFile:
     path: Path
     block_bytes: int = BLOCK_BYTES
     stream: BinaryIO | None = None  # read instead of the path, which then is its name alone
+    unwraps: bool = True  # whether lines are taken out of collectors' envelopes, and rows out of Parquet
     problem: str | None = None
     format_name: str | None = None
     read_bytes: int = 0
@@ -154,13 +156,15 @@ class LogFile:
         try:
             with self._open() as file:
                 start = file.peek(16)[:16]
-                for magic, name in _OTHERS:
+                others = _OTHERS if self.unwraps else (*_OTHERS, (PARQUET, "a Parquet file"))
+                for magic, name in others:
                     if start.startswith(magic):
                         raise SourceUnreadable(
                             source=self.path,
                             detail=f"line 1: it is {name}, where an access log, plain, gzip or zstd, is expected",
                         )
-                for piece in _in_utf8(self._unpack(file, start)):
+                content = _in_utf8(self._unpack(file, start))
+                for piece in unwrap(content) if self.unwraps else content:
                     self._take(piece)
                     yield piece
         except OSError as error:
@@ -193,9 +197,21 @@ class LogFile:
     def _unpack(self, file: BinaryIO, start: bytes) -> Iterator[bytes]:
         if start.startswith(_GZIP):
             return self._iter_gzip(file)
+        if start.startswith(PARQUET):
+            return self._iter_parquet(file)
         if start.startswith(_ZSTD) or _ZSTD_SKIPPABLE.match(start):
             return self._iter_zstd(file)
         return _iter_plain(file, self._step_bytes)
+
+    def _iter_parquet(self, file: BinaryIO) -> Iterator[bytes]:
+        """Every row as a line of JSON; where it breaks, what came before. Raises SourceUnreadable without its end."""
+        rows = iter_rows(file)
+        try:
+            yield from rows
+        except ParquetBroken as error:
+            if not error.row_count:
+                raise SourceUnreadable(source=self.path, detail=f"the Parquet data are damaged: {error}") from error
+            self.problem = f"the Parquet data break behind row {error.row_count:,}: {error}; what came before is read"
 
     def _iter_zstd(self, file: BinaryIO) -> Iterator[bytes]:
         """Every frame's content; where one breaks, what came before, and a problem that names the place."""

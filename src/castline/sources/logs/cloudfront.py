@@ -4,15 +4,16 @@ AWS, "Standard log file fields" and "Real-time log configuration fields". Both k
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import polars as pl
 
 from castline.base.errors import InvalidInput
-from castline.sources.logs.delimited import percent_decoded, range_of, said, split_lines, tell
-from castline.sources.logs.format import LogFormat, comments_by, no_comments
+from castline.sources.logs.delimited import percent_decoded, range_of
+from castline.sources.logs.format import LogFormat, no_comments
 from castline.sources.logs.ndjson import JsonReader, json_keys
+from castline.sources.logs.w3c import RANGE_HEADER, SEPARATORS, FieldsReader, is_header_of_others
 
 _STANDARD: Final = (
     "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent)"
@@ -29,102 +30,28 @@ _REALTIME: Final = (
     " c-port x-edge-detailed-result-type c-country cs-accept-encoding cs-accept cache-behavior-path-pattern cs-headers"
     " cs-header-names cs-headers-count primary-distribution-id primary-distribution-dns-name origin-fbl origin-lbl asn"
 ).split()
-_FIELDS: Final = "#Fields:"
-_COMMENT: Final = r"^#(?:Version|Fields|Software|Date|Start-Date|End-Date|Remark):"  # W3C extended log format
 _DATED: Final = re.compile(r"\d{4}-\d\d-\d\d\t\d\d:\d\d:\d\d\t[A-Z]{3}[0-9A-Z-]*\t(?:\d+|-)\t[0-9A-Fa-f.:]+\t[A-Z]+\t")
+_HEADER: Final = re.compile(r"#Fields:.* (?:cs-uri-stem|c-ip)(?: |$)")
 _LIVE: Final = re.compile(
     r"\d{9,10}(?:\.\d{1,6})?\t[0-9A-Fa-f.:]+\t(?:[0-9.]+|-)\t(?:\d{3}|-)\t(?:\d+|-)\t[A-Z]+\t[a-z]+\t[^\t]*\t[/-]"
 )
 _CHOSEN: Final = re.compile(r"\d{9,10}(?:\.\d{1,6})?\t[0-9A-Fa-f.:]+\t")
-_RANGE_HEADER: Final = r"(?i)(?:^|\n)range: *([^\n]*)"
-_ENCODED: Final = ("cs(User-Agent)", "cs(Referer)", "cs-user-agent", "cs-referer", "cs-headers", "x-forwarded-for")
-_STAMPS: Final = ("timestamp(ms)", "timestamp")
-# A line whose fields have other shapes is one of other fields.
-_SHAPES: Final = {"sc-status": "^(?:[0-9]{3}|-)$", "cs-method": "^(?:[A-Za-z]{1,20}|-)$", "cs-uri-stem": "^(?:/|-$)"}
-_TIMED: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:|^[0-9]{9,}(?:\.[0-9]+)?$"
-_USED: Final = frozenset(
-    "date time timestamp timestamp(ms) c-ip x-forwarded-for c-country x-host-header cs(Host) cs-host cs-method"
-    " cs-uri-stem cs-uri-query sc-status sc-bytes cs(Referer) cs-referer cs(User-Agent) cs-user-agent sc-range-start"
-    " sc-range-end x-edge-request-id cs-headers".split()
-)
-# What v2 may put between fields; the header itself has blanks.
-_SEPARATORS: Final = ("\t", " ", ",", ";", "|")
 
 
-class CloudFrontReader:
-    """Reads lines whose fields a `#Fields:` line names, which may change in the middle of a file.
+class CloudFrontReader(FieldsReader):
+    """Reads standard logs; v2 can be told which fields they have, in what order and what stands between them."""
 
-    They are separated by tabs; v2 can be told to put something else there.
-    """
+    _zone = "Z"
 
-    def __init__(self, names: Sequence[str] = _STANDARD, *, separators: Sequence[str] = _SEPARATORS) -> None:
-        self._names, self._separators = list(names), separators
-
-    def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
-        """The lines with fields enough, whose status, method and path are such."""
-        line = pl.col("line")
-        headers = numbered.filter(line.str.starts_with(_FIELDS))
-        rows = numbered.filter(~line.str.contains(_COMMENT))
-        parts, start = [], 0
-        for number, text in headers.iter_rows():
-            parts.append(self._read(rows.filter(pl.col("line_number").is_between(start, number))))
-            self._take_header(text)
-            start = number
-        parts.append(self._read(rows.filter(pl.col("line_number") >= start)))
-        return pl.concat(parts)
-
-    def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
-        """`#Version` and `#Fields`."""
-        return comments_by(numbered, _COMMENT)
-
-    def _take_header(self, text: str) -> None:
-        names = text.removeprefix(_FIELDS).split()
-        if len(set(names)) == len(names) and "cs-uri-stem" in names:
-            self._names = names
-
-    def _read(self, rows: pl.DataFrame) -> pl.DataFrame:
-        frame = split_lines(rows, self._names, self._find_separator(rows), kept=_USED)
-        frame = frame.filter(pl.col(_last_needed(self._names)).is_not_null())
-        names = set(frame.columns)
-        stamp = pl.concat_str("date", pl.lit("T"), "time") if {"date", "time"} <= names else said(frame, *_STAMPS)
-        shapes = [pl.col(name).str.contains(shape) for name, shape in _SHAPES.items() if name in names]
-        # What has no time either is refused for that.
-        is_one = pl.all_horizontal(pl.lit(value=True), *shapes) | ~stamp.str.contains(_TIMED).fill_null(value=False)
-        frame = percent_decoded(frame.filter(is_one), _ENCODED)
-        headers = said(frame, "cs-headers").str.extract(_RANGE_HEADER)
-        return tell(
-            frame,
-            {
-                "stamp": stamp,
-                "address": said(frame, "c-ip"),
-                "forwarded": said(frame, "x-forwarded-for"),
-                "country": said(frame, "c-country"),
-                # The distribution's own name stands in cs(Host), what the listener asked for in x-host-header.
-                "host": said(frame, "x-host-header", "cs(Host)", "cs-host"),
-                "method": said(frame, "cs-method"),
-                "url": said(frame, "cs-uri-stem"),
-                "query": said(frame, "cs-uri-query"),
-                "status": said(frame, "sc-status"),
-                "bytes_sent": said(frame, "sc-bytes"),
-                "referer": said(frame, "cs(Referer)", "cs-referer"),
-                "user_agent": said(frame, "cs(User-Agent)", "cs-user-agent"),
-                "range": range_of(frame, "sc-range-start", "sc-range-end").fill_null(headers),
-                "request_id": said(frame, "x-edge-request-id"),
-            },
-        )
-
-    def _find_separator(self, rows: pl.DataFrame) -> str:
-        """The one that the first line has as often as the fields take."""
-        first = str(rows["line"][0]) if rows.height else ""
-        between = len(self._names) - 1
-        return next((one for one in self._separators if first.count(one) == between), self._separators[0])
+    def __init__(self, names: Sequence[str] = _STANDARD) -> None:
+        super().__init__(names)
 
 
-class RealtimeReader(CloudFrontReader):
+class RealtimeReader(FieldsReader):
     """Reads lines without a header, whose fields are those that the configuration lists, in its order."""
 
     def __init__(self, names: Sequence[str] = _REALTIME) -> None:
-        super().__init__(names, separators=_SEPARATORS[:1])
+        super().__init__(names, separators=SEPARATORS[:1])
 
     def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
         """None: these records come without a header."""
@@ -133,16 +60,24 @@ class RealtimeReader(CloudFrontReader):
 
 def open_realtime(fields: str) -> RealtimeReader:
     """A reader of records with these fields, named in their order and separated by commas. Raises InvalidInput."""
-    names = [name.strip() for name in fields.split(",")]
-    if missing := {"timestamp", "c-ip", "cs-uri-stem"}.difference(names):
+    return RealtimeReader(_chosen(fields, {"timestamp"}))
+
+
+def open_standard(fields: str) -> CloudFrontReader:
+    """A reader of lines with these fields, as v2 writes them without a header. Raises InvalidInput."""
+    told = {"timestamp", "timestamp(ms)"}.intersection(_names_of(fields))
+    return CloudFrontReader(_chosen(fields, told or {"date", "time"}))
+
+
+def _names_of(fields: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in fields.split(",")))
+
+
+def _chosen(fields: str, stamps: Collection[str]) -> list[str]:
+    names = _names_of(fields)
+    if missing := {*stamps, "c-ip", "cs-uri-stem"}.difference(names):
         raise InvalidInput(field="--format", detail=f"the fields {fields!r} lack {', '.join(sorted(missing))}")
-    return RealtimeReader(list(dict.fromkeys(names)))
-
-
-def _last_needed(names: Sequence[str]) -> str:
-    """Of the fields that a request cannot do without, the last."""
-    needed = {"date", "time", *_STAMPS, "c-ip", "cs-uri-stem", "sc-status"}
-    return next((name for name in reversed(names) if name in needed), names[-1])
+    return names
 
 
 def is_realtime_choice(line: str) -> bool:
@@ -151,46 +86,62 @@ def is_realtime_choice(line: str) -> bool:
 
 
 def _fits_standard(line: str) -> bool:
-    return line.startswith(("#Version: 1.0", _FIELDS + " date time x-edge")) or _DATED.match(line) is not None
+    return (_HEADER.match(line) is not None and not is_header_of_others(line)) or _DATED.match(line) is not None
+
+
+def _in_columns(*names: str) -> tuple[str, ...]:
+    """The fields, and the names that they have as columns of Parquet."""
+    columns = (re.sub("[^a-z0-9]+", "_", name.lower()).strip("_") for name in names)
+    return tuple(dict.fromkeys((*names, *columns)))
 
 
 _JSON_FIELDS: Final = {
-    "stamp": ("timestamp(ms)", "timestamp", "time-iso"),
+    "stamp": _in_columns("timestamp(ms)", "timestamp", "time-iso"),
     "day": ("date",),
     "clock": ("time",),
-    "address": ("c-ip",),
-    "forwarded": ("x-forwarded-for",),
-    "country": ("c-country",),
-    "host": ("x-host-header", "cs(Host)", "cs-host"),
-    "method": ("cs-method",),
-    "url": ("cs-uri-stem",),
-    "query": ("cs-uri-query",),
-    "status": ("sc-status",),
-    "bytes_sent": ("sc-bytes",),
-    "referer": ("cs(Referer)", "cs-referer"),
-    "user_agent": ("cs(User-Agent)", "cs-user-agent"),
-    "first": ("sc-range-start",),
-    "last": ("sc-range-end",),
-    "request_id": ("x-edge-request-id",),
+    "address": _in_columns("c-ip"),
+    "forwarded": _in_columns("x-forwarded-for"),
+    "country": _in_columns("c-country"),
+    "host": _in_columns("x-host-header", "cs(Host)", "cs-host"),
+    "method": _in_columns("cs-method"),
+    "url": _in_columns("cs-uri-stem"),
+    "query": _in_columns("cs-uri-query"),
+    "status": _in_columns("sc-status"),
+    "bytes_sent": _in_columns("sc-bytes"),
+    "referer": _in_columns("cs(Referer)", "cs-referer", "cs-referrer"),
+    "user_agent": _in_columns("cs(User-Agent)", "cs-user-agent"),
+    "first": _in_columns("sc-range-start"),
+    "last": _in_columns("sc-range-end"),
+    "headers": _in_columns("cs-headers"),
+    "request_id": _in_columns("x-edge-request-id"),
 }
+_ENCODED: Final = ("user_agent", "referer", "forwarded", "headers")
 
 
 class CloudFrontJsonReader(JsonReader):
-    """Reads standard logs (v2) that are delivered as JSON lines."""
+    """Reads standard logs (v2) that are delivered as JSON lines or as columns."""
 
     def __init__(self) -> None:
         super().__init__(_JSON_FIELDS)
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The lines that are JSON objects."""
-        frame = percent_decoded(super().read(numbered), ("user_agent", "referer"))
-        dated = pl.concat_str("day", pl.lit("T"), "clock")
-        return frame.with_columns(stamp=dated.fill_null(pl.col("stamp")), range=range_of(frame, "first", "last"))
+        frame = percent_decoded(super().read(numbered), _ENCODED)
+        dated = pl.concat_str("day", pl.lit("T"), "clock", pl.lit("Z"))
+        asked = pl.col("headers").str.extract(RANGE_HEADER)
+        return frame.with_columns(
+            stamp=dated.fill_null(pl.col("stamp")), range=range_of(frame, "first", "last").fill_null(asked)
+        )
+
+
+def _fits_json(line: str) -> bool:
+    keys = json_keys(line)
+    return {"cs-uri-stem", "c-ip"} <= keys or {"cs_uri_stem", "c_ip"} <= keys
 
 
 STANDARD: Final = LogFormat(
     name="cloudfront",
-    title="Amazon CloudFront standard logs",
+    title="Amazon CloudFront standard logs, or those of --format cloudfront:FIELD,FIELD,... without a header",
     fits=_fits_standard,
     open=CloudFrontReader,
     example=(
@@ -208,8 +159,8 @@ STANDARD: Final = LogFormat(
 )
 STANDARD_JSON: Final = LogFormat(
     name="cloudfront-json",
-    title="Amazon CloudFront standard logs (v2) as JSON",
-    fits=lambda line: {"cs-uri-stem", "c-ip"} <= json_keys(line),
+    title="Amazon CloudFront standard logs (v2) as JSON or Parquet",
+    fits=_fits_json,
     open=CloudFrontJsonReader,
     example=(
         '{"date":"2026-09-07","time":"00:00:00","x-edge-location":"FRA56-P4","sc-bytes":"28800512",'

@@ -1,13 +1,16 @@
 """Fields between separators: a line is cut at each of them, with no quoting that could merge two lines."""
 
 import io
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final
 from urllib.parse import unquote
 
 import polars as pl
 
 _NO_TEXT: Final = pl.lit(None, pl.String)
+# A blank, but not the sign in `(+https://example.org)`.
+_PLUS: Final = re.compile(r"\+(?!(?<=\(\+)https?:)")
 
 
 def split_lines(
@@ -55,13 +58,22 @@ def said(frame: pl.DataFrame, *names: str) -> pl.Expr:
 
 def percent_decoded(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
     """The named columns without percent-encoding; what was encoded twice is decoded twice."""
-    changed = [_decoded(frame, name) for name in names if name in frame.columns]
-    return frame.with_columns(changed)
+    return frame.with_columns(_decoded(frame, name, "%", decode_percent) for name in names if name in frame.columns)
 
 
-def _decoded(frame: pl.DataFrame, name: str) -> pl.Expr:
-    odd = frame[name].filter(frame[name].str.contains("%", literal=True)).unique()
-    return pl.col(name).replace({text: decode_percent(text) for text in odd}) if len(odd) else pl.col(name)
+def form_decoded(frame: pl.DataFrame, names: Iterable[str]) -> pl.DataFrame:
+    """The named columns without percent-encoding, and with blanks where a plus stands for one."""
+    return frame.with_columns(_decoded(frame, name, "[%+]", decode_form) for name in names if name in frame.columns)
+
+
+def _decoded(frame: pl.DataFrame, name: str, marks: str, decode: Callable[[str], str]) -> pl.Expr:
+    odd = frame[name].filter(frame[name].str.contains(marks)).unique()
+    return pl.col(name).replace({text: decode(text) for text in odd}) if len(odd) else pl.col(name)
+
+
+def decode_form(text: str) -> str:
+    """The text without percent-encoding; a plus is a blank where nothing else in it stands for one."""
+    return decode_percent(text if " " in text or "%20" in text else _PLUS.sub(" ", text))
 
 
 def decode_percent(text: str) -> str:

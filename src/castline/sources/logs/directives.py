@@ -85,6 +85,9 @@ _STRFTIME: Final = {
     "Z": "(?:UTC|GMT|Z)", "T": "[0-9:]{8}", "F": "[0-9-]{10}", "D": "[0-9/]{8}", "R": "[0-9:]{5}", "%": "%",
 }  # fmt: skip
 
+_ZONES: Final = ("%z", "%s", "%Z")  # with one of these a time's form tells which zone its clock shows
+_WHOLE_SECOND: Final = r"^(?P<second>\[?[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9:]{8}|[0-9]{1,11})(?P<zone> .*|\]?)$"
+
 
 @dataclass(slots=True)
 class _Compiled:
@@ -136,7 +139,7 @@ class DirectiveReader:
     def _name(self, found: pl.DataFrame) -> pl.DataFrame:
         frame = found.select(
             "line_number",
-            *(self._tell(target, names) for target, names in self._told.items()),
+            *(self._tell(target, names) for target, names in self._told.items() if target != "fraction"),
             *self._tell_time(),
         )
         if not {"method", "request"} & set(frame.columns):
@@ -147,20 +150,28 @@ class DirectiveReader:
     def _tell(self, target: str, names: list[str]) -> pl.Expr:
         if target == "bytes_sent":
             return first_said(*names).fill_null("0").alias(target)
+        if target == "stamp" and "fraction" in self._told:
+            stamp, fraction = first_said(*names), pl.col(self._told["fraction"][0])
+            parts = stamp.str.extract_groups(_WHOLE_SECOND).struct
+            exact = pl.concat_str(parts.field("second"), pl.lit("."), fraction, parts.field("zone"))
+            return exact.fill_null(stamp).alias(target)
         return first_said(*names).alias(target)
 
     def _tell_time(self) -> Iterator[pl.Expr]:
-        if not self._clock:
-            return
-        text = pl.concat_str(*(pl.col(name) for name, _ in self._clock), separator=" ")
-        form = " ".join(form for _, form in self._clock)
-        parsed = text.str.to_datetime(form, time_unit="us", strict=False)
-        yield (
-            (parsed if "%z" in form or "%s" in form else parsed.dt.replace_time_zone("UTC"))
-            .alias("_clock")
-            .cast(pl.Datetime("us", "UTC"))
-            .alias("time")
-        )
+        if self._clock:
+            text = pl.concat_str(*(pl.col(name) for name, _ in self._clock), separator=" ")
+            form = " ".join(form for _, form in self._clock)
+            parsed = text.str.to_datetime(form, time_unit="us", strict=False) + self._fraction()
+            if any(zone in form for zone in _ZONES):
+                aware = parsed if "%Z" not in form else parsed.dt.replace_time_zone("UTC")
+                yield aware.cast(pl.Datetime("us", "UTC")).alias("time")
+            elif "stamp" not in self._told:
+                yield parsed.dt.strftime("%Y-%m-%dT%H:%M:%S%.6f").alias("stamp")
+
+    def _fraction(self) -> pl.Expr:
+        """What stands behind the second, where the format has it in a directive of its own."""
+        digits = [pl.col(name).str.pad_end(6, "0").cast(pl.Int64) for name in self._told.get("fraction", ())]
+        return pl.duration(microseconds=pl.coalesce(*digits, pl.lit(0)))
 
 
 def compile_apache(text: str) -> DirectiveReader:
@@ -241,8 +252,7 @@ def _add_apache_time(compiled: _Compiled, argument: str | None) -> None:
     elif form in {"sec", "msec", "usec"}:
         compiled.add("[0-9]{1,17}", "stamp", 1)
     elif form.endswith("_frac"):
-        # Fractions of a second move no request between windows.
-        compiled.add("[0-9]{3,6}", None)
+        compiled.add("[0-9]{3}|[0-9]{6}", "fraction")
     else:
         parts = re.findall(r"%[A-Za-z%]|[^%]+|%", form)
         shape = "".join(_STRFTIME.get(part[1:], ".*?") if part[0] == "%" else re.escape(part) for part in parts)

@@ -37,7 +37,7 @@ _SERVER: Final = {
     ),
     "request_id": ("request_id", "requestID", "req_id"),
 }  # fmt: skip
-_LOGPUSH: Final = {
+LOGPUSH_FIELDS: Final = {
     "stamp": ("EdgeStartTimestamp", "EdgeEndTimestamp"),
     "address": ("ClientIP",),
     "country": ("ClientCountry",),
@@ -147,8 +147,8 @@ FASTLY: Final = LogFormat(
 LOGPUSH: Final = LogFormat(
     name="cloudflare",
     title="Cloudflare Logpush, data set http_requests",
-    fits=lambda line: "ClientIP" in (keys := json_keys(line)) and not keys.isdisjoint(_LOGPUSH["url"]),
-    open=lambda: JsonReader(_LOGPUSH),
+    fits=lambda line: "ClientIP" in (keys := json_keys(line)) and not keys.isdisjoint(LOGPUSH_FIELDS["url"]),
+    open=lambda: JsonReader(LOGPUSH_FIELDS),
     example=(
         '{"ClientIP":"203.0.113.9","ClientRequestHost":"cdn.example.org","ClientRequestMethod":"GET",'
         '"ClientRequestURI":"/one.mp3","ClientRequestReferer":"","ClientRequestUserAgent":"Overcast/3.0",'

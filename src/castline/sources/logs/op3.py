@@ -5,14 +5,14 @@ listeners for one person. It redirects, so it knows no bytes: the requests are o
 name an app instead of a user agent. OP3, "API documentation": /downloads/show and /redirect-logs.
 """
 
-import csv
 from typing import Final
 
 import polars as pl
 
 from castline.sources.enclosure import strip_prefixes
-from castline.sources.logs.delimited import said, split_lines, tell
+from castline.sources.logs.delimited import said, tell
 from castline.sources.logs.format import LogFormat
+from castline.sources.logs.headed import Columns, HeadedReader, try_split_header
 from castline.sources.logs.ndjson import JsonReader, json_keys
 
 _NAMES: Final = (
@@ -27,57 +27,6 @@ _JSON_FIELDS: Final = {
 _REDIRECTED: Final = "302"
 
 
-class Op3TableReader:
-    """Reads rows under a header, separated by tabs or commas as the header is."""
-
-    def __init__(self) -> None:
-        self._names, self._separator = list(_NAMES), "\t"
-
-    def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
-        """The rows with fields enough; a header in the middle of a file names the rows behind it."""
-        header = self.find_comments(numbered)
-        rows, headers = numbered.filter(~header), numbered.filter(header)
-        parts, start = [], 0
-        for number, text in headers.iter_rows():
-            parts.append(self._read(rows.filter(pl.col("line_number").is_between(start, number))))
-            self._take_header(text)
-            start = number
-        parts.append(self._read(rows.filter(pl.col("line_number") >= start)))
-        return pl.concat(parts)
-
-    def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
-        """The headers."""
-        named = numbered["line"].str.contains(r'(?:^|[\t,])"?hashedIpAddress"?(?:[\t,\r]|$)')
-        return named & numbered["line"].str.contains(r'(?:^|[\t,])"?url"?[\t,\r]')
-
-    def _take_header(self, text: str) -> None:
-        names = _header(text)
-        if set(names) >= _NEEDED:
-            self._names, self._separator = names, "\t" if "\t" in text else ","
-
-    def _read(self, rows: pl.DataFrame) -> pl.DataFrame:
-        least = 1 + max(self._names.index(name) for name in _NEEDED)
-        quoted = rows["line"].str.contains('"', literal=True)
-        frame = split_lines(rows.filter(~quoted), self._names, self._separator, kept=self._names)
-        frame = frame.filter(pl.col(self._names[least - 1]).is_not_null()).select("line_number", *self._names)
-        if quoted.any():
-            frame = pl.concat([frame, self._read_quoted(rows.filter(quoted), least)]).sort("line_number")
-        return _tell(frame)
-
-    def _read_quoted(self, rows: pl.DataFrame, least: int) -> pl.DataFrame:
-        # Each line by itself, so that an open quote ends with its line.
-        found: dict[str, list[object]] = {name: [] for name in ("line_number", *self._names)}
-        for number, line in rows.iter_rows():
-            fields = _try_split(line.rstrip("\r"), self._separator)
-            if len(fields) < least:
-                continue
-            found["line_number"].append(number)
-            for name, text in zip(self._names, [*fields, *[None] * len(self._names)], strict=False):
-                found[name].append(text)
-        schema = {"line_number": pl.UInt32, **dict.fromkeys(self._names, pl.String)}
-        return pl.DataFrame(found, schema=schema)
-
-
 class Op3JsonReader(JsonReader):
     """Reads rows of a JSON export."""
 
@@ -87,19 +36,6 @@ class Op3JsonReader(JsonReader):
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The rows."""
         return _tell(super().read(numbered))
-
-
-def _try_split(line: str, separator: str) -> list[str]:
-    try:
-        return next(csv.reader([line], delimiter=separator), [])
-    except csv.Error:
-        # A field beyond what a table may hold: the line is none.
-        return []
-
-
-def _header(text: str) -> list[str]:
-    names = [name.strip('" \r') for name in text.split("\t" if "\t" in text else ",")]
-    return [name if name and names.index(name) == number else f"_{number}" for number, name in enumerate(names)]
 
 
 def _tell(frame: pl.DataFrame) -> pl.DataFrame:
@@ -122,15 +58,12 @@ def _tell(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _fits_table(line: str) -> bool:
-    return set(_header(line)) >= _NEEDED
-
-
+_TABLE: Final = Columns((("time",), ("url",), ("hashedIpAddress",)), _tell)
 TABLE: Final = LogFormat(
     name="op3",
     title="OP3 downloads or redirect logs as TSV or CSV",
-    fits=_fits_table,
-    open=Op3TableReader,
+    fits=lambda line: try_split_header(line, _TABLE) is not None,
+    open=lambda: HeadedReader(_TABLE, _NAMES, "\t"),
     example=(
         "\t".join(_NAMES) + "\n2026-09-07T00:00:00.042Z\thttps://op3.dev/e/cdn.example.org/one.mp3\t"
         "8a9f0c\tc008c9c7cfe847dda55cfdde54a22154\t3299ee267635404e9cd660088a755b34\t5f1e2d3c\tapp\tOvercast\tmobile\t"

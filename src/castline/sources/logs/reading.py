@@ -60,11 +60,15 @@ class NotAnAccessLog(SourceUnreadable):
 
 @dataclass(frozen=True, slots=True)
 class ReadAs:
-    """How to read a log: `log_format` None finds it out; forwarded addresses are believed only if `trust_forwarded`."""
+    """How to read a log: `log_format` None finds it out; forwarded addresses are believed only if `trust_forwarded`.
+
+    `zone` is that of times that name none.
+    """
 
     log_format: LogFormat | None = None
     trust_forwarded: bool = False
     trusted_proxies: tuple[Network, ...] = ()
+    zone: str = "UTC"
 
 
 def iter_requests(
@@ -132,7 +136,7 @@ class _Reading:
         if self.read_as.trust_forwarded:
             self.has_forwarded |= "forwarded" in told.columns and told["forwarded"].null_count() < told.height
             told = replace_addresses(told, self.read_as.trusted_proxies)
-        found = _drop_empty(compute_requests(told, self.log_format.id_space))
+        found = _drop_empty(compute_requests(told, self.log_format.id_space, self.read_as.zone))
         block = split_requests(found, numbered, now_at)
         if found.height == numbered.height:
             return block

@@ -73,15 +73,16 @@ class LogBlock:
         return self.requests.height + self.refused.height
 
 
-def compute_requests(found: pl.DataFrame, family: str) -> pl.DataFrame:
+def compute_requests(found: pl.DataFrame, family: str, zone: str = "UTC") -> pl.DataFrame:
     """Columns of REQUEST_SCHEMA from what a reader gave; `time` is null where the line's is none.
 
-    `found` has `line_number`, some of TEXTS, and perhaps `time` already. Request ids of one family are one space.
+    `found` has `line_number`, some of TEXTS, and perhaps `time` already. Request ids of one family are one space. Times
+    that name no zone are in `zone`.
     """
     missing = [pl.lit(None, pl.String).alias(name) for name in TEXTS if name not in found.columns]
     frame = found.with_columns(missing)
     if "time" not in found.columns:
-        frame = frame.with_columns(parse_times(frame["stamp"]).alias("time"))
+        frame = frame.with_columns(parse_times(frame["stamp"], zone).alias("time"))
     frame = _split_requests_once(frame).with_columns(
         status=pl.col("status").cast(pl.UInt16, strict=False),
         # Apache's %b writes "-" for no byte at all.

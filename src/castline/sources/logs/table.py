@@ -1,14 +1,23 @@
 """The table of log formats: one row each; a format is found by name, or by what a file's first lines look like."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from castline.base.errors import InvalidInput
-from castline.sources.logs import bunny, cloudfront, intake, json_logs, op3, s3
+from castline.sources.logs import bunny, cloudfront, google, haproxy, intake, json_logs, op3, s3
+from castline.sources.logs.akamai import AKAMAI, open_akamai
+from castline.sources.logs.azure import AZURE
 from castline.sources.logs.combined import CombinedReader, fits_combined
-from castline.sources.logs.directives import DirectiveReader, compile_apache, compile_nginx
+from castline.sources.logs.directives import compile_apache, compile_nginx
+from castline.sources.logs.envoy import ENVOY
 from castline.sources.logs.format import LogFormat, LogReader
+from castline.sources.logs.gcore import GCORE
+from castline.sources.logs.keycdn import KEYCDN
+from castline.sources.logs.load_balancer import LOAD_BALANCER
+from castline.sources.logs.logpush_csv import LOGPUSH_CSV, open_logpush
+from castline.sources.logs.traefik import TRAEFIK
+from castline.sources.logs.w3c import W3C
 
 COMBINED: Final = LogFormat(
     name="combined",
@@ -24,11 +33,23 @@ LOG_FORMATS: Final = (
     cloudfront.STANDARD,
     cloudfront.STANDARD_JSON,
     cloudfront.REALTIME,
+    W3C,
     s3.S3,
     json_logs.LOGPUSH,
+    LOGPUSH_CSV,
     json_logs.FASTLY,
+    AKAMAI,
+    google.GOOGLE,
+    google.STORAGE,
+    AZURE,
+    LOAD_BALANCER,
     bunny.BUNNY,
+    KEYCDN,
+    GCORE,
     json_logs.CADDY,
+    TRAEFIK,
+    haproxy.HAPROXY,
+    ENVOY,
     op3.TABLE,
     op3.JSON,
     intake.INTAKE,
@@ -40,7 +61,19 @@ WRITTEN_FORMATS: Final = {
     "apache": "a LogFormat string of Apache, or one of its nicknames",
     "nginx": "a log_format string of nginx",
     "fastly": "a format string of Fastly",
+    "cloudfront": "the fields of standard logs without a header, separated by commas",
     "cloudfront-realtime": "the fields of the configuration, separated by commas",
+    "cloudflare": "the fields of Logpush as CSV without a header, separated by commas",
+    "akamai": "the fields of a DataStream in structured form, by their names in JSON, separated by commas",
+    "haproxy": "the request headers that are captured, separated by commas",
+}
+# Written formats that are a row of the table with fields of one's own.
+_CHOSEN: Final[Mapping[str, tuple[LogFormat, Callable[[str], LogReader]]]] = {
+    "cloudfront": (cloudfront.STANDARD, cloudfront.open_standard),
+    "cloudfront-realtime": (cloudfront.REALTIME, cloudfront.open_realtime),
+    "cloudflare": (LOGPUSH_CSV, open_logpush),
+    "akamai": (AKAMAI, open_akamai),
+    "haproxy": (haproxy.HAPROXY, haproxy.open_haproxy),
 }
 _USUAL_LENGTH: Final = 100_000
 _BOOKS: Final = {
@@ -90,24 +123,19 @@ def describe_formats(formats: Iterable[LogFormat] = LOG_FORMATS) -> list[dict[st
 
 
 def _written_format(kind: str, written: str) -> LogFormat:
-    reader = _open_written(kind, written)
-    if kind == "cloudfront-realtime":
-        return replace(cloudfront.REALTIME, name=f"{kind}:{written}", open=lambda: _open_written(kind, written))
+    name = f"{kind}:{written}"
+    if kind in _CHOSEN:
+        log_format, open_chosen = _CHOSEN[kind]
+        open_chosen(written)  # a wrong choice is told before anything is read
+        return replace(log_format, name=name, family=log_format.id_space, open=lambda: open_chosen(written))
+    reader = compile_nginx(written) if kind == "nginx" else compile_apache(written)
     return LogFormat(
-        name=f"{kind}:{written}",
+        name=name,
         title=WRITTEN_FORMATS[kind],
         fits=lambda _: True,
         open=lambda: reader,
         example=written,
         reference=_BOOKS[kind],
         family="request-id",
-        needs_forwarded=isinstance(reader, DirectiveReader) and reader.needs_forwarded,
+        needs_forwarded=reader.needs_forwarded,
     )
-
-
-def _open_written(kind: str, written: str) -> LogReader:
-    if kind == "nginx":
-        return compile_nginx(written)
-    if kind == "cloudfront-realtime":
-        return cloudfront.open_realtime(written)
-    return compile_apache(written)

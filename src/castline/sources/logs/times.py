@@ -20,17 +20,20 @@ _SCALES: Final = ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0))
 _BILLIONTHS: Final = 1e-3
 
 
-def parse_times(texts: pl.Series) -> pl.Series:
-    """The times in UTC, null where a text is none. A text without a zone is in UTC."""
+def parse_times(texts: pl.Series, zone: str = "UTC") -> pl.Series:
+    """The times in UTC, null where a text is none. A text without a zone of its own is in `zone`.
+
+    Of an hour that a clock shows twice, when summer time ends, it is the first; an hour that it skips is no time.
+    """
     text = texts.cast(pl.String).alias("text")
     found = []
     is_number, is_iso = text.str.contains(_NUMBER), text.str.contains(_ISO)
     if is_number.any():
         found.append(text.to_frame().select(pl.when(is_number).then(_from_number(pl.col("text"))))["text"])
     if is_iso.any():
-        found.append(_from_iso(text.set(~is_iso, None) if not is_iso.all() else text))
+        found.append(_from_iso(text.set(~is_iso, None) if not is_iso.all() else text, zone))
     if not (is_number | is_iso).all():
-        found += [_from_common(text), text.str.to_datetime(_HTTP, time_unit="us", time_zone="UTC", strict=False)]
+        found += [_from_common(text, zone), text.str.to_datetime(_HTTP, time_unit="us", time_zone="UTC", strict=False)]
     if not found:
         return pl.Series("time", [None] * len(texts), _UTC)
     return pl.DataFrame([part.cast(_UTC).alias(str(number)) for number, part in enumerate(found)]).select(
@@ -55,7 +58,7 @@ def _from_number(text: pl.Expr) -> pl.Expr:
     return scaled.round(0).cast(pl.Int64, strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
 
 
-def _from_iso(text: pl.Series) -> pl.Series:
+def _from_iso(text: pl.Series, zone: str) -> pl.Series:
     plain = text.str.head(_ISO_LENGTH)
     if plain.str.contains("[/ \t]").any():
         plain = plain.str.replace_all("/", "-", literal=True).str.replace("[ \t]", "T")
@@ -67,20 +70,28 @@ def _from_iso(text: pl.Series) -> pl.Series:
     # A rest that does not fit leaves both null, and so does an empty one.
     fits = table["rest"].str.contains(_ISO_REST)
     shift = _shift_of(table)
-    table = table.select("rest", shift=pl.when(fits).then(shift))
+    table = table.select("rest", "zone", shift=pl.when(fits).then(shift))
     found = pl.DataFrame([local.alias("local"), rest]).join(table, on="rest", how="left", maintain_order="left")
-    return found.select(pl.col("local") + pl.col("shift")).to_series()
+    return found.select(_in_zone(pl.col("local") + pl.col("shift"), zone)).to_series()
 
 
-def _from_common(text: pl.Series) -> pl.Series:
+def _from_common(text: pl.Series, zone: str) -> pl.Series:
     parts = text.to_frame().select(pl.col("text").str.extract_groups(_COMMON).alias("parts")).unnest("parts")
     form = "%d/%b/%Y %H:%M:%S"
     local = pl.concat_str("day", pl.lit(" "), "clock").str.to_datetime(form, time_unit="us", strict=False)
     return (
         parts.with_columns(shift=_shift_of(parts))
-        .select(local.dt.replace_time_zone("UTC") + pl.col("shift"))
+        .select(_in_zone(local.dt.replace_time_zone("UTC") + pl.col("shift"), zone))
         .to_series()
     )
+
+
+def _in_zone(time: pl.Expr, zone: str) -> pl.Expr:
+    """The time, which is that of a clock in `zone` where the text had no zone of its own."""
+    if zone == "UTC":
+        return time
+    clock = time.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return pl.when(pl.col("zone").is_null()).then(clock).otherwise(time)
 
 
 def _shift_of(parts: pl.DataFrame) -> pl.Series:
