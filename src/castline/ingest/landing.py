@@ -11,6 +11,7 @@ from uuid import UUID
 
 import polars as pl
 
+from castline.base.ahead import read_ahead
 from castline.base.clock import now
 from castline.base.config import IpPrivacy
 from castline.base.errors import Conflict, SourceUnreadable
@@ -19,7 +20,7 @@ from castline.ingest.locator import Assumed, Delivery, Locator
 from castline.ingest.log_growth import LogName, Looked, describe_content, is_overtaken, look_for_beginning
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.sources.log_file import LogFile, read_ahead
+from castline.sources.log_file import LogFile
 from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import find_format

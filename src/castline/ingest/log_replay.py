@@ -14,12 +14,13 @@ from uuid import UUID
 
 import polars as pl
 
+from castline.base.ahead import read_ahead
 from castline.base.clock import now
 from castline.base.errors import Conflict
 from castline.ingest.landing import LogImport, Reading, Tally, name_batch
 from castline.ingest.locator import Locator
 from castline.model.lineage import Batch, DatasetUse
-from castline.sources.log_file import LogFile, read_ahead
+from castline.sources.log_file import LogFile
 from castline.sources.logs.reading import iter_requests
 from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
 from castline.store.listening import LOG_KIND, mark_dirty_days

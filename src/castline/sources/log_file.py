@@ -9,15 +9,13 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import BinaryIO, Final, Generic, Protocol, TypeVar, cast
+from typing import BinaryIO, Final, Protocol, cast
 
+from castline.base.ahead import read_ahead
 from castline.base.errors import SourceUnreadable
 from castline.sources.logs.columnar import PARQUET, ParquetBroken, iter_rows
 from castline.sources.logs.envelope import unwrap
 
-Item = TypeVar("Item")
 BLOCK_BYTES: Final = 24 * 1024 * 1024  # about 150,000 lines: larger blocks were no faster, and memory grows with them
 _PORTION_LINES: Final = 750_000  # a block of ordinary lines has half as many
 _READ_BYTES: Final = 1024 * 1024
@@ -314,45 +312,3 @@ def _salvage(inflate: "zlib._Decompress", chunk: bytes) -> tuple[int, bytes]:
 def _iter_plain(file: BinaryIO, step_bytes: int) -> Iterator[bytes]:
     while piece := file.read(step_bytes):
         yield piece
-
-
-def read_ahead(source: Iterator[Item]) -> Iterator[Item]:
-    """The same items; the next one is made in a thread meanwhile (zlib, SHA-256 and polars let other threads run)."""
-    ready: Queue[_Entry[Item]] = Queue(maxsize=1)
-    stopped = Event()
-    thread = Thread(target=_fill, args=(source, ready, stopped), name="read-ahead", daemon=True)
-    thread.start()
-    try:
-        while (entry := ready.get()).item is not None:
-            yield entry.item
-        if entry.error is not None:
-            raise entry.error
-    finally:
-        stopped.set()
-        thread.join()
-
-
-def _fill(source: Iterator[Item], ready: "Queue[_Entry[Item]]", stopped: Event) -> None:
-    try:
-        for item in source:
-            _put(ready, _Entry(item), stopped)
-            if stopped.is_set():
-                return
-        _put(ready, _Entry(None), stopped)
-    except BaseException as error:  # noqa: BLE001  # it is raised again where the items are taken
-        _put(ready, _Entry(None, error), stopped)
-
-
-def _put(ready: "Queue[_Entry[Item]]", entry: "_Entry[Item]", stopped: Event) -> None:
-    while not stopped.is_set():
-        try:
-            ready.put(entry, timeout=0.2)
-        except Full:
-            continue
-        return
-
-
-@dataclass(frozen=True, slots=True)
-class _Entry(Generic[Item]):
-    item: Item | None
-    error: BaseException | None = None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, Literal, TypeAlias
@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg import Connection, sql
 
+from castline.base.ahead import read_ahead
 from castline.base.period import Period, start_of_day
 from castline.model.lineage import Batch
 from castline.model.listening import VerdictCount
@@ -28,7 +29,7 @@ _DELETES: Final[Mapping[KeyedTable, str]] = {
     "daily_metrics": "delete_some_daily_metrics",
     "request_verdicts": "delete_some_verdicts",
 }
-RowsOfTable: TypeAlias = tuple[Series | Partition, Iterable[bytes | memoryview]]
+RowsOfTable: TypeAlias = tuple[Series | Partition, Iterator[bytes | memoryview]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +219,16 @@ def copying_rows(
     columns: Sequence[str],
     parts: Iterable[RowsOfTable],
 ) -> Iterator[None]:
-    """Tables and their rows, pieces in binary form, are made and copied in a thread while the body runs; then they are
+    """Tables and their rows, pieces in binary form, are made and copied in threads while the body runs; then they are
     there.
 
-    The body must leave the connection alone.
+    The body must leave the connection alone. Each piece is made while the server reads the one before it.
     """
 
     def copy() -> None:
         for table, pieces in parts:
-            copy_rows(connection, table, columns, pieces, form="binary")
+            with closing(read_ahead(pieces)) as made:
+                copy_rows(connection, table, columns, made, form="binary")
 
     with ThreadPoolExecutor(1, "copy") as thread:
         copied = thread.submit(copy)
