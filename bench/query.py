@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 from castline.base.errors import CastlineError
 from castline.measure.figures.query import run_query
 from castline.model.query import Filters, Query
-from castline.store.metrics import count_events
+from castline.store.listening.metrics import count_events
 from castline.store.pool import Store
 from make_many import DAYS, FIRST, World, indexed_afterwards, make_world
 from make_store import open_folder, open_own_store

@@ -12,9 +12,9 @@ from castline.measure.judge import Judged
 from castline.measure.rows.columns import make_columns
 from castline.measure.rows.events import EVENT_COLUMNS, EventRows
 from castline.measure.rows.rollup import DAILY_COLUMNS, HOURLY_COLUMNS, compute_rollup, encode_rows, find_carried
-from castline.store.columns import replace_columns
 from castline.store.entities.shows import create_episode, create_podcast
-from castline.store.listening import copy_rows
+from castline.store.listening.columns import replace_columns
+from castline.store.listening.downloads import copy_rows
 from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
 

@@ -21,7 +21,7 @@ from castline.store.entities.campaigns import (
     find_sponsor,
 )
 from castline.store.entities.shows import create_episode, create_podcast, find_podcast, load_episodes
-from castline.store.listening import copy_rows
+from castline.store.listening.downloads import copy_rows
 from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
 from make import make_id

@@ -16,7 +16,7 @@ from castline.model.account import User
 from castline.model.measurement import MeasureSettings, Stretch
 from castline.model.show import Podcast
 from castline.store.landing.files import landing_place
-from castline.store.listening import LOG_KIND, load_dirty_days, load_waterfall
+from castline.store.listening.downloads import LOG_KIND, load_dirty_days, load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_runs
 from castline.store.provenance.measure_settings import (

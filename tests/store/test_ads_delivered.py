@@ -19,8 +19,8 @@ from castline.model.vocab import PlacementKind
 from castline.store.entities.campaigns import NewCampaign, NewPlacement, create_campaign, create_placement
 from castline.store.entities.campaigns import create_sponsor as add_sponsor
 from castline.store.entities.shows import load_episodes, save_ad_slots
-from castline.store.listening import load_dirty_days
-from castline.store.metrics import count_events
+from castline.store.listening.downloads import load_dirty_days
+from castline.store.listening.metrics import count_events
 from castline.store.pool import Store
 from make_logs import EPISODE_BYTES, MONDAY, Line, make_listened_show, write_log
 

@@ -10,7 +10,7 @@ from castline.measure.figures.query import run_query
 from castline.model.account import User
 from castline.model.measurement import RestatedDay, Stretch
 from castline.model.query import Annotation, Answer, Filters, Query, Withheld
-from castline.store.listening import VerdictRow, save_verdicts
+from castline.store.listening.downloads import VerdictRow, save_verdicts
 from castline.store.pool import Store
 from castline.store.provenance.ledger import open_run
 from castline.store.provenance.restatements import save_restatements

@@ -19,7 +19,7 @@ from castline.model.account import User
 from castline.model.measurement import MeasureSettings
 from castline.report.audit import AuditPack, Findings, build_audit, find_anomalies, write_audit
 from castline.store.landing.files import landing_place
-from castline.store.listening import LOG_KIND
+from castline.store.listening.downloads import LOG_KIND
 from castline.store.pool import Store
 from make_logs import MINUTE_BYTES, MONDAY, OVERCAST, Line, make_listened_show, write_log
 

@@ -11,7 +11,7 @@ from castline.measure.figures.query import run_query
 from castline.measure.rows.column_counts import can_count_columns, count_columns
 from castline.model.account import User
 from castline.model.query import DOWNLOAD_MEASURES, GRAINS, Dimension, Filters, Query
-from castline.store.metrics import EventCount, count_events
+from castline.store.listening.metrics import EventCount, count_events
 from castline.store.pool import Store
 from make import make_account
 from make_listening import APPS

@@ -20,7 +20,7 @@ from castline.measure.rules.matching import load_index
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.store.entities.shows import load_audio_keys, load_episodes
-from castline.store.listening import load_dirty_days, load_waterfall
+from castline.store.listening.downloads import load_dirty_days, load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.restatements import load_restatements
 from make import make_account

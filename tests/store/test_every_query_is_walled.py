@@ -18,8 +18,8 @@ OWNED = [table for table in load_tables().values() if table.tenant]
 
 INSIDE_JSON = {  # the filling leaves JSON empty
     "campaigns.find_code_holder",
-    "listening.find_log_by_file",
-    "listening.load_log_beginnings",
+    "downloads.find_log_by_file",
+    "downloads.load_log_beginnings",
     "log_objects.load_log_objects",
 }
 # The filling has no players' events; test_ad_plays and test_plays ask as two accounts.

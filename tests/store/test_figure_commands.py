@@ -10,7 +10,7 @@ from castline.measure.figures.reconcile import Explanation
 from castline.measure.figures.reconcile_file import reconcile_rows
 from castline.model.account import User
 from castline.sources.daily_csv import parse_daily
-from castline.store.listening import VerdictRow, save_verdicts
+from castline.store.listening.downloads import VerdictRow, save_verdicts
 from castline.store.pool import Store
 from castline.store.provenance.ledger import open_run
 from make_listening import APPS, Download, make_downloads, make_listened

@@ -14,7 +14,7 @@ from castline.base.errors import InvalidInput
 from castline.ingest.landing import import_log
 from castline.measure import run
 from castline.measure.run import measure
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.pool import Connection, RowsBusy, Store
 from castline.store.timeseries import Partition, attach_partitions, begin_partitions, ensure_partitions, list_partitions
 from make import make_account

@@ -24,7 +24,7 @@ from castline.measure.run import load_unmatched, measure
 from castline.model.account import User
 from castline.model.query import Query
 from castline.store.landing.files import load_requests
-from castline.store.listening import LOG_KIND, load_log_batches
+from castline.store.listening.downloads import LOG_KIND, load_log_batches
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine
 from make import make_account

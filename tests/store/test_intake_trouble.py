@@ -20,7 +20,7 @@ from castline.intake.drain import drain_intake, load_unclaimed
 from castline.intake.run import run_drain
 from castline.intake.trouble import is_due, load_waiting, try_landing
 from castline.store.landing.files import landing_place
-from castline.store.listening import LOG_KIND, lock_dirty_days
+from castline.store.listening.downloads import LOG_KIND, lock_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_runs
 from make import make_account

@@ -19,7 +19,7 @@ from castline.model.listening import VerdictCount
 from castline.model.query import AnswerRow, Query
 from castline.sources.logs.reading import NotAnAccessLog
 from castline.store.landing.files import LandingFileMissing
-from castline.store.listening import load_dirty_days, load_refused, load_waterfall
+from castline.store.listening.downloads import load_dirty_days, load_refused, load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine, load_runs
 from make import make_account

@@ -21,7 +21,7 @@ from castline.model.account import User
 from castline.sources.bucket import BucketRefused, iter_objects
 from castline.sources.logs.table import find_format
 from castline.store.landing.files import load_requests
-from castline.store.listening import LOG_KIND
+from castline.store.listening.downloads import LOG_KIND
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches
 from make_logs import MONDAY, Line, make_listened_show, write_log

@@ -9,7 +9,7 @@ from castline.ingest.log_places import LogTask
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.logs.table import find_format
-from castline.store.listening import load_refused, load_waterfall
+from castline.store.listening.downloads import load_refused, load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine
 from make_logs import Line, make_listened_show

@@ -22,8 +22,8 @@ from castline.model.account import User
 from castline.store.landing import merged_files
 from castline.store.landing.files import LANDED_SCHEMA, decode_parts, load_requests
 from castline.store.landing.merged_files import LandingDamaged
-from castline.store.listening import LOG_KIND, load_log_batches
-from castline.store.playback import PLAYER_KIND
+from castline.store.listening.downloads import LOG_KIND, load_log_batches
+from castline.store.listening.playback import PLAYER_KIND
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_dataset_uses, load_runs
 from make_logs import MONDAY, OVERCAST, Line, make_listened_show, write_log

@@ -10,7 +10,7 @@ import pytest
 from castline.measure.figures.query import run_query
 from castline.model.account import User
 from castline.model.query import Answer, AnswerRow, Filters, Grain, Query, Withheld
-from castline.store.metrics import count_events
+from castline.store.listening.metrics import count_events
 from castline.store.pool import Store
 from make import make_account
 from make_listening import APPS, Download, make_downloads, make_listened

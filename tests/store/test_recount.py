@@ -11,7 +11,7 @@ from castline.measure.recount import Difference, compute_recount
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.pool import Store
 from make_logs import MONDAY, Line, make_listened_show, write_log
 

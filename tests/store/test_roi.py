@@ -19,7 +19,7 @@ from castline.model.query import AnswerRow
 from castline.model.roi import RoiFigures
 from castline.roi.compute import compute_roi
 from castline.roi.day_sums import DaySums, count_downloads
-from castline.store.listening import copy_rows
+from castline.store.listening.downloads import copy_rows
 from castline.store.pool import Store
 from castline.store.timeseries import ensure_partitions
 from make_money import MARCH, MoneyWorld, make_campaign, make_money_world

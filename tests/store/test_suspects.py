@@ -10,7 +10,7 @@ from castline.measure.behaviour.suspects import BEHAVIOURS
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.evidence import Evidence
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.evidence import load_evidence
 from make_logs import Line, make_listened_show, write_log

@@ -14,7 +14,7 @@ from castline.measure.recount import compute_recount
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.measure_settings import save_adoption
 from make_logs import MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log

@@ -12,7 +12,7 @@ from castline.intake.drain import drain_intake
 from castline.jobs.table import Job, measure_due_days
 from castline.jobs.worker import run_worker
 from castline.store.landing.files import landing_place
-from castline.store.listening import LOG_KIND
+from castline.store.listening.downloads import LOG_KIND
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_runs
 from make import make_account

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from castline.measure.figures.pacing import Pace, compute_pacing
-from castline.store.audience import EpisodeAge
+from castline.store.listening.audience import EpisodeAge
 from make import make_id
 
 SHOW = make_id(1)

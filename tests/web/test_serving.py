@@ -20,7 +20,7 @@ from castline.base.errors import InvalidInput
 from castline.cli.serve import check_host
 from castline.measure.run import measure
 from castline.store.embedded.server import remove_embedded
-from castline.store.listening import load_dirty_days, lock_dirty_days, mark_dirty_days
+from castline.store.listening.downloads import load_dirty_days, lock_dirty_days, mark_dirty_days
 from castline.store.pool import Store, open_store
 from castline.store.provenance.ledger import load_runs
 from make import make_account

@@ -25,7 +25,7 @@ from castline.intake.trouble import load_waiting
 from castline.measure.run import measure
 from castline.store.embedded.server import remove_embedded
 from castline.store.landing.files import load_requests
-from castline.store.listening import LOG_KIND, load_log_batches
+from castline.store.listening.downloads import LOG_KIND, load_log_batches
 from castline.store.pool import open_store
 from make_logs import OVERCAST, make_listened_show
 from web.conftest import PASSWORD

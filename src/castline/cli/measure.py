@@ -44,7 +44,7 @@ def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Measure the days whose requests changed; with --from or --to every day of that time that has requests."""
     from castline.cli.session import open_account
     from castline.measure.run import measure as measure_days
-    from castline.store.listening import load_measured_batches, load_refused
+    from castline.store.listening.downloads import load_measured_batches, load_refused
 
     with open_account() as acting:
         result = measure_days(acting.store, acting.owner_id, period=_period(first, last), report=_reporter())
@@ -72,7 +72,7 @@ def run(first: datetime | None, last: datetime | None, as_json: bool) -> None:
 def waterfall(first: datetime | None, last: datetime | None, as_json: bool) -> None:
     """Where every line went: received, refused, dropped by reason, counted."""
     from castline.cli.session import open_account
-    from castline.store.listening import load_refused, load_waterfall
+    from castline.store.listening.downloads import load_refused, load_waterfall
 
     period = _period(first, last)
     with open_account() as acting, acting.store.account(acting.owner_id) as connection:

@@ -112,7 +112,7 @@ def audience(day: datetime | None, shows: tuple[str, ...], tz: str, as_json: boo
     """
     from castline.cli.session import open_account
     from castline.measure.figures.audience import compute_audience
-    from castline.store.metrics import find_counting
+    from castline.store.listening.metrics import find_counting
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         newest_on = find_counting(connection, acting.owner_id).last_on

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from castline.model.listening import VerdictCount
-from castline.store.listening import load_refused, load_waterfall
+from castline.store.listening.downloads import load_refused, load_waterfall
 from castline.store.pool import Store
 
 _ORDER = ("dropped", "partial", "duplicate", "counted")

@@ -25,7 +25,7 @@ from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import find_format
 from castline.store.landing.files import Landing, decode_parts, encode_parts, landing_place, open_landing
-from castline.store.listening import LOG_KIND, find_log_by_file, hold_log_beginning, mark_dirty_days
+from castline.store.listening.downloads import LOG_KIND, find_log_by_file, hold_log_beginning, mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, find_batch, mark_lines_replayed, open_run, save_batch
 

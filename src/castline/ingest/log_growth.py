@@ -13,7 +13,7 @@ from uuid import UUID
 
 from castline.model.lineage import Batch
 from castline.sources.log_file import LogFile
-from castline.store.listening import load_log_beginnings
+from castline.store.listening.downloads import load_log_beginnings
 from castline.store.pool import Connection
 
 

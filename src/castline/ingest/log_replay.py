@@ -23,7 +23,7 @@ from castline.model.lineage import Batch, DatasetUse
 from castline.sources.log_file import LogFile
 from castline.sources.logs.reading import iter_requests
 from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
-from castline.store.listening import LOG_KIND, mark_dirty_days
+from castline.store.listening.downloads import LOG_KIND, mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, load_waiting_lines, mark_lines_replayed, open_run, save_batch
 

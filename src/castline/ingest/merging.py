@@ -22,8 +22,8 @@ from castline.store.landing.merged_files import (
     merge_files,
     remove_replaced,
 )
-from castline.store.listening import LOG_KIND
-from castline.store.playback import PLAYER_KIND
+from castline.store.listening.downloads import LOG_KIND
+from castline.store.listening.playback import PLAYER_KIND
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, open_run
 from castline.store.upkeep.retention import LANDING_KEPT

@@ -24,7 +24,7 @@ from castline.measure.agents.classifier import open_classifier
 from castline.measure.rules.airing import load_ads, name_heard_ads
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
-from castline.store.playback import (
+from castline.store.listening.playback import (
     PLAYER_KIND,
     Listener,
     PlayerEventRow,

@@ -12,7 +12,7 @@ from castline.base.period import Period
 from castline.measure.landed import LandedDays
 from castline.measure.run import MeasureResult, measure
 from castline.model.measurement import MeasureSettings, Stretch
-from castline.store.listening import mark_dirty_days
+from castline.store.listening.downloads import mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import open_run
 from castline.store.provenance.measure_settings import (

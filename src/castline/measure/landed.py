@@ -12,7 +12,7 @@ from castline.base.clock import now
 from castline.base.period import Period
 from castline.model.lineage import Batch
 from castline.store.landing.files import decode_parts, find_incomplete_days, load_listeners_requests, load_requests
-from castline.store.listening import LOG_KIND, load_log_batches
+from castline.store.listening.downloads import LOG_KIND, load_log_batches
 from castline.store.pool import Connection, Store
 from castline.store.upkeep.retention import LANDING_KEPT
 

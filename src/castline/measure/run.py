@@ -30,20 +30,20 @@ from castline.measure.rules.table import Rulebook, open_rulebook
 from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
-from castline.store.columns import replace_columns
-from castline.store.listening import (
+from castline.store.listening.columns import replace_columns
+from castline.store.listening.downloads import (
     clear_dirty_days,
     delete_measured,
     load_dirty_days,
     mark_dirty_days,
     name_last_run,
 )
+from castline.store.listening.sketches import replace_sketches
 from castline.store.pool import Store
 from castline.store.provenance.evidence import replace_evidence
 from castline.store.provenance.ledger import OpenRun, open_run
 from castline.store.provenance.measure_settings import load_day_versions, load_live_settings, lock_measuring
 from castline.store.provenance.restatements import save_restatements
-from castline.store.sketches import replace_sketches
 from castline.store.statistics import analyse_fresh_tables
 from castline.store.timeseries import (
     attach_partitions,

@@ -20,7 +20,7 @@ from castline.measure.landed import LandedDays
 from castline.measure.rules.matching import EpisodeIndex
 from castline.measure.rules.table import Rulebook
 from castline.model.lineage import Batch
-from castline.store.listening import load_dirty_days
+from castline.store.listening.downloads import load_dirty_days
 from castline.store.pool import Connection
 from castline.store.provenance.measure_settings import load_day_versions
 

@@ -33,7 +33,7 @@ from castline.roi.day_sums import DaySums
 from castline.roi.spend import Delivery, accrue_placement, plan_costs
 from castline.store.entities.campaigns import find_sponsor, load_placements
 from castline.store.entities.shows import find_podcast, load_episodes
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.pool import Connection, Store
 from castline.store.provenance.reports import (
     Scope,

@@ -11,7 +11,7 @@ from castline.base.period import Period
 from castline.model.figures import BatchUse, ListUse, Provenance, RunUse
 from castline.model.lineage import Batch, Run
 from castline.model.measurement import Restatement
-from castline.store.listening import LOG_KIND
+from castline.store.listening.downloads import LOG_KIND
 from castline.store.pool import Connection
 from castline.store.provenance.reports import Scope, count_rows_used, load_batches_used, load_runs_used
 from castline.store.provenance.restatements import load_restatements

@@ -14,7 +14,7 @@ from castline.model.listening import VerdictCount
 from castline.model.roi import RoiFigures
 from castline.roi.compute import compute_roi
 from castline.store.entities.campaigns import find_campaign, load_campaigns
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.payload import encode_json
 from castline.web.context import context_of
 from castline.web.delivery import DELIVERY_SCHEMA, DeliveryResult, receive_delivery

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from castline.model.vocab import Verdict
 from castline.report.words import find_word
-from castline.store.listening import load_waterfall
+from castline.store.listening.downloads import load_waterfall
 from castline.store.pool import Connection
 from castline.web.query import MetricQuery
 

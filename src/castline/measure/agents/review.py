@@ -12,7 +12,7 @@ from castline.base.period import Period
 from castline.measure.agents.classifier import open_classifier
 from castline.measure.agents.rules import AgentType
 from castline.store.landing.files import decode_parts, load_requests
-from castline.store.listening import LOG_KIND, load_log_batches
+from castline.store.listening.downloads import LOG_KIND, load_log_batches
 from castline.store.pool import Store
 
 

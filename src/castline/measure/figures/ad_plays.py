@@ -9,7 +9,7 @@ from castline.catalogue.metrics import load_metrics
 from castline.model.campaign import Campaign
 from castline.model.query import Query
 from castline.store.entities.campaigns import load_campaigns
-from castline.store.playback import AdPlayCount, count_ad_plays
+from castline.store.listening.playback import AdPlayCount, count_ad_plays
 from castline.store.pool import Connection
 
 _RATE: Final = Decimal("0.0001")

@@ -19,7 +19,7 @@ import msgspec
 from castline.base.text import count_noun
 from castline.model.measurement import Stretch
 from castline.model.query import Annotation, Query
-from castline.store.annotations import (
+from castline.store.listening.annotations import (
     CountedDay,
     GapCause,
     load_empty_days,

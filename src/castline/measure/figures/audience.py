@@ -20,9 +20,9 @@ from castline.measure.rows.consumer_sets import unite_sets
 from castline.measure.rows.sketch import ERROR_RATE, estimate_count
 from castline.model.query import Answer, Basis, Filters, Query, Withheld, start_of_bucket
 from castline.model.show import Episode
-from castline.store.audience import count_shared_consumers
 from castline.store.entities.shows import load_episodes, load_podcasts
-from castline.store.playback import PlayCount, count_plays
+from castline.store.listening.audience import count_shared_consumers
+from castline.store.listening.playback import PlayCount, count_plays
 from castline.store.pool import Connection
 
 Span = Literal["day", "week", "days_28", "month"]

@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from castline.model.query import Query, Withheld
-from castline.store.annotations import PublishedEpisode, load_releases
+from castline.store.listening.annotations import PublishedEpisode, load_releases
 from castline.store.pool import Connection
 
 _SEVERAL: Final = Withheld(

@@ -8,8 +8,8 @@ from datetime import date, timedelta
 from typing import Final
 from uuid import UUID
 
-from castline.store.audience import EpisodeAge, load_episode_ages
-from castline.store.metrics import find_counting
+from castline.store.listening.audience import EpisodeAge, load_episode_ages
+from castline.store.listening.metrics import find_counting
 from castline.store.pool import Connection
 
 HORIZONS: Final = (1, 3, 7, 30, 60, 90)

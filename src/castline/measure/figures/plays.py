@@ -8,8 +8,8 @@ from typing import Final
 from uuid import UUID
 
 from castline.model.query import AD_PLAY_MEASURES, Filters, Measure, Query, Withheld
-from castline.store.metrics import CountedDays, EventCount
-from castline.store.playback import ToldDays, count_ad_plays, count_plays, find_told_days
+from castline.store.listening.metrics import CountedDays, EventCount
+from castline.store.listening.playback import ToldDays, count_ad_plays, count_plays, find_told_days
 from castline.store.pool import Connection
 
 _NOBODY: Final = Withheld("no_player_told", "not measurable: no player told of any on these days")

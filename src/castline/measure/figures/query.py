@@ -35,8 +35,8 @@ from castline.model.query import (
     WithheldReason,
     start_of_bucket,
 )
-from castline.store.annotations import GapCause, load_counted_days
-from castline.store.metrics import (
+from castline.store.listening.annotations import GapCause, load_counted_days
+from castline.store.listening.metrics import (
     CountedDays,
     Cut,
     EventCount,
@@ -46,9 +46,9 @@ from castline.store.metrics import (
     find_lost_days,
     sum_rollup,
 )
-from castline.store.playback import find_told_days
+from castline.store.listening.playback import find_told_days
+from castline.store.listening.sketches import find_unsketched_day, has_mixed_keys
 from castline.store.pool import Connection
-from castline.store.sketches import find_unsketched_day, has_mixed_keys
 
 # A day is final at 02:00 UTC of the next: what comes later restates it.
 _FINAL_AFTER: Final = timedelta(hours=2)

@@ -15,7 +15,7 @@ from castline.model.query import Filters, Query
 from castline.model.show import Podcast
 from castline.sources.daily_csv import DailyFigure
 from castline.store.entities.shows import find_episode, find_podcast, load_podcasts
-from castline.store.metrics import load_uncounted
+from castline.store.listening.metrics import load_uncounted
 from castline.store.pool import Connection
 
 _RULE_OF: Final = {reason: rule for rule, reasons in RULES.items() for reason in reasons}

@@ -1,6 +1,6 @@
 """What a query asks of raw downloads, counted in their columns, a day at a time.
 
-The same figures as castline.store.metrics.count_events gives from the rows themselves.
+The same figures as castline.store.listening.metrics.count_events gives from the rows themselves.
 Method: docs/design/cross-filters.md
 """
 
@@ -23,8 +23,8 @@ import polars as pl
 from castline.measure.rows.columns import QUARTER_SECONDS, QUARTERS, Column, Numbers, read_codes
 from castline.measure.rows.rollup import NO_CAMPAIGN, SEVERAL_CAMPAIGNS
 from castline.model.query import AD_MEASURES, Measure, Query
-from castline.store.columns import DayColumn, has_columns, load_columns
-from castline.store.metrics import EventCount
+from castline.store.listening.columns import DayColumn, has_columns, load_columns
+from castline.store.listening.metrics import EventCount
 from castline.store.pool import Connection
 
 Mask = npt.NDArray[np.bool_]

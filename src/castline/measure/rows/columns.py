@@ -17,7 +17,7 @@ from castline.measure.judge import Judged
 from castline.measure.rows.consumer_sets import hash_consumers
 from castline.measure.rows.events import FILE, number_values
 from castline.measure.rows.rollup import MEMBER_LENGTH, UNKNOWN
-from castline.store.columns import DayColumn
+from castline.store.listening.columns import DayColumn
 
 Numbers = npt.NDArray[np.integer]
 # Since 1990 (castline.model.query.EARLIEST) every zone's offset is a multiple of a quarter of an hour, so that its days

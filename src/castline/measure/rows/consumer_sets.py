@@ -15,8 +15,8 @@ from castline.measure.rows.events import hash_words, mix_words, number_values
 from castline.measure.rows.sketch import Registers, Words, compute_sketches, merge_sketches
 from castline.measure.rules.ads import DELIVERED
 from castline.model.query import Query
+from castline.store.listening.sketches import DaySketch, load_sketches
 from castline.store.pool import Connection
-from castline.store.sketches import DaySketch, load_sketches
 
 Sets = dict[tuple[datetime | None, UUID | None], Registers]
 

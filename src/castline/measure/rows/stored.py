@@ -22,8 +22,8 @@ from castline.measure.rows.rollup import (
 )
 from castline.measure.rows.written import Written, find_change, mark_downloads
 from castline.model.lineage import Batch
-from castline.store.columns import DayColumn
-from castline.store.listening import (
+from castline.store.listening.columns import DayColumn
+from castline.store.listening.downloads import (
     KeyedTable,
     RowsOfTable,
     Series,

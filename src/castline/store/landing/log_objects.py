@@ -5,7 +5,7 @@ from uuid import UUID
 
 from psycopg import Connection
 
-from castline.store.listening import LOG_KIND
+from castline.store.listening.downloads import LOG_KIND
 from castline.store.rows import load_scalars
 from castline.store.sql import load_sql
 

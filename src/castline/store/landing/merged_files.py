@@ -22,7 +22,7 @@ from castline.base.errors import Terminal
 from castline.base.period import Period
 from castline.model.lineage import Batch
 from castline.store.landing.files import LandedPart, LandingFileMissing, decode_parts, encode_parts, landing_place
-from castline.store.listening import load_landed_batches
+from castline.store.listening.downloads import load_landed_batches
 from castline.store.payload import encode_json
 from castline.store.rows import load_scalars, save
 from castline.store.sql import load_sql

@@ -10,7 +10,7 @@ from uuid import UUID
 from psycopg import Connection
 
 from castline.model.query import Query
-from castline.store.metrics import scope_events
+from castline.store.listening.metrics import scope_events
 from castline.store.rows import find_one, load_all, save
 from castline.store.sql import load_sql
 

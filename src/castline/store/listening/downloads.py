@@ -19,7 +19,7 @@ from castline.store.rows import find_one, load_all, load_scalars, save
 from castline.store.sql import load_sql
 from castline.store.timeseries import Partition
 
-_SQL: Final = load_sql("listening")
+_SQL: Final = load_sql("downloads")
 LOG_KIND: Final = "access_log"
 CopyForm = Literal["csv", "text", "binary"]
 Series = Literal["listener_events", "hourly_metrics", "daily_metrics"]
