@@ -98,6 +98,21 @@ def test_a_stopped_server_takes_no_new_connection_and_answers_what_had_begun(tmp
         assert _names(intake) == Counter({b"one.mp3": 1})
 
 
+def test_a_stopped_server_tells_a_client_at_work_which_answer_is_its_last(tmp_path: Path) -> None:
+    with run_server(tmp_path) as intake, intake.connect() as client:
+        last, asked = b"", 0
+        while b"\r\nConnection: close\r\n" not in last:
+            client.sendall(b"GET /e/cdn.example.org/%d.mp3 HTTP/1.1\r\nHost: a\r\n\r\n" % asked)
+            last = client.recv(65536)
+            assert last.startswith(b"HTTP/1.1 302 Found\r\n")
+            asked += 1
+            if asked == 20:
+                intake.process.terminate()
+        assert client.recv(65536) == b""  # the end, and no reset
+        assert intake.process.wait(30) == 0
+        assert len(_names(intake)) == asked
+
+
 class _Heard:
     """A client that remembers what it was sent."""
 

@@ -31,6 +31,7 @@ class _Desk:
 
     def __init__(self) -> None:
         self.redirect_start = encode_redirect_start(0.0)
+        self.is_draining = False
         self.connections: dict[Connection, None] = {}
         self.taken: list[tuple[bytes, bytes | None]] = []
 

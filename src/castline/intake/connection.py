@@ -84,6 +84,7 @@ class Desk(Proxies, Protocol):
     """Whom connections hand their requests to; answers leave in the order of `submit`."""
 
     redirect_start: bytes
+    is_draining: bool
     connections: "dict[Connection, None]"
 
     def submit(
@@ -205,7 +206,7 @@ class Connection(asyncio.Protocol):
 
     def _try_short(self, data: bytes) -> bool:
         found = try_short(data)
-        if found is None or self.request_count >= REQUESTS_PER_CONNECTION - 1:
+        if found is None or not self._goes_on(1):
             return False
         address = find_address(self._desk, self._peer, found.lower) if self._via_proxy else self._address
         self.request_count += 1
@@ -280,11 +281,15 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, head: Head, body: bytes) -> None:
         self.request_count += 1
-        lasting = head.is_lasting and self.request_count < REQUESTS_PER_CONNECTION
+        lasting = head.is_lasting and self._goes_on(0)
         answer = compute_answer(Asked(head.method, head.path, head.headers, body))
         forwarded = [head.headers[b"x-forwarded-for"]] if b"x-forwarded-for" in head.headers else []
         address = self._client(forwarded) if self._via_proxy else self._address
         self._answer(answer, address, head, lasting=lasting)
+
+    def _goes_on(self, count: int) -> bool:
+        """Whether the connection may last after so many more requests."""
+        return self.request_count + count < REQUESTS_PER_CONNECTION and not self._desk.is_draining
 
     def _answer(self, answer: Answer, address: bytes, head: Head, *, lasting: bool) -> None:
         record = None

@@ -24,6 +24,7 @@ from castline.sources.proxies import find_client, is_trusted
 _log = logging.getLogger(__name__)
 Durability = Literal["strict", "relaxed"]
 _DRAIN_SECONDS: Final = 10.0
+_FAREWELL_SECONDS: Final = 0.5  # a client at work is told with its next answer that it is the last
 _IDLE_SECONDS: Final = 1.0  # a connection that was used just now may bring its next request any moment
 _LOOKED_AT: Final = 64  # connections, the oldest first: enough against a crowd that only sits there
 
@@ -62,7 +63,7 @@ class IntakeServer:
         self._batch: list[_Reply] = []
         self._records: list[bytes] = []
         self._unsynced: list[tuple[int, list[_Reply]]] = []
-        self._is_flush_due = self._is_losing = False
+        self._is_flush_due = self._is_losing = self.is_draining = False
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._complained_at = 0.0
@@ -82,12 +83,13 @@ class IntakeServer:
 
     async def drain(self) -> None:
         """Nothing new is taken, what had begun is answered, and all of it is on the disk."""
+        self.is_draining = True
         if self._server is not None:
             self._server.close()
-        deadline = time.monotonic() + _DRAIN_SECONDS
-        while time.monotonic() < deadline:
+        began = time.monotonic()
+        while time.monotonic() < began + _DRAIN_SECONDS:
             for connection in [one for one in self.connections if one.is_idle]:
-                if not self._batch and not self._unsynced:
+                if not self._batch and not self._unsynced and time.monotonic() > began + _FAREWELL_SECONDS:
                     connection.refuse_slow(408, "")
             if not self.connections and not self._batch and not self._unsynced:
                 break
