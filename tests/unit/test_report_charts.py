@@ -109,3 +109,24 @@ def test_a_chart_of_nothing_is_a_chart() -> None:
 
 def test_a_chart_takes_its_colours_from_its_style() -> None:
     assert 'fill="#123456"' in render_daily_chart(DAYS, ChartStyle(bar="#123456"))
+
+
+def test_a_marks_number_stands_above_its_line_and_every_bar_and_keeps_from_the_next() -> None:
+    marks = [DAYS[2][0], DAYS[2][0], DAYS[3][0], DAYS[30][0]]
+    root = etree.fromstring(render_daily_chart(DAYS, marks=marks).encode())
+    lines = [element for element in root.iter(f"{SVG}path") if element.get("class") == "chart-mark"]
+    assert [line.findtext(f"{SVG}title") for line in lines] == [
+        "2026-03-03: notes 1, 2",
+        "2026-03-04: note 3",
+        "2026-03-31: note 4",
+    ]
+    # 21.55 px a day: beside "1+", 9.9 px to either side of its middle, "3" has room with 6.6; the last is alone.
+    numbers = {
+        text.text: float(text.get("y") or 0) for text in root.iter(f"{SVG}text") if text.text in {"1+", "3", "4"}
+    }
+    tops = [float((line.get("d") or "").split()[1].split("V")[0]) for line in lines]
+    highest = min(float(bar.get("y") or 0) for bar in root.iter(f"{SVG}rect"))
+    assert (len(numbers), tops) == (3, [23.0] * 3)
+    assert all(y < 23 <= highest for y in numbers.values())
+    close = render_daily_chart(DAYS, ChartStyle(width=300), marks=marks)
+    assert [text.text for text in etree.fromstring(close.encode()).iter(f"{SVG}text")][-2:] == ["1+", "4"]

@@ -48,6 +48,7 @@ _LABEL_WIDTH: Final = 64
 _UNMEASURED: Final = "not measured"
 _LETTER: Final = 0.6  # of the font's size: a letter with room beside it
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 8, 22
+_MARK_GAP: Final = 4  # below a mark's number
 
 
 def render_daily_chart(
@@ -62,15 +63,18 @@ def render_daily_chart(
     Each day of `marks` bears its number there, the first one 1: a list beside the chart tells what they are.
     """
     top = find_ceiling(max((value for _, value in series if value is not None), default=0))
-    width, height = style.width - _LEFT - _RIGHT, style.height - _TOP - _BOTTOM
+    numbers = _number_marks(series, marks)
+    # The numbers of marks stand above the plot, where neither a bar nor their line crosses them.
+    head = _TOP + (style.font_size + _MARK_GAP if numbers else 0)
+    width, height = style.width - _LEFT - _RIGHT, style.height - head - _BOTTOM
     slot = width / max(len(series), 1)
-    parts = [*_gaps(series, slot, style), _grid(top, style)]
+    parts = [*_gaps(series, slot, head, style), _grid(top, head, style)]
     gap = min(slot * 0.22, 6)
     for index, (day, value) in enumerate(series):
         if value is None:
             continue
         bar = height * value / top
-        x, y = _LEFT + index * slot + gap / 2, _TOP + height - bar
+        x, y = _LEFT + index * slot + gap / 2, head + height - bar
         parts.append(
             f'<rect class="chart-bar" x="{_px(x)}" y="{_px(y)}" width="{_px(slot - gap)}" height="{_px(bar)}"'
             f' fill="{style.bar}"><title>{day:%Y-%m-%d}: {value:,}</title></rect>'
@@ -79,7 +83,7 @@ def render_daily_chart(
         _text(_LEFT + (index + 0.5) * slot, style.height - 6, _short_day(series[index][0]), style)
         for index in _label_places(len(series), width)
     )
-    parts.extend(_marks(series, slot, marks, style))
+    parts.extend(_marks(numbers, slot, head, style))
     return _svg(parts, style, title, _describe_days(series))
 
 
@@ -140,9 +144,9 @@ def _spans(steps: Sequence[ChartStep]) -> list[tuple[Decimal, Decimal]]:
     return spans
 
 
-def _gaps(series: Sequence[tuple[date, int | None]], slot: float, style: ChartStyle) -> Iterator[str]:
+def _gaps(series: Sequence[tuple[date, int | None]], slot: float, head: float, style: ChartStyle) -> Iterator[str]:
     """A pale field over each run of days that nobody measured, with words where they fit."""
-    height = style.height - _TOP - _BOTTOM
+    height = style.height - head - _BOTTOM
     for known, run in groupby(enumerate(series), key=lambda item: item[1][1] is not None):
         if known:
             continue
@@ -150,37 +154,47 @@ def _gaps(series: Sequence[tuple[date, int | None]], slot: float, style: ChartSt
         x, wide = _LEFT + days[0][0] * slot, len(days) * slot
         first, last = days[0][1][0], days[-1][1][0]
         yield (
-            f'<rect class="chart-gap" x="{_px(x)}" y="{_TOP}" width="{_px(wide)}" height="{_px(height)}"'
+            f'<rect class="chart-gap" x="{_px(x)}" y="{_px(head)}" width="{_px(wide)}" height="{_px(height)}"'
             f' fill="{style.gap}"><title>{first:%Y-%m-%d} to {last:%Y-%m-%d}: {_UNMEASURED}</title></rect>'
         )
         if wide >= len(_UNMEASURED) * style.font_size * _LETTER:
-            yield _text(x + wide / 2, _TOP + height * 0.4, _UNMEASURED, style)  # between two lines of the grid
+            yield _text(x + wide / 2, head + height * 0.4, _UNMEASURED, style)  # between two lines of the grid
 
 
-def _marks(
-    series: Sequence[tuple[date, int | None]], slot: float, marks: Sequence[date], style: ChartStyle
-) -> Iterator[str]:
-    """A dashed line at each marked day, with the numbers of its marks: the first and how many more."""
+def _number_marks(
+    series: Sequence[tuple[date, int | None]], marks: Sequence[date]
+) -> dict[tuple[int, date], list[int]]:
+    """The numbers of each marked day, by its place among the days; the first mark is number 1."""
     places = {day: place for place, (day, _) in enumerate(series)}
-    numbers: dict[date, list[int]] = {}
+    numbers: dict[tuple[int, date], list[int]] = {}
     for number, day in enumerate(marks, start=1):
         if day in places:
-            numbers.setdefault(day, []).append(number)
-    for day, found in numbers.items():
-        x = _LEFT + (places[day] + 0.5) * slot
+            numbers.setdefault((places[day], day), []).append(number)
+    return numbers
+
+
+def _marks(numbers: dict[tuple[int, date], list[int]], slot: float, head: float, style: ChartStyle) -> Iterator[str]:
+    """A dashed line at each marked day, and above it, where there is room, its first number and whether more follow."""
+    free_from = 0.0
+    for (place, day), found in sorted(numbers.items()):
+        x = _LEFT + (place + 0.5) * slot
         told = f"{day:%Y-%m-%d}: note{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
         yield (
-            f'<path class="chart-mark" d="M{_px(x)} {_TOP}V{_px(style.height - _BOTTOM)}" stroke="{style.text}"'
+            f'<path class="chart-mark" d="M{_px(x)} {_px(head)}V{_px(style.height - _BOTTOM)}" stroke="{style.text}"'
             f' stroke-dasharray="2 3" fill="none"><title>{told}</title></path>'
         )
-        yield _text(x, _TOP + style.font_size * 0.5, f"{found[0]}{'+' if len(found) > 1 else ''}", style)
+        words = f"{found[0]}{'+' if len(found) > 1 else ''}"
+        reach = (len(words) + 1) * style.font_size * _LETTER / 2
+        if x - reach >= free_from:
+            yield _text(x, head - _MARK_GAP, words, style)
+            free_from = x + reach
 
 
-def _grid(top: int, style: ChartStyle) -> str:
-    height = style.height - _TOP - _BOTTOM
+def _grid(top: int, head: float, style: ChartStyle) -> str:
+    height = style.height - head - _BOTTOM
     parts = []
     for quarter in range(5):
-        y = _TOP + height * (4 - quarter) / 4
+        y = head + height * (4 - quarter) / 4
         parts.append(
             f'<path class="chart-grid" d="M{_LEFT} {_px(y)}H{style.width - _RIGHT}" stroke="{style.grid}" fill="none"/>'
         )

@@ -1,9 +1,8 @@
 """What the dashboard shows, computed before any page is rendered and kept until a figure may have changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal
 from hashlib import sha256
 from typing import Final, Literal
 from uuid import UUID
@@ -17,7 +16,6 @@ from castline.model.campaign import Campaign
 from castline.model.measurement import Stretch
 from castline.model.query import Annotation, Answer, Dimension
 from castline.model.show import Podcast
-from castline.report.numbers import NO_VALUE, format_value
 from castline.roi.books import load_books
 from castline.store.cache import Cache
 from castline.store.entities.campaigns import load_campaigns
@@ -25,36 +23,15 @@ from castline.store.entities.shows import load_episodes, load_podcasts
 from castline.store.overview import Freshness, find_extent, find_freshness, find_watermark
 from castline.store.payload import encode_json
 from castline.store.pool import Connection, Store
-from castline.web.campaign_data import (
-    NOTHING,
-    CampaignRow,
-    Earned,
-    compute_earned,
-    compute_joint_roi,
-    ends_of,
-    find_currency,
-    load_campaign_rows,
-)
+from castline.web.campaign_data import CampaignRow, compute_earned, ends_of, load_campaign_rows
 from castline.web.query import MetricQuery, parse_query
 from castline.web.releases import Releases, load_releases
+from castline.web.tiles import Kpi, load_listening_kpis, name_money_kpis
 from castline.web.waterfall import Waterfall, load_steps
 
 Empty = Literal["", "no_source", "no_hits", "small", "other_days"]
-_PARTLY: Final = "Change not measurable: not every day was measured."
 _SMALL: Final = 50  # downloads of a period that are too few for shares and changes to mean much
 _KEPT_SECONDS: Final = 600
-
-
-@dataclass(frozen=True, slots=True)
-class Kpi:
-    """One tile. `change_rate` is against the days before, None where there is nothing to compare with."""
-
-    metric: str
-    label: str
-    value: str
-    change_rate: float | None = None
-    note: str = ""
-    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +168,8 @@ def _compute_board(
     return Board(
         query=query,
         shows=tuple(Show(show.podcast_id, show.title) for show in shows),
-        kpis=_listening_kpis(connection, owner_id, query, answer) + _money_kpis(campaigns, *earned),
+        kpis=load_listening_kpis(connection, owner_id, query, answer)
+        + name_money_kpis(campaigns, earned, answer, freshness.conversions_from),
         days=days,
         days_before=tuple(count for _, count in days_before),
         panels=panels,
@@ -243,94 +221,11 @@ def _days_of(answer: Answer | None) -> tuple[tuple[date, int | None], ...]:
     return tuple((row.start_at.date(), row.value) for row in rows if row.start_at)
 
 
-def _listening_kpis(connection: Connection, owner_id: UUID, query: MetricQuery, days: Answer) -> tuple[Kpi, ...]:
-    kpis = (
-        _count(Kpi("downloads", "Downloads", NO_VALUE), days),
-        _count(
-            Kpi("consumers", "Consumers", NO_VALUE),
-            run_query(connection, owner_id, query.ask(measure="consumers", comparison=query.comparison)),
-        ),
-        _count_episodes(connection, owner_id, query),
-    )
-    if _is_measured(days) and _is_measured(days.compared):
-        return kpis
-    is_partly = days.compared is not None and days.compared.counting.measured_day_count > 0
-    return tuple(replace(kpi, change_rate=None, note=kpi.note or (_PARTLY if is_partly else "")) for kpi in kpis)
-
-
-def _count(kpi: Kpi, answer: Answer) -> Kpi:
-    """The tile with the answer's figure and its change, or with why there is none."""
-    if answer.withheld:
-        return replace(kpi, note=f"{answer.withheld.detail[:1].upper()}{answer.withheld.detail[1:]}.")
-    count, before = answer.total or 0, (answer.compared.total if answer.compared else 0) or 0
-    error_rate = answer.counting.error_rate
-    note = f"Estimate ± {error_rate:.1%}: raw downloads of these days are gone." if error_rate else kpi.note
-    return replace(kpi, value=f"{count:,}", change_rate=_change(count, before), note=note)
-
-
-def _is_measured(days: Answer | None) -> bool:
-    """Whether every day was measured: of days that nobody measured, or against them, there is no change to tell."""
-    return days is not None and not days.withheld and days.counting.is_whole
-
-
-def _money_kpis(campaigns: tuple[CampaignRow, ...], earned: Earned, compared: Earned | None) -> tuple[Kpi, ...]:
-    before = compared or NOTHING
-    orders = Kpi(
-        "credited_orders",
-        "Attributed orders",
-        format_value(earned.orders, "share", ""),
-        _change(earned.orders, before.orders),
-    )
-    currency = find_currency(campaigns, earned)
-    if currency is None:
-        none = "No campaign in these days."
-        return (
-            orders,
-            Kpi("net_revenue", "Attributed revenue", NO_VALUE, note=none),
-            Kpi("roi_rate", "Return on investment", NO_VALUE, note=none),
-        )
-    revenue = earned.net_revenue.get(currency, Decimal(0))
-    others = sorted(({row.currency for row in campaigns} | set(earned.net_revenue)) - {currency})
-    beside = f"without {', '.join(others)}" if others else ""
-    roi = compute_joint_roi(campaigns, currency)
-    return (
-        orders,
-        Kpi(
-            "net_revenue",
-            "Attributed revenue",
-            format_value(revenue, "money", currency),
-            _change(revenue, before.net_revenue.get(currency, Decimal(0))),
-            beside,
-            currency,
-        ),
-        Kpi(
-            "roi_rate",
-            "Return on investment",
-            NO_VALUE if roi is None else format_value(roi, "rate", currency),
-            note=f"{currency} campaigns, whole flights to date",
-        ),
-    )
-
-
-def _count_episodes(connection: Connection, owner_id: UUID, query: MetricQuery) -> Kpi:
-    """How many episodes had a download in the days, and in those that they are compared with."""
-    kpi = Kpi("episodes", "Episodes heard", NO_VALUE)
-    answer = run_query(connection, owner_id, query.ask(dimensions=("episode",), comparison=query.comparison))
-    if answer.withheld:
-        return kpi
-    before = len(answer.compared.rows) if answer.compared else 0
-    return replace(kpi, value=f"{len(answer.rows):,}", change_rate=_change(len(answer.rows), before))
-
-
 def _name_chips(query: MetricQuery, panels: tuple[Panel, ...], campaigns: Sequence[Campaign]) -> tuple[Chip, ...]:
     """The filters that are set, by the names that people know their members by."""
     names = {(panel.dimension, row.member): row.label for panel in panels for row in panel.rows}
     names |= {("campaign", str(item.campaign_id)): item.name for item in campaigns}
     return tuple(Chip(name, names.get((name, member), member)) for name, member in query.chosen().items())
-
-
-def _change(value: int | Decimal, before: int | Decimal) -> float | None:
-    return float((Decimal(value) - before) / before) if before > 0 else None
 
 
 def _load_panels(connection: Connection, owner_id: UUID, query: MetricQuery) -> tuple[Panel, ...]:

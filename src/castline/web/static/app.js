@@ -53,10 +53,15 @@
     return { days: days, before: before };
   }
 
-  // A dashed line at each noted day, with the number of its note; the list below the chart tells what it is.
+  function readMarks(box) {
+    return (box.dataset.marks || "").trim().split(/\s+/).filter(Boolean);
+  }
+
+  // A dashed line at each noted day, and above it the number of its note where there is room for it; the list below
+  // the chart tells what it is.
   function drawMarks(u, box, text, font) {
-    var seen = {};
-    (box.dataset.marks || "").trim().split(/\s+/).filter(Boolean).forEach(function (item) {
+    var seen = {}, freeFrom = 0;
+    readMarks(box).forEach(function (item) {
       var parts = item.split("|"), x = u.valToPos(Date.parse(parts[0] + "T00:00:00Z") / 1000, "x", true);
       var first = !seen[parts[0]], ratio = u.pxRatio || 1;
       seen[parts[0]] = true;
@@ -70,7 +75,11 @@
       u.ctx.stroke();
       u.ctx.font = font.replace("12px", 12 * ratio + "px");
       u.ctx.textAlign = "center";
-      u.ctx.fillText(parts[1], x, u.bbox.top + 10 * ratio);
+      var reach = u.ctx.measureText(parts[1]).width / 2 + 3 * ratio;
+      if (x - reach >= freeFrom) {
+        u.ctx.fillText(parts[1], x, u.bbox.top - 5 * ratio);
+        freeFrom = x + reach;
+      }
       u.ctx.restore();
     });
   }
@@ -96,7 +105,7 @@
     box.classList.add("live");
     var axis = { stroke: text, font: font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     chart = new uPlot({
-      width: box.clientWidth, height: 260, series: series, tzDate: function (at) { return uPlot.tzDate(new Date(at * 1000), "Etc/UTC"); },
+      width: box.clientWidth, height: 260, padding: [readMarks(box).length ? 22 : null, null, null, null], series: series, tzDate: function (at) { return uPlot.tzDate(new Date(at * 1000), "Etc/UTC"); },
       scales: { y: { range: function (u, low, high) { return [0, Math.max(4, high * 1.08)]; } } },
       hooks: { draw: [function (u) { drawMarks(u, box, text, font); }] },
       legend: { live: true }, cursor: { y: false, drag: { x: false, y: false } },
