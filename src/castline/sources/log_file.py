@@ -1,7 +1,6 @@
 """A log file as blocks of whole lines, plain, gzip or zstd, with its hashes; a damaged file gives what can be read."""
 
 import re
-import zlib
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,8 @@ from hashlib import sha256
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol, cast
+
+from zlib_ng import zlib_ng as zlib
 
 from castline.base.ahead import read_ahead
 from castline.base.errors import SourceUnreadable
@@ -235,12 +236,12 @@ class LogFile:
                     if not chunk:
                         break
                     inflate = zlib.decompressobj(_GZIP_WBITS)
-                saved, given = inflate.copy(), 0
+                saved, given = inflate.copy(), 0  # type: ignore[attr-defined]  # its stub leaves it out
                 try:
                     for content in _inflate(inflate, chunk, self._step_bytes):
                         given += len(content)
                         yield content
-                except zlib.error as error:
+                except zlib.error as error:  # type: ignore[misc]  # its stub calls it a value
                     # zlib keeps back what it had of the chunk that broke: give it again byte by byte.
                     done, content = _salvage(saved, chunk)
                     if len(content) > given:
@@ -304,7 +305,7 @@ def _salvage(inflate: "zlib._Decompress", chunk: bytes) -> tuple[int, bytes]:
         while place < len(chunk):
             found.append(inflate.decompress(chunk[place : place + 1]))
             place += 1
-    except zlib.error:
+    except zlib.error:  # type: ignore[misc]  # its stub calls it a value
         pass
     return place, b"".join(found)
 
