@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.assets import asset_path
 from castline.model.figures import Document
+from castline.report.formats.table import RENDERERS
 from castline.report.layout import lay_out
-from castline.report.renderers import RENDERERS
 from make_report import make_figures
 
 _ROUNDS = 25

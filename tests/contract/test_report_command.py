@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from castline.report.json import render_json
+from castline.report.formats.json import render_json
 from castline.report.layout import lay_out
 from make_report import make_figures
 from run_castline import Castline

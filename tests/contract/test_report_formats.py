@@ -16,14 +16,14 @@ from pypdf import PdfReader
 from castline.base.errors import InvalidInput
 from castline.model.figures import Document, Missing, PlayedAds, Term, Value
 from castline.model.vocab import ReportFormat
-from castline.report.cells import iter_cells
-from castline.report.csv import guard_formula, render_csv
-from castline.report.excel import render_excel
-from castline.report.json import render_json
+from castline.report.formats.cells import iter_cells
+from castline.report.formats.csv import guard_formula, render_csv
+from castline.report.formats.excel import render_excel
+from castline.report.formats.json import render_json
+from castline.report.formats.pdf import render_pdf
+from castline.report.formats.table import RENDERERS, parse_formats
 from castline.report.layout import lay_out
 from castline.report.numbers import format_value
-from castline.report.pdf import render_pdf
-from castline.report.renderers import RENDERERS, parse_formats
 from castline.store.payload import decode_json
 from make_report import empty, make_figures
 

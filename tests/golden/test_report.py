@@ -28,8 +28,8 @@ from castline.model.account import User
 from castline.model.campaign import AttributionConfig, Campaign, NewSponsor
 from castline.model.figures import Missing, Term, Value
 from castline.report.build import build_report, prepare_report
-from castline.report.cells import iter_cells
 from castline.report.files import OutputUnavailable
+from castline.report.formats.cells import iter_cells
 from castline.report.verify import verify_file
 from castline.sources.conversion_csv import CsvOptions
 from castline.store.entities.campaigns import (

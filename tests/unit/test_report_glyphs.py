@@ -2,7 +2,7 @@
 
 import pytest
 
-from castline.report.glyphs import find_uncovered, is_right_to_left, replace_uncovered
+from castline.report.formats.glyphs import find_uncovered, is_right_to_left, replace_uncovered
 
 
 def test_scripts_without_a_font_are_named() -> None:

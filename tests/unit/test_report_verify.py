@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from castline.base.errors import CastlineError, SourceUnreadable
 from castline.model.figures import ReportFigures
+from castline.report.formats.json import render_json, seal
 from castline.report.frozen import compute_hash, freeze_figures, thaw_figures
-from castline.report.json import render_json, seal
 from castline.report.layout import lay_out
 from castline.report.recompute import Difference, FiguresDiffer, check_arithmetic, recompute
 from castline.report.verify import NotAReport, verify_file, verify_report

@@ -9,8 +9,8 @@ import pytest
 from castline.measure.agents.rules import DeviceType
 from castline.measure.judge import OUTCOMES
 from castline.model.vocab import AttributionMethod, AttributionTier, PlacementKind, PlacementPosition
-from castline.report.csv import render_csv
-from castline.report.json import render_json
+from castline.report.formats.csv import render_csv
+from castline.report.formats.json import render_json
 from castline.report.layout import lay_out
 from castline.report.numbers import format_value
 from castline.report.words import Vocabulary, find_word, load_countries

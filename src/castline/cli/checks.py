@@ -213,7 +213,7 @@ def check_intake(patient: Patient) -> Finding:
 
 def check_fonts(patient: Patient) -> Finding:
     """The bundled fonts show every name that reports will print."""
-    from castline.report.glyphs import FONTS, find_uncovered
+    from castline.report.formats.glyphs import FONTS, find_uncovered
 
     try:
         for font in FONTS:

@@ -35,7 +35,7 @@ def build(campaign: str, formats: str, output: Path, as_of: str | None, as_json:
     """Build the report of CAMPAIGN (its name, its id or the start of it)."""
     from castline.base.period import parse_moment
     from castline.report.build import build_report
-    from castline.report.renderers import parse_formats
+    from castline.report.formats.table import parse_formats
     from castline.store.entities.campaigns import find_campaign
 
     wanted = parse_formats(formats)

@@ -35,7 +35,7 @@ from castline.measure.together import Sources
 from castline.measure.trace import TracedLine, find_untraced, trace_downloads
 from castline.model.measurement import MeasureSettings, Restatement
 from castline.model.query import ask_days
-from castline.report.csv import guard_formula
+from castline.report.formats.csv import guard_formula
 from castline.store.entities.shows import load_podcasts
 from castline.store.pool import Connection, Store
 from castline.store.provenance.audit import (

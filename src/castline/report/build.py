@@ -16,10 +16,10 @@ from castline.model.report import Report
 from castline.model.vocab import ReportFormat
 from castline.report.collect import collect_figures
 from castline.report.files import name_part, staged
+from castline.report.formats.table import RENDERERS
 from castline.report.frozen import freeze_figures
 from castline.report.layout import lay_out
 from castline.report.recompute import check_arithmetic
-from castline.report.renderers import RENDERERS
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, open_run
 from castline.store.provenance.reports import save_report

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from castline.base.errors import CastlineError, SourceUnreadable, Terminal
+from castline.report.formats.json import FORMAT, render_json
 from castline.report.frozen import compute_hash, name_report, thaw_figures
-from castline.report.json import FORMAT, render_json
 from castline.report.layout import lay_out
 from castline.report.recompute import Difference, recompute
 from castline.store.payload import decode_json, encode_json

@@ -20,7 +20,7 @@ from castline.roi.books import load_books
 from castline.store.cache import Cache
 from castline.store.entities.campaigns import load_campaigns
 from castline.store.entities.shows import load_episodes, load_podcasts
-from castline.store.overview import Freshness, find_extent, find_freshness, find_watermark
+from castline.store.listening.overview import Freshness, find_extent, find_freshness, find_watermark
 from castline.store.payload import encode_json
 from castline.store.pool import Connection, Store
 from castline.web.campaign_data import CampaignRow, compute_earned, ends_of, load_campaign_rows

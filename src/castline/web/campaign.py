@@ -17,8 +17,8 @@ from castline.model.figures import Document, Figure
 from castline.model.report import Report
 from castline.report.build import build_report, prepare_report
 from castline.report.charts import render_daily_chart
+from castline.report.formats.table import RENDERERS, parse_formats
 from castline.report.layout import describe_unmeasured, lay_out_ads
-from castline.report.renderers import RENDERERS, parse_formats
 from castline.store.entities.campaigns import find_campaign, find_sponsor
 from castline.store.entities.shows import find_podcast
 from castline.store.folders import make_private_folder

@@ -22,7 +22,7 @@ from castline.roi.day_sums import DaySums
 from castline.store.entities.campaigns import load_campaigns, load_sponsors
 from castline.store.entities.shows import load_podcasts
 from castline.store.listening.downloads import load_waterfall
-from castline.store.overview import load_credited_campaigns
+from castline.store.listening.overview import load_credited_campaigns
 from castline.store.pool import Connection
 from castline.web.query import MetricQuery
 

@@ -15,7 +15,7 @@ from castline.model.listening import DailyMetric
 from castline.model.query import Answer, Comparison, Dimension, Filters, Grain, Measure
 from castline.model.query import Query as Figures
 from castline.store.entities.shows import load_podcasts
-from castline.store.overview import find_extent
+from castline.store.listening.overview import find_extent
 from castline.store.pool import Connection
 from castline.web.context import context_of
 from castline.web.etag import answer_json

@@ -6,7 +6,7 @@ from typing import Any, Final
 import msgspec
 
 from castline.model.figures import Document, Figure, Missing, Term
-from castline.report.cells import Cell, iter_cells
+from castline.report.formats.cells import Cell, iter_cells
 from castline.report.frozen import freeze_figures
 from castline.store.payload import encode_json
 

@@ -7,10 +7,10 @@ from typing import Final
 from castline.base.errors import InvalidInput
 from castline.model.figures import Document
 from castline.model.vocab import ReportFormat
-from castline.report.csv import render_csv
-from castline.report.excel import render_excel
-from castline.report.json import render_json
-from castline.report.pdf import render_pdf
+from castline.report.formats.csv import render_csv
+from castline.report.formats.excel import render_excel
+from castline.report.formats.json import render_json
+from castline.report.formats.pdf import render_pdf
 
 
 @dataclass(frozen=True, slots=True)

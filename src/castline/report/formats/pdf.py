@@ -14,7 +14,7 @@ from castline.base.assets import asset_path
 from castline.base.errors import Terminal
 from castline.model.figures import Document, Figure, Missing, Section, Table, Term, Value
 from castline.report.charts import ChartStep, ChartStyle, render_daily_chart, render_waterfall_chart
-from castline.report.glyphs import FAMILIES, find_uncovered, is_right_to_left, replace_uncovered
+from castline.report.formats.glyphs import FAMILIES, find_uncovered, is_right_to_left, replace_uncovered
 from castline.report.layout import DUE
 from castline.report.numbers import format_value
 from castline.store.payload import encode_json
@@ -53,7 +53,7 @@ def render_pdf(document: Document) -> bytes:
 
 @cache
 def _compiler() -> typst.Compiler:
-    template = files("castline.report").joinpath(_TEMPLATE)
+    template = files("castline.report.formats").joinpath(_TEMPLATE)
     fonts = typst.Fonts(
         include_system_fonts=False,
         include_embedded_fonts=False,

@@ -5,7 +5,7 @@ from io import StringIO
 from typing import Final
 
 from castline.model.figures import Document, Missing, Term, Value
-from castline.report.cells import Cell, iter_cells, write_plain
+from castline.report.formats.cells import Cell, iter_cells, write_plain
 
 COLUMNS: Final = ("section", "table", "row", "name", "label", "value", "unit", "metric", "window", "missing")
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")  # what spreadsheets take for the beginning of a formula
