@@ -174,6 +174,27 @@ def test_a_known_name_is_known_in_a_package_and_in_front_of_its_domain(text: str
 
 
 @pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("EveningMobile/3 CFNetwork/1494 Darwin/23.4.0", "EveningMobile"),
+        (f"{_ANDROID_VIEW} EveningMobile/7.1", "Evening"),
+        ("EveningiOSApp/7.1 (iOS/17.1)", "Evening"),
+        ("Evening - Dalvik/2.1.0 (Linux; U; Android 14; Pixel 9)", "Evening"),
+        ("evening-linux-app/1.0.0 Electron/28.1.4", "evening"),
+        ("Evening Show iOS Version 2.6.11, Build 90", "Evening Show"),
+        ("org.example.eveningpaper/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "Eveningpaper"),
+        ("com.example.EveningPaper.android/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "EveningPaper"),
+        ("com.evening.mediaplayer/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "Evening"),
+        ("com.example.eveningapp/1.7(iPhone15,2; ios 17.1; en-GB)", "Evening"),
+        ("com.android.player/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "com.android.player"),
+    ],
+)
+def test_an_unknown_app_is_named_without_its_package_system_and_kit(text: str, name: str) -> None:
+    agent = classify_agent(text)
+    assert (agent.type, agent.name, agent.is_self_named) == ("app", name, True)
+
+
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("Roku/DVP-12.5 (12.5.0.4178-88)", ("smart_tv", "roku")),

@@ -18,9 +18,11 @@ from castline.measure.agents.names import (
     begins_as_phone,
     calls_itself_machine,
     find_machine_name,
+    find_name_in_package,
     find_own_name,
     find_system,
     has_address,
+    has_address_of_another,
     hide_device,
     is_client,
     is_page_browser,
@@ -185,12 +187,15 @@ class AgentClassifier:
         known = self._find_known(name)
         if known is not None:
             return self._from_rule(known, text)
+        name = find_name_in_package(name)
         agent = self._with_device(Agent("app", name, slug_of(name)), None, text)
         return replace(agent, is_self_named=True)
 
     def _from_rule(self, rule: AgentRule, text: str) -> Agent:
         if rule.type == "bot" or rule.category == "bot":
-            return Agent(rule.type, rule.name, is_bot=rule.category != "duplicate")
+            # A library says its own name; whoever gives an address beside it has built a machine with it.
+            kind: AgentType = "bot" if has_address_of_another(text) else rule.type
+            return Agent(kind, rule.name, is_bot=rule.category != "duplicate")
         return self._with_device(Agent(rule.type, rule.name, rule.platform), rule, text)
 
     def _find_machine(self, text: str) -> Agent | None:

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from castline.measure.agents.rules import load_agent_rules
+
 _CLIENT: Final = re.compile(
     r"CFNetwork/|Darwin/|ExoPlayerLib|AndroidXMedia3|AppleCoreMedia|Alamofire|Dalvik/|stagefright|"
-    r"\b(?:iOS|iPhone|iPad|iPod|iPadOS|Android|watchOS|tvOS|visionOS|macOS|CarPlay|HomePod)\b|"
+    r"\b(?:iOS|iPhone|iPad|iPod|iPadOS|Android|watchOS|tvOS|visionOS|macOS|CarPlay|HomePod)(?:\b|\d)|"
     r"[/_ -](?:ios|android|wear)\b|^(?:Android|iOS)[_ -]|\b(?:ios|android)\d*[/ ;)]|"
     r"(?i:\b(?:podcast|radio|music|audio|media)[- ]?(?:player|app)\b(?! like)|podcatcher)",
 )
@@ -16,6 +18,8 @@ _PACKAGE: Final = re.compile(r"(?:com|org|net|app|io|fm|tv|[a-z]{2})(?:\.[A-Za-z
 _ADDRESS: Final = re.compile(
     r"https?:|www\.|\S@\S+\.\w|\b[\w-]+\.(?:com|org|net|io|fm|ai|dev|app|co|de|fr|uk)\b|\+[\w.-]+", re.IGNORECASE
 )
+_WHERE: Final = re.compile(r"(?:https?://|www\.)\S+|\b[\w.+-]+@[\w-]+\.\w+", re.IGNORECASE)
+_FIRST_WORD: Final = re.compile(r"\w[\w-]*")
 _IN_BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
 _LISTENERS: Final = ("android", "linux; u", "iphone", "ipad", " adr ")
 _DECLARED: Final = ("compatible", "http:", "https:", "@", "+http")
@@ -43,7 +47,9 @@ _SYSTEMS: Final = (
     ("windows", re.compile(r"Windows NT")),
     ("linux", re.compile(r"\bLinux\b|X11")),
 )
-_COMPATIBLE: Final = re.compile(r"\bcompatible;\s*([^;,/()+@:]{2,60}?)(?:\s*[/;,()+@]|\s-|\s[vV]?\d|:|\shttp|$)")
+_COMPATIBLE: Final = re.compile(
+    r"\b(?:(?:like Gecko;\s*)?compatible|like Gecko);\s*([^;,/()+@:]{2,60}?)(?:\s*[/;,()+@]|\s-|\s[vV]?\d|:|\shttp|$)"
+)
 _IN_FRONT: Final = re.compile(r"^([^/;,(\[+=]{2,60}?)(?:\s*[/;,(\[+]|\s-\s|\s[vV]?\d|\shttps?:|$)")
 _OLD_BROWSER: Final = re.compile(
     r"(?:MSIE|Windows|Win\d|Mac_|U$|I$|Linux|X11|Konqueror|AOL|OmniWeb|ICab)\b.*", re.IGNORECASE
@@ -60,16 +66,20 @@ _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CF
 _NAMED: Final = re.compile(r"\s*([^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)")
 _VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+version$")
 _CAMEL: Final = re.compile(
-    r"(?<=[a-z])(?:App|MobileClient|Android|I[oO]S|IPad|iPad|IPhone|iPhone|Dev|Beta|Preprod|Staging)$"
+    r"(?<=[a-z])(?:App|MobileClient|Mobile|(?:Android|[iI][oO]S|[iI]Pad|[iI]Phone)(?:App)?|Dev|Beta|Preprod|Staging)$"
 )
-_GLUED: Final = re.compile(r"[a-z]App$")
+_GLUED: Final = re.compile(r"[a-z](?:App|Mobile)$")
 _WORD_SUFFIX: Final = re.compile(
     r"[\s_.-]+(?:beta|staging|dev|debug|alpha|preprod|test|prod|release|ios|macos|mac|android|iphone|ipad|tvos|wear|"
-    r"for(?: apple watch)?|mobile|client|lite|pro|app|agent|dynamo)$",
+    r"for(?: apple watch)?|mobile|client|lite|pro|app|agent|dynamo|version|linux|"
+    # What the app is built or played with.
+    r"dalvik|libvlc|docker|cordova|electron|flutter)$",
     re.IGNORECASE,
 )
 _PREFIX: Final = re.compile(r"^(?:android|ios)[\s_-]+(?=\w{3})", re.IGNORECASE)
 _DOMAIN: Final = re.compile(r"\.(?:fm|com|app|io|ai|net|org|tv)$", re.IGNORECASE)
+_IS_PACKAGE: Final = re.compile(r"[a-z]\w+(?:\.[A-Za-z_][\w-]*){2,}")
+_GLUED_SYSTEM: Final = re.compile(r"(?<=[a-z]{3})_?(?:app|android|ios)$", re.IGNORECASE)
 _SHORTEST: Final = 3
 _FEWEST_LETTERS: Final = 2
 
@@ -121,6 +131,13 @@ def has_address(text: str) -> bool:
     return _ADDRESS.search(text) is not None
 
 
+def has_address_of_another(text: str) -> bool:
+    """True if a web or mail address stands in the text that does not contain the name in front."""
+    product = _FIRST_WORD.match(text)
+    addresses = _WHERE.findall(text)
+    return product is not None and any(product[0].lower() not in address.lower() for address in addresses)
+
+
 def hide_device(text: str) -> str:
     """The text without the brackets that describe a phone: makers sell a Cubot, a Spider and a Butterfly."""
     return _IN_BRACKETS.sub(lambda found: "()" if _is_device(found[0]) else found[0], text)
@@ -137,7 +154,7 @@ def find_own_name(text: str) -> str | None:
     if found is None or not _is_name(found[1]):
         return None
     name = _PREFIX.sub("", _VERSION.sub("", found[1]).strip(" -_"))
-    # Before CFNetwork stands the name of the app's own file, in which a glued App is no addition.
+    # Before CFNetwork stands the name of the app's own file, in which a glued App or Mobile is no addition.
     is_whole = found.re is _BEFORE_NETWORK and _GLUED.search(name) is not None
     while not is_whole and (shorter := _cut_suffix(name)) != name:
         name = shorter
@@ -161,6 +178,18 @@ def iter_short_names(name: str) -> Iterator[str]:
     yield _DOMAIN.sub("", name)
     if _PACKAGE.match(name) or name.startswith("com."):
         yield from reversed(name.split("."))
+
+
+def find_name_in_package(package: str) -> str:
+    """The last part that names the app, `Nabd` of com.waveline.nabd; the whole if none does or it is no package."""
+    if _IS_PACKAGE.fullmatch(package) is None:
+        return package
+    generic = load_agent_rules().package_words
+    named = (_GLUED_SYSTEM.sub("", part) for part in reversed(package.split(".")[1:]) if part.lower() not in generic)
+    name = next(named, None)
+    if name is None:
+        return package
+    return name.capitalize() if name.islower() else name
 
 
 def find_system(text: str) -> str | None:

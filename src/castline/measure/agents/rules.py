@@ -65,7 +65,8 @@ class AgentRules(msgspec.Struct, frozen=True):
     """A whole table; of each list the first matching entry wins.
 
     `system_words` and `page_words` are spelled as systems and pages of browsers spell them; `no_app_words` are patterns
-    of what engines, their makers, kits for developers and networks add to the name of an app.
+    of what engines, their makers, kits for developers and networks add to the name of an app; `package_words` are the
+    parts of a package that name no app.
     """
 
     version: str
@@ -74,6 +75,7 @@ class AgentRules(msgspec.Struct, frozen=True):
     system_words: tuple[str, ...]
     page_words: tuple[str, ...]
     no_app_words: tuple[str, ...]
+    package_words: frozenset[str]
     entries: tuple[AgentRule, ...]
     devices: tuple[DeviceRule, ...]
 
