@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from castline.cli.measure_settings import change_settings
-from castline.cli.measure_settings import recount as recount_command
+from castline.cli.measure.settings import change_settings
+from castline.cli.measure.settings import recount as recount_command
 from castline.ingest.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User

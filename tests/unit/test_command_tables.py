@@ -8,7 +8,7 @@ import pytest
 from castline.base.assets import iter_assets
 from castline.cli.about import list_components
 from castline.cli.conversion import write_amount
-from castline.cli.measure import in_filter_order
+from castline.cli.measure.group import in_filter_order
 from castline.cli.output import say, show_progress, show_table
 from castline.measure.judge import OUTCOMES
 from castline.model.listening import VerdictCount

@@ -29,7 +29,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "intake": ("intake", "The redirect prefix and what players tell, answered without a database."),
     "lineage": ("lineage", "Where every table's rows come from and go to."),
     "log": ("log", "Access logs into the landing zone."),
-    "measure": ("measure", "Requests to downloads, by the rules."),
+    "measure": ("measure.group", "Requests to downloads, by the rules."),
     "quarantine": ("ledger", "Refused rows: list, replay."),
     "rate": ("rate", "Exchange rates for conversions in other currencies."),
     "report": ("report", "The sponsor's report in PDF, XLSX, CSV and JSON."),

@@ -13,10 +13,10 @@ from castline.base.errors import EXIT_FAILURE
 from castline.base.period import Period
 from castline.base.text import count_noun
 from castline.cli.days import first_day, last_day
-from castline.cli.measure_audit import audit
-from castline.cli.measure_figures import FIGURES
-from castline.cli.measure_settings import COUNTING
-from castline.cli.measure_suspects import suspects
+from castline.cli.measure.audit import audit
+from castline.cli.measure.figures import FIGURES
+from castline.cli.measure.settings import COUNTING
+from castline.cli.measure.suspects import suspects
 from castline.cli.output import json_option, say, show_json, show_json_lines, show_progress, show_table
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
