@@ -39,8 +39,7 @@ def test_a_report_tells_each_change_of_its_days_and_of_no_others(store: Store, a
     assert _restatements(store, account, scope) == ()
     adopt_settings(store, account.user_id, Wish(MeasureSettings(window="last_touch"), account.user_id, "to compare"))
     tuesday = DAY + timedelta(days=1)
-    assert _restatements(store, account, scope) == (
-        f"{now():%Y-%m-%d}: the show's downloads on 1 of the days {tuesday} to {tuesday} went from 1 to 0 (settings)",
-    )
+    changed = f"On {now():%Y-%m-%d} the show's downloads of {tuesday} went from 1 to 0"
+    assert _restatements(store, account, scope) == (f"{changed}, because the account counts by other settings",)
     later = replace(scope, period=Period(MONDAY + timedelta(days=2), now()))
     assert _restatements(store, account, later) == ()

@@ -1,7 +1,8 @@
 """Where the figures of a report come from, read beside them."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
 from uuid import UUID
 
 from castline import __version__
@@ -11,10 +12,18 @@ from castline.base.period import Period
 from castline.model.figures import BatchUse, ListUse, Provenance, RunUse
 from castline.model.lineage import Batch, Run
 from castline.model.measurement import Restatement
+from castline.model.vocab import RestatementCause
 from castline.store.listening.downloads import LOG_KIND
 from castline.store.pool import Connection
 from castline.store.provenance.reports import Scope, count_rows_used, load_batches_used, load_runs_used
 from castline.store.provenance.restatements import load_restatements
+
+_CAUSES: Final[Mapping[RestatementCause, str]] = {
+    "settings": "the account counts by other settings",
+    "rules": "castline's rules or lists are newer",
+    "late_data": "requests of these days came in late",
+    "feeds": "a feed or a file tells another size or length",
+}
 
 
 def collect_provenance(connection: Connection, settings: Settings, scope: Scope, notes: tuple[str, ...]) -> Provenance:
@@ -42,7 +51,7 @@ def collect_provenance(connection: Connection, settings: Settings, scope: Scope,
 def _tell_restatements(connection: Connection, scope: Scope) -> Iterator[str]:
     """One line per run and cause that changed final days of the show since the flight began, the newest first."""
     since = Period(scope.period.start_at, scope.as_of)
-    changed: dict[tuple[UUID, str], list[Restatement]] = {}
+    changed: dict[tuple[UUID, RestatementCause], list[Restatement]] = {}
     for row in load_restatements(connection, scope.campaign.user_id, since):
         if row.podcast_id == scope.campaign.podcast_id:
             changed.setdefault((row.run_id, row.cause), []).append(row)
@@ -50,9 +59,18 @@ def _tell_restatements(connection: Connection, scope: Scope) -> Iterator[str]:
         days = sorted(row.day_on for row in rows)
         before, after = sum(row.before_count for row in rows), sum(row.after_count for row in rows)
         yield (
-            f"{rows[0].restated_at:%Y-%m-%d}: the show's downloads on {len(days)} of the days {days[0]} to {days[-1]} "
-            f"went from {before:,} to {after:,} ({cause.replace('_', ' ')})"
+            f"On {rows[0].restated_at:%Y-%m-%d} the show's downloads {_tell_days(days)} "
+            f"went from {before:,} to {after:,}, because {_CAUSES[cause]}"
         )
+
+
+def _tell_days(days: Sequence[date]) -> str:
+    first, last = days[0], days[-1]
+    if first == last:
+        return f"of {first}"
+    if (last - first).days + 1 == len(days):
+        return f"of {first} to {last}"
+    return f"of {len(days)} days between {first} and {last}"
 
 
 def _newest(batches: list[Batch]) -> datetime | None:
