@@ -62,3 +62,14 @@ def test_the_median_is_that_of_all_others(counts: list[int]) -> None:
     found = compute_pacing(rows, date(2026, 3, 2), date(2026, 3, 1))
     others = [counts[:place] + counts[place + 1 :] for place in range(len(counts))]
     assert [item.paces[0].median for item in found] == [median(rest) for rest in others]
+
+
+def test_first_days_that_hold_a_gap_have_no_count_and_are_in_no_median() -> None:
+    days = [date(2026, 3, day) for day in (1, 2, 3, 4)]
+    rows = [row for place, day in enumerate(days, 1) for row in episode(place, day, 10, 10, 10)]
+    found = compute_pacing(rows, date(2026, 3, 20), date(2026, 2, 1), [date(2026, 3, 6)])
+    # Three days of the fourth reach to the 6th, which nobody measured.
+    assert [item.paces[1].downloads for item in found] == [30, 30, 30, None]
+    assert [item.paces[0].downloads for item in found] == [10] * 4
+    assert [item.paces[1].median_count for item in found] == [2, 2, 2, 3]
+    assert [item.paces[2].downloads for item in found] == [None] * 4

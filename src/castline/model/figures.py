@@ -16,6 +16,7 @@ from castline.base.money import check_currency
 from castline.base.period import Period
 from castline.model.check import check_aware
 from castline.model.listening import VerdictCount
+from castline.model.query import Annotation
 from castline.model.roi import RoiFigures
 from castline.model.vocab import AttributionMethod, AttributionTier, CampaignStatus, PlacementKind, PlacementPosition
 
@@ -191,10 +192,34 @@ class PlayedAds:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """An episode's downloads in its first 7 and 30 UTC days, None where these are not over or not all measured.
+
+    The rates are of the median of the show's other episodes at the same age; None where these are too few.
+    """
+
+    episode: str
+    publish_on: date
+    downloads_7: int | None
+    rate_7: Decimal | None
+    downloads_30: int | None
+    rate_30: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """What readers of the flight's days must know: what happened on them, and how the episodes began."""
+
+    notes: tuple[Annotation, ...]
+    beginnings: tuple[Beginning, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReportFigures:
     """The frozen inputs of one report. `audience_base` is how many downloads the audience shares are of.
 
-    `played_ads` is left out where no player told of any, so that reports without them keep their bytes.
+    `played_ads` is left out where no player told of any, and `trend` by reports of before there was one, so that
+    these keep their bytes.
     """
 
     as_of: datetime
@@ -209,6 +234,7 @@ class ReportFigures:
     counting: tuple[VerdictCount, ...]
     provenance: Provenance
     played_ads: PlayedAds | UnsetType = UNSET
+    trend: Trend | UnsetType = UNSET
 
     def __post_init__(self) -> None:
         check_aware(self.as_of, field="as_of")

@@ -28,6 +28,7 @@ from castline.report.delivery import (
 from castline.report.listening import load_ads, load_audience
 from castline.report.played_ads import load_played_ads
 from castline.report.provenance import collect_provenance
+from castline.report.trend import load_trend
 from castline.roi.compute import compute_roi
 from castline.roi.day_sums import DaySums
 from castline.roi.spend import Delivery, accrue_placement, plan_costs
@@ -101,6 +102,7 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
         counting=tuple(load_waterfall(connection, owner_id, flight, podcast_ids=[campaign.podcast_id])),
         provenance=collect_provenance(connection, settings, scope, _notes(roi, campaign, placements, kept_count)),
         played_ads=load_played_ads(connection, campaign, flight, as_of),
+        trend=load_trend(connection, campaign, (days[0], days[-1]), _begun(world, flight), as_of.date()),
     )
 
 
@@ -108,6 +110,13 @@ def _load_world(connection: Connection, owner_id: UUID, campaign: Campaign) -> _
     podcast = find_podcast(connection, owner_id, str(campaign.podcast_id))
     episodes = {item.episode_id: item for item in load_episodes(connection, owner_id, campaign.podcast_id)}
     return _World(campaign, podcast, episodes, load_placements(connection, owner_id, campaign.campaign_id))
+
+
+def _begun(world: _World, flight: Period) -> list[Episode]:
+    """The episodes that the campaign names or is placed in; of a whole show those that came within the flight."""
+    episodes = [world.episodes[key] for key in world.episode_ids]
+    is_named = world.covered_ids is not None
+    return [item for item in episodes if is_named or flight.start_at <= item.publish_date < flight.end_at]
 
 
 def _load_listening(connection: Connection, world: _World, flight: Period, as_of: datetime) -> Listening:

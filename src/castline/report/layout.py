@@ -1,9 +1,8 @@
 """Figures laid out as sections and tables: every format shows this and nothing else."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import groupby
 from typing import Final
 
 from castline.base.money import Money
@@ -11,7 +10,6 @@ from castline.measure.rules.reasons import REASONS
 from castline.model.figures import (
     AudienceDimension,
     Column,
-    DayDownloads,
     Document,
     Figure,
     Missing,
@@ -27,6 +25,7 @@ from castline.report.delivery import ADS_UNKNOWN, NO_PLACEMENT, Delivered, add_u
 from castline.report.frozen import compute_hash, freeze_figures, name_report
 from castline.report.played_ads import iter_played_tables
 from castline.report.sources import lay_out_provenance
+from castline.report.trend import describe_measured, iter_measured, iter_trend_tables
 from castline.report.words import find_word, name_term
 
 FLIGHT: Final = "flight"
@@ -198,20 +197,10 @@ def _delivery(figures: ReportFigures) -> Section:
         "By day",
         (Column("day_on", "Day", "date"), _column("downloads", "Downloads", "count")),
         tuple((day.day_on, _DAY_UNKNOWN if day.downloads is None else day.downloads) for day in figures.daily),
-        describe_unmeasured(figures.daily),
+        describe_measured(figures.daily),
     )
-    return Section("delivery", "Delivery", tables=(placements, daily))
-
-
-def describe_unmeasured(days: Sequence[DayDownloads]) -> str:
-    """Which days nobody measured, in words; empty if all were measured."""
-    runs = [
-        [day.day_on for day in run]
-        for known, run in groupby(days, key=lambda day: day.downloads is not None)
-        if not known
-    ]
-    spans = [f"{run[0]:%Y-%m-%d}" + (f" to {run[-1]:%Y-%m-%d}" if len(run) > 1 else "") for run in runs]
-    return f"Not measured: {', '.join(spans)}: unknown, and not zero." if spans else ""
+    tables = (placements, daily, *iter_trend_tables(figures))
+    return Section("delivery", "Delivery", tuple(iter_measured(figures)), tables)
 
 
 def _placement(placement: PlacementDelivery, figures: ReportFigures) -> tuple[Value, ...]:

@@ -13,12 +13,13 @@ from starlette.responses import RedirectResponse, Response
 from castline.base.clock import now
 from castline.base.errors import NotFound
 from castline.model.campaign import Campaign
-from castline.model.figures import Document, Figure
+from castline.model.figures import Document, Figure, ReportFigures
 from castline.model.report import Report
 from castline.report.build import build_report, prepare_report
 from castline.report.charts import render_daily_chart
 from castline.report.formats.table import RENDERERS, parse_formats
-from castline.report.layout import describe_unmeasured, lay_out_ads
+from castline.report.layout import lay_out_ads
+from castline.report.trend import describe_measured, list_marks
 from castline.store.entities.campaigns import find_campaign, find_sponsor
 from castline.store.entities.shows import find_podcast
 from castline.store.folders import make_private_folder
@@ -52,10 +53,9 @@ def show_campaign(request: Request, visitor: Visitor, campaign_id: UUID) -> Resp
         "summary": _summary(document),
         "sections": _sections(document),
         "definitions": {item.name: item.explained for item in document.definitions} if document else {},
-        "chart": render_daily_chart([(day.day_on, day.downloads) for day in document.figures.daily], CHART)
-        if document
-        else "",
-        "unmeasured": describe_unmeasured(document.figures.daily) if document else "",
+        "chart": _draw_days(document.figures) if document else "",
+        "marks": list_marks(document.figures) if document else (),
+        "measured": describe_measured(document.figures.daily) if document else "",
         "files": files,
         "suffixes": {name: renderer.suffix for name, renderer in RENDERERS.items()},
         "pixel_url": f"{context.settings.public_url}/p/{campaign_id}.gif",
@@ -118,6 +118,11 @@ def _summary(document: Document | None) -> list[Figure]:
         return []
     first, *others = document.section("summary").figures
     return [first, lay_out_ads(document.figures), *others]
+
+
+def _draw_days(figures: ReportFigures) -> str:
+    series = [(day.day_on, day.downloads) for day in figures.daily]
+    return render_daily_chart(series, CHART, marks=list_marks(figures))
 
 
 def _sections(document: Document | None) -> list[object]:

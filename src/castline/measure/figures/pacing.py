@@ -4,17 +4,21 @@ from bisect import bisect_left, insort
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Final
 from uuid import UUID
 
+from castline.measure.figures.annotations import find_gaps
+from castline.model.query import Query
 from castline.store.listening.audience import EpisodeAge, load_episode_ages
 from castline.store.listening.metrics import find_counting
+from castline.store.listening.overview import find_freshness
 from castline.store.pool import Connection
 
 HORIZONS: Final = (1, 3, 7, 30, 60, 90)
 # Fewer other episodes make no usual episode.
 _MEDIAN_OF: Final = 3
+_LONGEST_DAYS: Final = 7 * 366 - 1  # daily metrics are kept for seven years
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +47,25 @@ class EpisodePacing:
 def load_pacing(
     connection: Connection, owner_id: UUID, as_of_on: date, podcast_ids: Sequence[UUID] | None = None
 ) -> list[EpisodePacing]:
-    """Every published episode with its first days as known on the morning of `as_of_on`, newest first."""
+    """Every published episode with its first days as known on the morning of `as_of_on`, newest first.
+
+    Nothing is known of days after the newest request that came in.
+    """
     measured_from = find_counting(connection, owner_id).first_on
+    until = find_freshness(connection, owner_id).requests_until
+    known_on = min(as_of_on, until.astimezone(UTC).date() + timedelta(days=1)) if until else as_of_on
     rows = load_episode_ages(connection, owner_id, podcast_ids, day_count=HORIZONS[-1], as_of_on=as_of_on)
-    return compute_pacing(rows, as_of_on, measured_from)
+    gaps: list[date] = []
+    if measured_from is not None and measured_from < known_on:
+        first_on = max(measured_from, known_on - timedelta(days=_LONGEST_DAYS))
+        gaps = list(find_gaps(connection, owner_id, Query(first_on, known_on - timedelta(days=1))))
+    return compute_pacing(rows, known_on, measured_from, gaps)
 
 
-def compute_pacing(rows: Iterable[EpisodeAge], as_of_on: date, measured_from: date | None) -> list[EpisodePacing]:
-    """One value per episode, in the order of the rows."""
+def compute_pacing(
+    rows: Iterable[EpisodeAge], as_of_on: date, measured_from: date | None, gaps: Sequence[date] = ()
+) -> list[EpisodePacing]:
+    """One value per episode, in the order of the rows; no count of first days that hold one of the `gaps`, in order."""
     episodes: dict[UUID, EpisodeAge] = {}
     ages: dict[UUID, dict[int, int]] = defaultdict(dict)
     for row in rows:
@@ -58,7 +73,12 @@ def compute_pacing(rows: Iterable[EpisodeAge], as_of_on: date, measured_from: da
         if row.age_days is not None:
             ages[row.episode_id][row.age_days] = row.downloads
     firsts = {
-        key: {days: count_first_days(ages[key], row.publish_on, days, as_of_on, measured_from) for days in HORIZONS}
+        key: {
+            days: None
+            if _has_gap(gaps, row.publish_on, days)
+            else count_first_days(ages[key], row.publish_on, days, as_of_on, measured_from)
+            for days in HORIZONS
+        }
         for key, row in episodes.items()
     }
     known: dict[tuple[UUID, int], list[int]] = defaultdict(list)
@@ -77,6 +97,11 @@ def compute_pacing(rows: Iterable[EpisodeAge], as_of_on: date, measured_from: da
         )
         for key, row in episodes.items()
     ]
+
+
+def _has_gap(gaps: Sequence[date], publish_on: date, days: int) -> bool:
+    """True if any of the first days is one that nobody measured."""
+    return bisect_left(gaps, publish_on) < bisect_left(gaps, publish_on + timedelta(days=days))
 
 
 def count_first_days(

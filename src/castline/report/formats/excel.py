@@ -1,5 +1,6 @@
 """The report as a workbook: real numbers with formats, native charts, and no text that becomes a formula."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from io import BytesIO
@@ -20,12 +21,15 @@ _SHEETS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...] | None], ...]] 
     ("Summary", ("subject", "summary"), None),
     ("Delivery", ("delivery",), ("placements",)),
     ("Daily", ("delivery",), ("daily",)),
+    ("Trend", ("delivery",), ("beginnings", "day_notes")),
     ("Audience", ("audience",), None),
     ("Attribution", ("attribution",), None),
     ("ROI", ("return",), None),
     ("Waterfall", ("counting",), None),
     ("Provenance", ("provenance",), None),
 )
+# Left out where there is nothing to stand on it.
+_OPTIONAL: Final = frozenset({"Trend"})
 # What stands in the column of units; money shows its currency there.
 _UNITS: Final[dict[Unit, str]] = {
     "text": "",
@@ -148,21 +152,29 @@ def render_excel(document: Document) -> bytes:
     book.workbook.set_properties(
         {"title": f"{subject.sponsor}: {subject.campaign}"[:255], "author": "castline", "created": as_of}
     )
-    for name, sections, tables in _SHEETS:
-        _write_sheet(_Sheet(book, name), [document.section(section) for section in sections], tables)
+    for name, names, tables in _SHEETS:
+        sections = [_choose(document.section(section), tables) for section in names]
+        if name not in _OPTIONAL or any(section.figures or section.tables for section in sections):
+            _write_sheet(_Sheet(book, name), sections)
     _write_definitions(_Sheet(book, "Definitions"))
     book.workbook.close()
     return book.content.getvalue()
 
 
-def _write_sheet(sheet: _Sheet, sections: list[Section], names: tuple[str, ...] | None) -> None:
-    whole = names is None
+def _choose(section: Section, names: tuple[str, ...] | None) -> Section:
+    """The section with these tables alone, and its figures where all of it is shown or what happened on its days."""
+    if names is None:
+        return section
+    figures = section.figures if "day_notes" in names else ()
+    return replace(section, figures=figures, tables=tuple(item for item in section.tables if item.name in names))
+
+
+def _write_sheet(sheet: _Sheet, sections: list[Section]) -> None:
     for section in sections:
-        if whole and section.figures:
+        if section.figures:
             _write_figures(sheet, section)
-        tables = [table for table in section.tables if whole or table.name in (names or ())]
-        for table in tables:
-            _write_table(sheet, table, titled=len(tables) > 1 or (whole and bool(section.figures)))
+        for table in section.tables:
+            _write_table(sheet, table, titled=len(section.tables) > 1 or bool(section.figures))
     sheet.close()
     sheet.lay_out_print()
 

@@ -17,12 +17,13 @@ from castline.report.charts import ChartStep, ChartStyle, render_daily_chart, re
 from castline.report.formats.glyphs import FAMILIES, find_uncovered, is_right_to_left, replace_uncovered
 from castline.report.layout import DUE
 from castline.report.numbers import format_value
+from castline.report.trend import list_marks
 from castline.store.payload import encode_json
 
 _TEMPLATE: Final = "sponsor_report.typ"
 _COMPILING: Final = Lock()  # one compiler serves every thread, one after the other
 # Rows that a reader still looks at; the rest is in the other formats, and the page says how many there are.
-_ROW_LIMITS: Final = {"app": 12, "country": 12, "device": 12, "batches": 30}
+_ROW_LIMITS: Final = {"app": 12, "country": 12, "device": 12, "batches": 30, "beginnings": 12}
 _LEFT_OUT: Final = frozenset({"daily"})  # drawn as a chart; the numbers are in the other formats
 
 
@@ -76,7 +77,7 @@ def _prepare(document: Document) -> dict[str, Any]:
         "date": {"year": as_of.year, "month": as_of.month, "day": as_of.day},
         "subject": {figure.name: _figure(figure, document) for figure in subject.figures},
         "summary": {figure.name: _figure(figure, document) for figure in summary.figures},
-        "chart": _draw_days(delivery),
+        "chart": _draw_days(delivery, list_marks(document.figures)),
         "waterfall": _draw_return(document),
         "progress": _progress(summary),
         "sections": {section.name: _section(section, document) for section in document.sections},
@@ -154,13 +155,14 @@ def _progress(summary: Section) -> float | None:
     return float(rate) if isinstance(rate, Decimal) else None
 
 
-def _draw_days(delivery: Section) -> dict[str, str]:
+def _draw_days(delivery: Section, marks: Sequence[date]) -> dict[str, str]:
     table = next(table for table in delivery.tables if table.name == "daily")
     series = [(cast(date, day), count if isinstance(count, int) else None) for day, count in table.rows]
     total = sum(count or 0 for _, count in series)
     first, last = (f"{series[0][0]:%Y-%m-%d}", f"{series[-1][0]:%Y-%m-%d}") if series else ("", "")
     alt = f"Downloads by day, {first} to {last}: {total:,} in all. {table.note}".strip() if series else "No days yet."
-    return {"svg": render_daily_chart(series, ChartStyle(height=345)), "alt": alt, "note": table.note}
+    svg = render_daily_chart(series, ChartStyle(height=345), marks=marks)
+    return {"svg": svg, "alt": alt, "note": table.note}
 
 
 def _draw_return(document: Document) -> dict[str, str]:
