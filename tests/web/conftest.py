@@ -18,8 +18,8 @@ from castline.model.account import User
 from castline.model.vocab import Scope
 from castline.store.pool import Store
 from castline.web.app import create_app
+from castline.web.hits.short_way import ShortWay
 from castline.web.listen import bind, page_address
-from castline.web.short_way import ShortWay
 from web.browser import Browser
 
 PASSWORD = "violet tram orchard kettle"

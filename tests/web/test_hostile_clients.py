@@ -12,7 +12,7 @@ import pytest
 
 from castline.base.config import Settings
 from castline.store.pool import Store
-from castline.web import connection
+from castline.web.hits import connection
 from intake_process import read_all, read_records
 from web.conftest import make_closed_pool, run_server
 

@@ -20,7 +20,7 @@ from castline.store.entities.campaigns import NewCampaign, create_campaign, crea
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_quarantine
 from castline.web import hit_limit
-from castline.web.pixel import GIF
+from castline.web.hits.pixel import GIF
 from make import make_account
 from make_money import make_show
 from web.browser import Browser

@@ -105,8 +105,8 @@ def run_web(store: "Store", host: str, port: int, *, open_page: bool = False) ->
 
     from castline.intake.room import raise_limit
     from castline.web.app import create_app
+    from castline.web.hits.short_way import ShortWay
     from castline.web.listen import bind, page_address
-    from castline.web.short_way import ShortWay
 
     raise_limit()
     with bind(host, port) as sock:

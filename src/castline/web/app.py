@@ -16,10 +16,13 @@ from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.intake.server import IntakeOptions, IntakeServer
 from castline.store.pool import Store
-from castline.web import ad_plays, api, board, campaign, figures, files, health, intake, pixel, quarantine, sign_in
+from castline.web import health
+from castline.web.api import ad_plays, figures, records
+from castline.web.api.openapi import describe_app
 from castline.web.context import Context, open_context
 from castline.web.guard import Guard
-from castline.web.openapi import describe_app
+from castline.web.hits import intake, pixel
+from castline.web.pages import board, campaign, files, quarantine, sign_in
 from castline.web.problems import add_error_answers
 
 _log = logging.getLogger(__name__)
@@ -49,7 +52,7 @@ def create_app(store: Store, settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     app.state.context = open_context(store, settings)
-    for part in (files, sign_in, board, quarantine, campaign, api, figures, ad_plays, pixel, intake, health):
+    for part in (files, sign_in, board, quarantine, campaign, records, figures, ad_plays, pixel, intake, health):
         app.include_router(part.router)
     add_error_answers(app)
     return app
@@ -63,7 +66,7 @@ async def _live(app: FastAPI) -> AsyncIterator[None]:
     sweep.start()
     desk = IntakeServer(context.settings.data_dir, IntakeOptions("strict", context.settings.trusted_proxies))
     desk.begin()
-    app.state.desk = desk  # castline.web.short_way's
+    app.state.desk = desk  # castline.web.hits.short_way's
     yield
     await desk.drain()
     stop.set()

@@ -16,8 +16,8 @@ from castline.accounts.session import SignInRefused
 from castline.accounts.token import KeyRefused, ScopeMissing
 from castline.base.errors import CastlineError, Conflict, InvalidInput, NotFound, Transient
 from castline.store.pool import NotAllowed
-from castline.web.key_access import spent_headers
-from castline.web.pages import render_page
+from castline.web.api.key_access import spent_headers
+from castline.web.pages.render import render_page
 
 _log = logging.getLogger(__name__)
 

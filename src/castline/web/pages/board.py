@@ -11,12 +11,12 @@ from castline.base.errors import InvalidInput
 from castline.catalogue.metrics import load_metrics
 from castline.model.query import Comparison
 from castline.report.charts import ChartStyle, render_daily_chart
-from castline.web.board_data import load_board
 from castline.web.context import context_of
-from castline.web.pages import render_page
+from castline.web.pages.board_data import load_board
+from castline.web.pages.releases import render_release_chart
+from castline.web.pages.render import render_page
+from castline.web.pages.signed_in import Visitor
 from castline.web.query import RANGES
-from castline.web.releases import render_release_chart
-from castline.web.signed_in import Visitor
 
 router: Final = APIRouter(include_in_schema=False)
 CHART: Final = ChartStyle(width=960, height=240, family="inherit", font_size=12)

@@ -23,11 +23,11 @@ from castline.store.entities.shows import load_episodes, load_podcasts
 from castline.store.listening.overview import Freshness, find_extent, find_freshness, find_watermark
 from castline.store.payload import encode_json
 from castline.store.pool import Connection, Store
-from castline.web.campaign_data import CampaignRow, compute_earned, ends_of, load_campaign_rows
+from castline.web.pages.campaign_data import CampaignRow, compute_earned, ends_of, load_campaign_rows
+from castline.web.pages.releases import Releases, load_releases
+from castline.web.pages.tiles import Kpi, load_listening_kpis, name_money_kpis
+from castline.web.pages.waterfall import Waterfall, load_steps
 from castline.web.query import MetricQuery, parse_query
-from castline.web.releases import Releases, load_releases
-from castline.web.tiles import Kpi, load_listening_kpis, name_money_kpis
-from castline.web.waterfall import Waterfall, load_steps
 
 Empty = Literal["", "no_source", "no_hits", "small", "other_days"]
 _SMALL: Final = 50  # downloads of a period that are too few for shares and changes to mean much

@@ -17,10 +17,10 @@ from castline.model.query import Query as Figures
 from castline.store.entities.shows import load_podcasts
 from castline.store.listening.overview import find_extent
 from castline.store.pool import Connection
+from castline.web.api.etag import answer_json
+from castline.web.api.key_access import Reader
+from castline.web.api.openapi import describe_refusals
 from castline.web.context import context_of
-from castline.web.etag import answer_json
-from castline.web.key_access import Reader
-from castline.web.openapi import describe_refusals
 
 router: Final = APIRouter(prefix="/api/v1", tags=["figures"])
 _REFUSALS: Final = describe_refusals(401, 403, 404, 422, 429, 503)

@@ -15,8 +15,8 @@ from castline.accounts.session import Attempt, SignInRefused, load_accounts, sig
 from castline.base.clock import now
 from castline.store.access.accounts import load_users
 from castline.web.context import client_address, context_of
-from castline.web.pages import render_page
-from castline.web.signed_in import (
+from castline.web.pages.render import render_page
+from castline.web.pages.signed_in import (
     Visitor,
     drop_cookie,
     find_signed_in,

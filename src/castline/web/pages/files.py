@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from castline.web.pages import Ours, find_file
+from castline.web.pages.render import Ours, find_file
 
 router: Final = APIRouter(include_in_schema=False)
 

@@ -12,8 +12,8 @@ import h11
 
 from castline.ingest.segment_log import REQUEST, encode_record
 from castline.intake.connection import find_address, try_short
-from castline.web.connection import Connection
 from castline.web.context import Context
+from castline.web.hits.connection import Connection
 
 if TYPE_CHECKING:
     from castline.intake.server import IntakeServer

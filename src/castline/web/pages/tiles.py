@@ -13,7 +13,7 @@ from castline.measure.figures.query import run_query
 from castline.model.query import Answer
 from castline.report.numbers import NO_VALUE, format_value
 from castline.store.pool import Connection
-from castline.web.campaign_data import NOTHING, CampaignRow, Earned, compute_joint_roi, find_currency
+from castline.web.pages.campaign_data import NOTHING, CampaignRow, Earned, compute_joint_roi, find_currency
 from castline.web.query import MetricQuery
 
 _PARTLY: Final = "Change not measurable: not every day was measured."

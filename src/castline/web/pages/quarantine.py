@@ -12,8 +12,8 @@ from starlette.responses import Response
 
 from castline.store.provenance.ledger import RefusedRows, summarise_quarantine
 from castline.web.context import context_of
-from castline.web.pages import render_page
-from castline.web.signed_in import Visitor
+from castline.web.pages.render import render_page
+from castline.web.pages.signed_in import Visitor
 
 router: Final = APIRouter(include_in_schema=False)
 _KINDS: Final = {

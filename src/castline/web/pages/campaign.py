@@ -24,10 +24,10 @@ from castline.store.entities.campaigns import find_campaign, find_sponsor
 from castline.store.entities.shows import find_podcast
 from castline.store.folders import make_private_folder
 from castline.store.provenance.reports import load_reports
-from castline.web.board import CHART
 from castline.web.context import Context, context_of
-from castline.web.pages import render_page
-from castline.web.signed_in import Visitor
+from castline.web.pages.board import CHART
+from castline.web.pages.render import render_page
+from castline.web.pages.signed_in import Visitor
 
 router: Final = APIRouter(include_in_schema=False)
 _SHOWN: Final = ("delivery", "attribution", "return", "audience", "counting", "provenance")

@@ -16,11 +16,11 @@ from castline.roi.compute import compute_roi
 from castline.store.entities.campaigns import find_campaign, load_campaigns
 from castline.store.listening.downloads import load_waterfall
 from castline.store.payload import encode_json
+from castline.web.api.delivery import DELIVERY_SCHEMA, DeliveryResult, receive_delivery
+from castline.web.api.etag import answer_json
+from castline.web.api.key_access import Reader, Writer
+from castline.web.api.openapi import describe_refusals
 from castline.web.context import context_of
-from castline.web.delivery import DELIVERY_SCHEMA, DeliveryResult, receive_delivery
-from castline.web.etag import answer_json
-from castline.web.key_access import Reader, Writer
-from castline.web.openapi import describe_refusals
 from castline.web.query import MetricQuery
 
 router: Final = APIRouter(prefix="/api/v1")
