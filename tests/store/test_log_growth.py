@@ -242,3 +242,52 @@ def test_a_log_that_ends_within_a_line_is_no_part_of_one_that_has_another_line_t
     log.write_text("".join([*LINES[:9], *LINES[20:30]]))
     assert _counts(import_log(store, account.user_id, log)) == (True, 10, 0)
     assert _received(store, account) == 20
+
+
+def test_a_copy_of_a_logs_beginning_lands_nothing_when_it_comes_after_the_whole(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    lines = [*LINES[:5], "rubbish\n", *LINES[5:]]
+    whole, noon = tmp_path / "day.log", tmp_path / "noon.log.gz"
+    for end in (30, 41):  # in two steps, so that the copy lies across both
+        whole.write_text("".join(lines[:end]))
+        import_log(store, account.user_id, whole)
+    # Cut at a line, within one, and just before its end.
+    for name, count, cut in (("a", 35, 0), ("b", 33, 30), ("c", 20, 1), ("d", 3, 0)):
+        copy = noon.with_name(name)
+        copy.write_bytes(gzip.compress("".join(lines[:count]).encode()[: -cut or None]))
+        assert _counts(import_log(store, account.user_id, copy)) == (True, 0, 0)
+        assert _counts(import_log(store, account.user_id, copy)) == (False, 0, 0)
+    assert _received(store, account) == 41
+    grown = noon.with_name("a")
+    grown.write_bytes(gzip.compress("".join([*lines, str(Line(after=50)) + "\n"]).encode()))
+    assert _counts(import_log(store, account.user_id, grown)) == (True, 1, 0)
+    assert _received(store, account) == 42
+
+
+@pytest.mark.parametrize("changed", [1, 10, 19])
+def test_a_shorter_log_with_one_other_line_is_another_log(
+    store: Store, account: User, tmp_path: Path, changed: int
+) -> None:
+    make_listened_show(store, account.user_id)
+    (tmp_path / "day.log").write_text("".join(LINES))
+    import_log(store, account.user_id, tmp_path / "day.log")
+    for name, other in (("a", f"{Line(after=changed, address='203.0.113.200')}\n"), ("b", "rubbish\n")):
+        lines = LINES[:20]
+        lines[changed] = other
+        (tmp_path / name).write_text("".join(lines))
+        done = import_log(store, account.user_id, tmp_path / name)
+        assert done.landed_count + done.refused_count == 20
+
+
+def test_a_copy_that_comes_when_the_requests_passed_their_retention_is_landed(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    (tmp_path / "day.log").write_text("".join(LINES))
+    import_log(store, account.user_id, tmp_path / "day.log")
+    for path in (store.settings.landing_dir / "requests" / str(account.user_id)).rglob("*.parquet"):
+        path.unlink()
+    (tmp_path / "noon.log").write_text("".join(LINES[:20]))
+    assert _counts(import_log(store, account.user_id, tmp_path / "noon.log")) == (True, 20, 0)

@@ -18,6 +18,7 @@ from castline.base.errors import Conflict, SourceUnreadable
 from castline.base.text import printable
 from castline.ingest.locator import Assumed, Delivery, Locator
 from castline.ingest.log_growth import LogName, Looked, describe_content, is_overtaken, look_for_beginning
+from castline.ingest.log_within import ReadLog, find_longer
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.log_file import LogFile
@@ -182,6 +183,10 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             if is_overtaken(run.connection, owner_id, name, looked):
                 run.count("overtaken")
                 return None
+            read = ReadLog(file, name, landing, drops["line_number"].to_list(), tally.first_at, looked.batch_id)
+            if (longer := find_longer(run.connection, owner_id, store.settings.landing_dir, read)) is not None:
+                drops, tally, looked = drops.clear(), Tally(), longer
+                landing.discard()
             batch = replace(_batch_of(run, file, tally, drops.height, landing), source=reading.source)
             batch.metadata.update(
                 reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name

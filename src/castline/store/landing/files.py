@@ -82,6 +82,15 @@ class Landing:
             )
             self.parts.append(part)
 
+    def iter_draft(self) -> Iterator[tuple[date, pl.DataFrame]]:
+        """The requests in the draft folder, part by part, with the day of each."""
+        for part in self.parts:
+            yield part.day_on, pl.read_parquet(self._draft / f"{part.part:05d}")
+
+    def discard(self) -> None:
+        """Nothing is left to be published."""
+        self.parts.clear()
+
     def publish(self, batch_id: UUID) -> None:
         """Every part is in its place, whole and on the disk; the caller's commit makes them count."""
         folders = set()
