@@ -65,6 +65,11 @@ class _World:
         chosen = [episode for key, episode in self.episodes.items() if covered is None or key in covered]
         return tuple(item.episode_id for item in sorted(chosen, key=lambda item: (item.publish_date, item.episode_id)))
 
+    @property
+    def chosen_episodes(self) -> tuple[list[Episode], bool]:
+        """The episodes that the campaign runs in, and whether it names them or is placed in them."""
+        return [self.episodes[key] for key in self.episode_ids], self.covered_ids is not None
+
 
 def collect_figures(store: Store, owner_id: UUID, campaign: Campaign, as_of: datetime) -> ReportFigures:
     """Everything that the report shows, as the store knew it at one moment.
@@ -102,7 +107,7 @@ def _collect(connection: Connection, world: _World, as_of: datetime, settings: S
         counting=tuple(load_waterfall(connection, owner_id, flight, podcast_ids=[campaign.podcast_id])),
         provenance=collect_provenance(connection, settings, scope, _notes(roi, campaign, placements, kept_count)),
         played_ads=load_played_ads(connection, campaign, flight, as_of),
-        trend=load_trend(connection, campaign, (days[0], days[-1]), _begun(world, flight), as_of.date()),
+        trend=load_trend(connection, campaign, flight, world.chosen_episodes, as_of.date()),
     )
 
 
@@ -110,13 +115,6 @@ def _load_world(connection: Connection, owner_id: UUID, campaign: Campaign) -> _
     podcast = find_podcast(connection, owner_id, str(campaign.podcast_id))
     episodes = {item.episode_id: item for item in load_episodes(connection, owner_id, campaign.podcast_id)}
     return _World(campaign, podcast, episodes, load_placements(connection, owner_id, campaign.campaign_id))
-
-
-def _begun(world: _World, flight: Period) -> list[Episode]:
-    """The episodes that the campaign names or is placed in; of a whole show those that came within the flight."""
-    episodes = [world.episodes[key] for key in world.episode_ids]
-    is_named = world.covered_ids is not None
-    return [item for item in episodes if is_named or flight.start_at <= item.publish_date < flight.end_at]
 
 
 def _load_listening(connection: Connection, world: _World, flight: Period, as_of: datetime) -> Listening:

@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import UnsetType
 
+from castline.base.period import Period
 from castline.measure.figures.pacing import EpisodePacing, Pace, load_pacing
 from castline.measure.figures.query import run_query
 from castline.model.campaign import Campaign
@@ -34,21 +35,28 @@ _USUAL: Final = (
 
 
 def load_trend(
-    connection: Connection, campaign: Campaign, days: tuple[date, date], episodes: Sequence[Episode], as_of_on: date
+    connection: Connection, campaign: Campaign, flight: Period, episodes: tuple[Sequence[Episode], bool], as_of_on: date
 ) -> Trend:
-    """The notes on the flight's days, and the beginnings of the episodes that were published by then, newest first."""
-    query = Query(*days, grain="day", filters=Filters((campaign.podcast_id,)))
-    notes = run_query(connection, campaign.user_id, query).annotations
+    """The notes on the flight's days, and the beginnings of its episodes that were published by then, newest first.
+
+    The episodes are those that the campaign names, or all of the show where it names none: then those of the flight.
+    """
+    chosen, are_named = episodes
+    if not are_named:
+        chosen = [item for item in chosen if flight.start_at <= item.publish_date < flight.end_at]
+    days = list(flight.iter_days())
+    filters = Filters((campaign.podcast_id,), tuple(item.episode_id for item in chosen) if are_named else ())
+    notes = run_query(connection, campaign.user_id, Query(days[0], days[-1], grain="day", filters=filters)).annotations
     paced = load_pacing(connection, campaign.user_id, as_of_on, [campaign.podcast_id])
-    wanted = {episode.episode_id for episode in episodes}
-    return Trend(tuple(_choose_notes(notes, days)), tuple(_begin(item) for item in paced if item.episode_id in wanted))
+    wanted = {episode.episode_id for episode in chosen}
+    begun = tuple(_begin(item) for item in paced if item.episode_id in wanted)
+    return Trend(tuple(_choose_notes(notes, len(days))), begun)
 
 
-def _choose_notes(notes: Iterable[Annotation], days: tuple[date, date]) -> Iterator[Annotation]:
+def _choose_notes(notes: Iterable[Annotation], day_count: int) -> Iterator[Annotation]:
     """What explains a step in the days. Releases do where they are weekly or rarer, and not where each day has one."""
     chosen = [item for item in notes if item.kind in _NOTED]
-    week_count = (days[1] - days[0]).days // _WEEK + 1
-    is_told = sum(item.kind == "release" for item in chosen) <= week_count + 1
+    is_told = sum(item.kind == "release" for item in chosen) <= day_count // _WEEK + 1
     return (item for item in chosen if is_told or item.kind != "release")
 
 
