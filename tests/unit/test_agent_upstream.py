@@ -71,6 +71,15 @@ def test_a_loaded_list_stands_before_our_own_rules(here: Settings, tmp_path: Pat
     assert classify_agent("Fabulous/1.5").type == "app"
 
 
+def test_a_published_browser_hides_no_browser_that_web_bot_lists_take_for_a_machine(
+    here: Settings, tmp_path: Path
+) -> None:
+    update_published_list(here, str(_write(tmp_path / "list")))
+    text = "Mozilla/5.0 (Linux; Android 14; Q9) AppleWebKit/537.36 Chrome/99.0 Mobile SogouSearch Android1.0 version3.0"
+    assert classify_agent(text).type == "browser"
+    assert open_classifier(here).classify(text) == classify_agent(text)
+
+
 def test_a_zip_of_the_repository_and_its_folder_give_the_same_version(here: Settings, tmp_path: Path) -> None:
     repository = tmp_path / "user-agents"
     _write(repository / "src")

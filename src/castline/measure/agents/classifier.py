@@ -297,11 +297,19 @@ def _from_false(found: FalseAgent) -> Agent:
 
 
 def _in_order(own: list[AgentRule], published: PublishedList | None) -> tuple[AgentRule, ...]:
-    """Bots and apps, then libraries, then browsers; in each kind the published entries, then our own."""
+    """Bots and apps, then libraries, then browsers; in each kind the published entries, then our own.
+
+    Only browsers that web bot lists take for machines stand before the published browsers, which would hide them.
+    """
     if published is None:
         return tuple(own)
-    ranks = ({"bot", "app"}, {"library"}, {"browser"})
-    return tuple(rule for types in ranks for table in (published.rules, own) for rule in table if rule.type in types)
+    sure = [rule for rule in own if rule.category == "sure"]
+    tables = (published.rules, [rule for rule in own if rule.category != "sure"])
+    ranked = [
+        [rule for table in tables for rule in table if rule.type in types]
+        for types in ({"bot", "app"}, {"library"}, {"browser"})
+    ]
+    return (*ranked[0], *ranked[1], *sure, *ranked[2])
 
 
 @lru_cache(maxsize=4096)
