@@ -28,6 +28,7 @@ from castline.store.pool import Store
 from make import make_account
 from make_logs import EPISODE_BYTES, EPISODE_SECONDS, MINUTE_BYTES, MONDAY, Line, make_listened_show, write_log
 from run_castline import Castline
+from store.asking import find_bucket
 
 pytestmark = pytest.mark.store
 # From Monday 7 September on: clocks change in Lord Howe on 4 October (by half an hour), in Oslo on 25 October and in
@@ -184,19 +185,6 @@ def world(store: Store, account: User, tmp_path_factory: pytest.TempPathFactory)
         {row["user_agent"]: row["name"] for row in told},
         published,
     )
-
-
-def find_bucket(at: datetime, grain: Grain, zone: ZoneInfo) -> datetime | date | None:
-    """The hour (as a moment), day, week's Monday or month's first day of the zone's clocks."""
-    local = at.astimezone(zone)
-    if grain == "none":
-        return None
-    if grain == "hour":
-        return at - timedelta(minutes=local.minute, seconds=local.second)
-    day = local.date()
-    if grain == "week":
-        return day - timedelta(days=day.weekday())
-    return day.replace(day=1) if grain == "month" else day
 
 
 def label(start_at: datetime | None, grain: Grain, zone: ZoneInfo) -> datetime | date | None:

@@ -17,14 +17,14 @@ from castline.ingest.segment_log import EVENTS, LOG_FOLDER, LogWriter, encode_re
 from castline.intake.drain import drain_intake
 from castline.measure.figures.ad_plays import compute_ad_plays
 from castline.measure.figures.audience import compute_listen_through
-from castline.measure.figures.query import run_query
 from castline.model.campaign import NewSponsor
-from castline.model.query import GRAINS, PLAY_MEASURES, Answer, Dimension, Filters, Grain, Measure, Query
+from castline.model.query import GRAINS, PLAY_MEASURES, Dimension, Filters, Grain, Measure, Query
 from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor
 from castline.store.entities.shows import create_episode, create_podcast, load_episodes
 from castline.store.pool import Store
 from make import make_account
 from make_logs import EPISODE_SECONDS
+from store.asking import ask, find_bucket
 
 pytestmark = pytest.mark.store
 # Clocks change in Oslo on 25 October and in New York on 1 November.
@@ -151,21 +151,6 @@ def world(here: Store) -> World:
     log.close()
     drain_intake(here)
     return world
-
-
-def ask(store: Store, owner_id: UUID, query: Query) -> Answer:
-    with store.snapshot(owner_id) as connection:
-        return run_query(connection, owner_id, query)
-
-
-def find_bucket(at: datetime, grain: Grain, zone: ZoneInfo) -> datetime | date | None:
-    local = at.astimezone(zone)
-    if grain == "none":
-        return None
-    if grain == "hour":
-        return at - timedelta(minutes=local.minute, seconds=local.second)
-    day = local.date()
-    return day - timedelta(days=day.weekday()) if grain == "week" else day.replace(day=1) if grain == "month" else day
 
 
 def label(start_at: datetime | None, grain: Grain, zone: ZoneInfo) -> datetime | date | None:

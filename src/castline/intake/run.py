@@ -34,17 +34,9 @@ def run_intake(data_dir: Path, sock: socket.socket, stop: threading.Event, optio
         runner.run(_serve(data_dir, sock, stop, options))
 
 
-@contextmanager
-def intake_beside(data_dir: Path, sock: socket.socket, options: IntakeOptions) -> Iterator[None]:
+def intake_beside(data_dir: Path, sock: socket.socket, options: IntakeOptions) -> AbstractContextManager[None]:
     """An intake server answers in a thread while the block runs."""
-    stop = threading.Event()
-    thread = threading.Thread(target=run_intake, args=(data_dir, sock, stop, options), name="intake", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(_GOODBYE_SECONDS)
+    return _beside("intake", lambda stop: run_intake(data_dir, sock, stop, options))
 
 
 @dataclass(slots=True)
@@ -89,11 +81,16 @@ def run_drain(open_store: OpenStore, stop: threading.Event) -> None:
                 return
 
 
-@contextmanager
-def drain_beside(open_store: OpenStore) -> Iterator[None]:
+def drain_beside(open_store: OpenStore) -> AbstractContextManager[None]:
     """The drain works in a thread while the block runs."""
+    return _beside("intake-drain", lambda stop: run_drain(open_store, stop))
+
+
+@contextmanager
+def _beside(name: str, work: Callable[[threading.Event], None]) -> Iterator[None]:
+    """The work goes on in a thread while the block runs; it has some seconds to end once it is told to stop."""
     stop = threading.Event()
-    thread = threading.Thread(target=run_drain, args=(open_store, stop), name="intake-drain", daemon=True)
+    thread = threading.Thread(target=work, args=(stop,), name=name, daemon=True)
     thread.start()
     try:
         yield
