@@ -3,13 +3,19 @@
 import re
 from html import unescape
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from castline.accounts.person import NewAccount, create_account
+from castline.ingest.landing import import_log
+from castline.measure.run import measure
 from castline.model.account import User
 from castline.store.pool import Store
+from make_logs import Line, make_listened_show, write_log
 from web.browser import Browser
-from web.world import make_world
+from web.conftest import PASSWORD
+from web.world import make_campaign, make_world
 
 pytestmark = pytest.mark.store
 TILE = re.compile(
@@ -38,6 +44,21 @@ def test_days_that_nobody_measured_have_no_figure_on_any_tile(signed_in: Browser
     untold = ("—", "Not measured: no conversion had come in by then.")
     assert [tiles[name] for name in ("Downloads", "Consumers", "Episodes heard")] == [unmeasured] * 3
     assert [tiles[name] for name in ("Attributed orders", "Attributed revenue")] == [untold] * 2
+
+
+def test_before_any_conversion_came_in_a_return_is_as_unknown_as_its_revenue(
+    store: Store, browser: Browser, tmp_path: Path
+) -> None:
+    other = create_account(store, NewAccount(f"{uuid4().hex}@example.org", "Bo Example", PASSWORD, role="user"))
+    show = make_listened_show(store, other.user_id)
+    import_log(store, other.user_id, write_log(tmp_path / "heard.log", [Line(3_600)]), host="cdn.example.org")
+    measure(store, other.user_id)
+    make_campaign(store, other.user_id, show, "Autumn")
+    assert browser.sign_in(other.email, PASSWORD).status == 303
+    tiles = read_tiles(browser, "/?from=2026-09-07&to=2026-09-20&compare=none")
+    untold = ("—", "Not measured: no conversion had come in by then.")
+    money = ("Attributed orders", "Attributed revenue", "Return on investment")
+    assert [tiles[name] for name in money] == [untold] * 3
 
 
 def test_orders_of_measured_days_without_any_are_a_zero_once_conversions_came_in(signed_in: Browser) -> None:

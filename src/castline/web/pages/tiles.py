@@ -85,8 +85,10 @@ def name_money_kpis(
     """
     kpis = _money_kpis(campaigns, earned[0], earned[1] or NOTHING)
     if conversions_from is None or conversions_from >= days.query.period.end_at:
-        unknown = tuple(replace(kpi, value=NO_VALUE, change_rate=None, note=_NO_ORDERS, unit="") for kpi in kpis[:2])
-        return (*unknown, *kpis[2:])
+        # The return is of whole flights to date: it is known once any conversion has come in.
+        count = len(kpis) if conversions_from is None and campaigns else 2
+        unknown = (replace(kpi, value=NO_VALUE, change_rate=None, note=_NO_ORDERS, unit="") for kpi in kpis[:count])
+        return (*unknown, *kpis[count:])
     if _can_compare(days):
         return kpis
     before = days.compared
