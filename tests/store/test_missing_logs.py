@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,16 @@ import pytest
 from castline.ingest.landing import import_log
 from castline.ingest.segment_log import LOG_FOLDER, REQUEST, LogWriter, encode_record
 from castline.intake.drain import drain_intake
+from castline.measure.figures.pacing import load_pacing
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
+from castline.model.campaign import NewSponsor
 from castline.model.query import Answer, Query
+from castline.report.collect import collect_figures
+from castline.report.layout import lay_out
+from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor
+from castline.store.entities.shows import load_podcasts
 from castline.store.pool import Store
 from make import make_account
 from make_logs import MONDAY, OVERCAST, Line, make_listened_show, write_log
@@ -104,3 +111,43 @@ def test_the_intake_covers_the_days_between_what_it_took(own_store: Store) -> No
         drain_intake(store)
     measure(store, owner.user_id)
     assert told(ask(store, owner)) == ([1, 0, 0, 1, 0, 0, 1], [])
+
+
+def test_first_days_with_a_missing_log_or_after_the_newest_request_have_no_count(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    take_in(store, account, tmp_path, one=on(0.2, 1.5), two=on(4.1, 6.9))
+    measure(store, account.user_id)
+    with store.account(account.user_id) as connection:
+        for name, day in (("one.mp3", 0), ("two.mp3", 4)):
+            published = MONDAY + timedelta(days=day)
+            connection.execute("update episodes set publish_date = %s where guid = %s", (published, name))
+        found = load_pacing(connection, account.user_id, FIRST_ON + timedelta(days=60))
+    first = {item.episode: [pace.downloads for pace in item.paces] for item in found}
+    # Three days of the first hold Wednesday, of which there is no log; of the second seven reach behind the last log.
+    assert first == {"one.mp3": [1] + [None] * 5, "two.mp3": [0, 0] + [None] * 4}
+
+
+def test_a_report_names_the_days_without_a_log_and_on_how_many_it_rests(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    take_in(store, account, tmp_path, one=on(0.2, 1.5), two=on(4.1, 6.9))
+    measure(store, account.user_id)
+    with store.account(account.user_id) as connection:
+        [show] = load_podcasts(connection, account.user_id)
+        sponsor = create_sponsor(connection, account.user_id, NewSponsor("Harbour Coffee"))
+        flight = (MONDAY, MONDAY + timedelta(days=7))
+        new = NewCampaign("Autumn", show.podcast_id, sponsor.sponsor_id, *flight, Decimal(100))
+        campaign = create_campaign(connection, account.user_id, new)
+        released = "update episodes set publish_date = %s where guid = 'two.mp3' and podcast_id = %s"
+        connection.execute(released, (MONDAY + timedelta(days=4), show.podcast_id))
+    document = lay_out(collect_figures(store, account.user_id, campaign, MONDAY + timedelta(days=8)))
+    delivery = document.section("delivery")
+    assert [figure.value for figure in delivery.figures] == [5, 7]
+    lost_on, released_on = FIRST_ON + timedelta(days=2), FIRST_ON + timedelta(days=4)
+    detail = "No log that came in covers 2 days: it is missing, or the server was down."
+    _, _, notes = delivery.tables
+    assert notes.rows == (
+        ("No log", 1, lost_on, lost_on + timedelta(days=1), detail),
+        ("Released", 2, released_on, released_on, "two.mp3"),
+    )

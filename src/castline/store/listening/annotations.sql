@@ -55,14 +55,20 @@ with measured as (
         ) as is_waiting,
         exists (
             select
-            from batches
-            where user_id = :tenant and kind = 'access_log' and last_at >= begin_at and first_at < end_at
-        ) or exists (
-            select
-            from batches as later
-            join batches as earlier on earlier.batch_id = (later.metadata ->> 'continues')::uuid
-            where later.user_id = :tenant and later.kind = 'access_log' and later.last_at >= end_at
-                and earlier.user_id = :tenant and earlier.last_at < begin_at
+            from (
+                -- an intake has a batch every few seconds, and none of them covers a day: half a day of them is enough
+                select first_at, (metadata ->> 'continues')::uuid as continues
+                from batches
+                where user_id = :tenant and kind = 'access_log' and last_at >= begin_at
+                order by last_at
+                limit 10000
+            ) as later
+            where first_at < end_at
+                or exists (
+                    select
+                    from batches as earlier
+                    where earlier.batch_id = later.continues and earlier.user_id = :tenant and earlier.last_at < begin_at
+                )
         ) as is_covered,
         (
             select coalesce(metadata ->> 'format', '')
