@@ -1,5 +1,6 @@
 """Charts: the same for the same values, safe to put into a page, and readable without sight."""
 
+import re
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -130,3 +131,11 @@ def test_a_marks_number_stands_above_its_line_and_every_bar_and_keeps_from_the_n
     assert all(y < 23 <= highest for y in numbers.values())
     close = render_daily_chart(DAYS, ChartStyle(width=300), marks=marks)
     assert [text.text for text in etree.fromstring(close.encode()).iter(f"{SVG}text")][-2:] == ["1+", "4"]
+
+
+def test_many_marks_are_ticks_above_the_bars_and_no_lines_through_them() -> None:
+    marks = [day for day, _ in DAYS[:21]]
+    for count, length in ((20, 175), (21, 6)):  # 220 - 23 above - 22 below
+        paths = re.findall(r'class="chart-mark" d="M\S+ 23V(\d+)"', render_daily_chart(DAYS, marks=marks[:count]))
+        assert {int(foot) - 23 for foot in paths} == {length}
+        assert len(paths) == count

@@ -49,6 +49,8 @@ _UNMEASURED: Final = "not measured"
 _LETTER: Final = 0.6  # of the font's size: a letter with room beside it
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 6, 8, 22
 _MARK_GAP: Final = 4  # below a mark's number
+_MOST_LINES: Final = 20  # marked days; through more of them than that nobody sees the bars, so theirs are ticks
+_TICK: Final = 6
 
 
 def render_daily_chart(
@@ -176,11 +178,12 @@ def _number_marks(
 def _marks(numbers: dict[tuple[int, date], list[int]], slot: float, head: float, style: ChartStyle) -> Iterator[str]:
     """A dashed line at each marked day, and above it, where there is room, its first number and whether more follow."""
     free_from = 0.0
+    foot = style.height - _BOTTOM if len(numbers) <= _MOST_LINES else head + _TICK
     for (place, day), found in sorted(numbers.items()):
         x = _LEFT + (place + 0.5) * slot
         told = f"{day:%Y-%m-%d}: note{'s' if len(found) > 1 else ''} {', '.join(map(str, found))}"
         yield (
-            f'<path class="chart-mark" d="M{_px(x)} {_px(head)}V{_px(style.height - _BOTTOM)}" stroke="{style.text}"'
+            f'<path class="chart-mark" d="M{_px(x)} {_px(head)}V{_px(foot)}" stroke="{style.text}"'
             f' stroke-dasharray="2 3" fill="none"><title>{told}</title></path>'
         )
         words = f"{found[0]}{'+' if len(found) > 1 else ''}"

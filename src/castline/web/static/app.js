@@ -58,10 +58,11 @@
   }
 
   // A dashed line at each noted day, and above it the number of its note where there is room for it; the list below
-  // the chart tells what it is.
+  // the chart tells what it is. Through more than twenty lines nobody sees the curve, so these are ticks.
   function drawMarks(u, box, text, font) {
-    var seen = {}, freeFrom = 0;
-    readMarks(box).forEach(function (item) {
+    var marks = readMarks(box), seen = {}, freeFrom = 0;
+    var days = new Set(marks.map(function (item) { return item.split("|")[0]; })).size;
+    marks.forEach(function (item) {
       var parts = item.split("|"), x = u.valToPos(Date.parse(parts[0] + "T00:00:00Z") / 1000, "x", true);
       var first = !seen[parts[0]], ratio = u.pxRatio || 1;
       seen[parts[0]] = true;
@@ -71,7 +72,7 @@
       u.ctx.setLineDash([2 * ratio, 3 * ratio]);
       u.ctx.beginPath();
       u.ctx.moveTo(x, u.bbox.top);
-      u.ctx.lineTo(x, u.bbox.top + u.bbox.height);
+      u.ctx.lineTo(x, u.bbox.top + (days > 20 ? 6 * ratio : u.bbox.height));
       u.ctx.stroke();
       u.ctx.font = font.replace("12px", 12 * ratio + "px");
       u.ctx.textAlign = "center";
