@@ -19,6 +19,7 @@ from castline.ingest.log_places import LogTask, Stream, iter_logs, watch_logs
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.bucket import BucketRefused, iter_objects
+from castline.sources.logs.reading import NotAnAccessLog
 from castline.sources.logs.table import find_format
 from castline.store.landing.files import load_requests
 from castline.store.listening.downloads import LOG_KIND
@@ -86,6 +87,35 @@ def test_a_watched_folder_gives_each_log_once_it_is_written(task: LogTask, tmp_p
     stop.set()
     assert isinstance(first, LogImport)
     assert not first.is_new
+
+
+def test_a_watched_log_that_never_rests_is_taken_all_the_same_and_an_empty_one_is_not(
+    task: LogTask, tmp_path: Path
+) -> None:
+    (tmp_path / "empty.log").touch()
+    log, stop = tmp_path / "busy.log", threading.Event()
+    taken = 0
+    with log.open("w") as file:
+
+        def write() -> None:
+            for number in range(3_000):  # half a minute
+                file.write(f"{Line(after=number, address=f'198.51.100.{number % 250}')}\n")
+                file.flush()
+                if stop.wait(0.01):
+                    return
+            stop.set()
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        for done in watch_logs(task, [str(tmp_path)], stop=stop, every_seconds=0.1):
+            assert isinstance(done, LogImport)
+            assert (done.source, done.is_new) == ("busy.log", True)
+            taken += 1
+            if taken == 2:
+                stop.set()
+        writer.join()
+    assert taken == 2
+    assert 0 < _landed(task).height <= log.read_text().count("\n")
 
 
 def test_a_watching_command_stops_when_it_is_interrupted(store: Store, account: User, tmp_path: Path) -> None:
@@ -170,6 +200,9 @@ def test_a_bucket_gives_its_new_objects_and_none_twice(
         ("s3://logs/cdn/E1.b.gz", 1),
     ]
     assert list(iter_logs(task, ["s3://logs/cdn/E1"])) == []
+    (bad,) = iter_logs(task, ["s3://logs/cdn/E2"])
+    with pytest.raises(NotAnAccessLog, match="s3://logs/cdn/E2 is no access log that castline knows: line 1: 'x'"):
+        task.import_one(bad)
     put_objects(s3, "logs", {"cdn/E1.a": f"{Line(after=3)}\n".encode()})
     assert [str(log) for log in iter_logs(task, ["s3://logs/cdn/E1"])] != []
     assert _landed(task).height == 2

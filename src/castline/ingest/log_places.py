@@ -2,6 +2,7 @@
 
 import glob
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from threading import Event
 from typing import BinaryIO, Final, TypeAlias
 from uuid import UUID
 
-from castline.base.errors import CastlineError, InvalidInput
+from castline.base.errors import CastlineError, InvalidInput, SourceUnreadable
 from castline.ingest.landing import ImportOptions, LogImport, import_log, reading_of
 from castline.ingest.log_replay import replay_log
 from castline.sources.bucket import BucketObject, fetch_object, is_bucket_url, iter_objects
@@ -20,6 +21,7 @@ from castline.store.pool import Store
 
 # What programs call a file that they have not finished writing.
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
+_PATIENCE: Final = 6  # looks at which a file may have changed until it is taken nevertheless
 STDIN: Final = "-"
 
 
@@ -50,13 +52,19 @@ class LogTask:
         """The log is imported. Raises what `import_log` raises, and SourceUnavailable for an object."""
         if isinstance(log, Path):
             return self._import(log, self.options)
+        name = log.name if isinstance(log, Stream) else log.url
         with TemporaryDirectory(prefix="castline-log-") as folder:
-            if isinstance(log, Stream):
-                path = _save_stream(log, Path(folder))
-                return self._import(path, replace(self.options, source=log.name))
-            path = fetch_object(log, Path(folder))
-            facts = {"object": log.url, "object_tag": log.tag}
-            return self._import(path, replace(self.options, source=log.url[-_NAME_LENGTH:], facts=facts))
+            try:
+                return self._import_copy(log, Path(folder), replace(self.options, source=name[-_NAME_LENGTH:]))
+            except SourceUnreadable as error:
+                # It is known by its own name, not by that of the copy.
+                raise type(error)(**error.facts | {"source": name}) from error
+
+    def _import_copy(self, log: BucketObject | Stream, folder: Path, options: ImportOptions) -> LogImport:
+        if isinstance(log, Stream):
+            return self._import(_save_stream(log, folder), options)
+        facts = {"object": log.url, "object_tag": log.tag}
+        return self._import(fetch_object(log, folder), replace(options, facts=facts))
 
     def _import(self, path: Path, options: ImportOptions) -> LogImport:
         done = import_log(self.store, self.owner_id, path, host=self.host, options=options)
@@ -101,13 +109,15 @@ def watch_logs(
 ) -> Iterator[LogImport | CastlineError]:
     """Imports every log as it comes, and yields what became of it, until `stop` is set.
 
-    A file is taken when it has not changed between two looks. What was imported is known from the ledger, also by the
-    next process; a log that failed is tried again when it changes. Raises InvalidInput for standard input.
+    A file is taken when it has not changed between two looks, and one that never rests every so many looks. What was
+    imported is known from the ledger, also by the next process; a log that failed is tried again when it changes.
+    Raises InvalidInput for standard input.
     """
     if STDIN in places:
         raise InvalidInput(field="FILE", detail="standard input is read once, to its end, so it cannot be watched")
     before: dict[str, object] = {}
     done: dict[str, object] = {}
+    restless: Counter[str] = Counter()
     while not stop.is_set():
         now: dict[str, object] = {}
         try:
@@ -115,10 +125,12 @@ def watch_logs(
                 name, mark = str(log), _mark_of(log)
                 now[name] = mark
                 is_settled = isinstance(log, BucketObject) or before.get(name) == mark
-                if not is_settled or mark is None or done.get(name) == mark:
+                restless[name] += not is_settled
+                if mark is None or done.get(name) == mark or not (is_settled or restless[name] >= _PATIENCE):
                     continue
                 yield _try_import(task.import_one, log)
                 done[name] = mark
+                restless[name] = 0
                 if stop.is_set():
                     return
         except CastlineError as error:
@@ -136,7 +148,7 @@ def _try_import(import_one: Callable[[Log], LogImport], log: Log) -> LogImport |
 
 
 def _mark_of(log: Log) -> object:
-    """What changes when the log does; None for a file that is gone."""
+    """What changes when the log does; None for a file that is gone or empty."""
     if isinstance(log, BucketObject):
         return log.tag
     if isinstance(log, Stream):
@@ -145,7 +157,7 @@ def _mark_of(log: Log) -> object:
         facts = log.stat()
     except OSError:
         return None
-    return facts.st_size, facts.st_mtime_ns, facts.st_ino
+    return (facts.st_size, facts.st_mtime_ns, facts.st_ino) if facts.st_size else None
 
 
 def _iter_files(place: str) -> Iterator[Path]:
