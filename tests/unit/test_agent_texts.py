@@ -179,6 +179,7 @@ def test_a_known_name_is_known_in_a_package_and_in_front_of_its_domain(text: str
         ("EveningMobile/3 CFNetwork/1494 Darwin/23.4.0", "EveningMobile"),
         (f"{_ANDROID_VIEW} EveningMobile/7.1", "Evening"),
         ("EveningiOSApp/7.1 (iOS/17.1)", "Evening"),
+        ("WEVEAndroid", "WEVE"),
         ("Evening - Dalvik/2.1.0 (Linux; U; Android 14; Pixel 9)", "Evening"),
         ("evening-linux-app/1.0.0 Electron/28.1.4", "evening"),
         ("Evening Show iOS Version 2.6.11, Build 90", "Evening Show"),

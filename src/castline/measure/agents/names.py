@@ -18,7 +18,7 @@ _PACKAGE: Final = re.compile(r"(?:com|org|net|app|io|fm|tv|[a-z]{2})(?:\.[A-Za-z
 _ADDRESS: Final = re.compile(
     r"https?:|www\.|\S@\S+\.\w|\b[\w-]+\.(?:com|org|net|io|fm|ai|dev|app|co|de|fr|uk)\b|\+[\w.-]+", re.IGNORECASE
 )
-_WHERE: Final = re.compile(r"(?:https?://|www\.)\S+|\b[\w.+-]+@[\w-]+\.\w+", re.IGNORECASE)
+_WHERE: Final = re.compile(r"(?:https?://|www\.)\S+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w+", re.IGNORECASE)
 _FIRST_WORD: Final = re.compile(r"\w[\w-]*")
 _IN_BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)")
 _LISTENERS: Final = ("android", "linux; u", "iphone", "ipad", " adr ")
@@ -66,7 +66,8 @@ _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CF
 _NAMED: Final = re.compile(r"\s*([^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)")
 _VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+version$")
 _CAMEL: Final = re.compile(
-    r"(?<=[a-z])(?:App|MobileClient|Mobile|(?:Android|[iI][oO]S|[iI]Pad|[iI]Phone)(?:App)?|Dev|Beta|Preprod|Staging)$"
+    r"(?<=[a-z])(?:App|MobileClient|Mobile|Dev|Beta|Preprod|Staging)$|"
+    r"(?:(?<=[a-z])|(?<=[A-Z]{3}))(?:Android|[iI][oO]S|[iI]Pad|[iI]Phone)(?:App)?$"
 )
 _GLUED: Final = re.compile(r"[a-z](?:App|Mobile)$")
 _WORD_SUFFIX: Final = re.compile(
@@ -78,7 +79,7 @@ _WORD_SUFFIX: Final = re.compile(
 )
 _PREFIX: Final = re.compile(r"^(?:android|ios)[\s_-]+(?=\w{3})", re.IGNORECASE)
 _DOMAIN: Final = re.compile(r"\.(?:fm|com|app|io|ai|net|org|tv)$", re.IGNORECASE)
-_IS_PACKAGE: Final = re.compile(r"[a-z]\w+(?:\.[A-Za-z_][\w-]*){2,}")
+_IS_PACKAGE: Final = re.compile(r"[a-z]\w+(?:\.[A-Za-z_][\w-]*){2,4}")
 _GLUED_SYSTEM: Final = re.compile(r"(?<=[a-z]{3})_?(?:app|android|ios)$", re.IGNORECASE)
 _SHORTEST: Final = 3
 _FEWEST_LETTERS: Final = 2
@@ -181,7 +182,10 @@ def iter_short_names(name: str) -> Iterator[str]:
 
 
 def find_name_in_package(package: str) -> str:
-    """The last part that names the app, `Nabd` of com.waveline.nabd; the whole if none does or it is no package."""
+    """The last part that names the app, `Nabd` of com.waveline.nabd; the whole if none does, or more than five are.
+
+    Longer packages spell a sentence, of which the last word names nothing.
+    """
     if _IS_PACKAGE.fullmatch(package) is None:
         return package
     generic = load_agent_rules().package_words
