@@ -31,7 +31,7 @@ from castline.report.build import build_report, prepare_report
 from castline.report.files import OutputUnavailable
 from castline.report.formats.cells import iter_cells
 from castline.report.verify import verify_file
-from castline.sources.conversion_csv import CsvOptions
+from castline.sources.conversions.csv import CsvOptions
 from castline.store.entities.campaigns import (
     NewCampaign,
     NewPlacement,

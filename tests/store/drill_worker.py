@@ -24,7 +24,7 @@ from castline.ingest.conversions.files import import_conversions
 from castline.ingest.conversions.rates import import_rates
 from castline.ingest.landing import import_log
 from castline.measure.run import measure
-from castline.sources.conversion_csv import CsvOptions
+from castline.sources.conversions.csv import CsvOptions
 from castline.store.pool import Store, open_store
 
 Moment = Literal["before", "after"]

@@ -17,7 +17,7 @@ from castline.ingest.places import listener_key
 from castline.model.account import User
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.roi import ExchangeRate
-from castline.sources.conversion_csv import CsvOptions
+from castline.sources.conversions.csv import CsvOptions
 from castline.store.money.conversions import load_conversions, load_rates
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine, load_runs

@@ -16,7 +16,7 @@ from castline.intake.drain import Drained, drain_intake
 from castline.intake.trouble import load_waiting
 from castline.measure.run import measure
 from castline.model.account import User
-from castline.sources.pixel_hit import PixelHit
+from castline.sources.conversions.pixel_hit import PixelHit
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine
 from make import make_account

@@ -8,8 +8,8 @@ import pytest
 from castline.base.errors import InvalidInput
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.lineage import Drop
-from castline.sources.conversion_csv import CsvOptions, NotConversions, ParsedRow, UnknownColumn, parse_conversions
-from castline.sources.conversion_fields import Reading, hash_email, parse_money, parse_time
+from castline.sources.conversions.csv import CsvOptions, NotConversions, ParsedRow, UnknownColumn, parse_conversions
+from castline.sources.conversions.fields import Reading, hash_email, parse_money, parse_time
 from castline.sources.table_file import NoRows, detect_encoding
 
 TYPED = Reading(localised=True)

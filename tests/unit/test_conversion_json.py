@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from castline.base.errors import InvalidInput
 from castline.ingest.scrub import scrub_payload
 from castline.model.conversion import ConversionInput, RefundInput
-from castline.sources.conversion_fields import Parsed, hash_email
-from castline.sources.conversion_json import parse_conversion, render_conversion
+from castline.sources.conversions.fields import Parsed, hash_email
+from castline.sources.conversions.json import parse_conversion, render_conversion
 from castline.store.payload import decode_json, encode_json
 
 TIME = "2026-03-01T09:30:00Z"

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from castline.base.errors import InvalidInput
 from castline.base.money import CURRENCIES, minor_unit
-from castline.sources.money_text import choose_currency, parse_digits, parse_money_text
+from castline.sources.conversions.amounts import choose_currency, parse_digits, parse_money_text
 
 SIGN_OF = {
     "EUR": "€",

@@ -8,7 +8,7 @@ import pytest
 
 from castline.base.errors import InvalidInput
 from castline.model.conversion import ConversionInput
-from castline.sources.pixel_hit import PixelHit, parse_hit
+from castline.sources.conversions.pixel_hit import PixelHit, parse_hit
 from make import make_id
 
 HIT = PixelHit(

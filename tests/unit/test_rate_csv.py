@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from castline.model.lineage import Drop
 from castline.model.roi import ExchangeRate
-from castline.sources.rate_csv import parse_rates
+from castline.sources.conversions.rates import parse_rates
 
 HEADER = "date,base,quote,rate\n"
 

@@ -48,7 +48,7 @@ def import_files(
     """
     from castline.cli.main import show_error
     from castline.ingest.conversions.files import import_conversions
-    from castline.sources.conversion_csv import CsvOptions
+    from castline.sources.conversions.csv import CsvOptions
 
     options, code = CsvOptions(parse_columns(columns), zone_name, sponsor, currency), 0
     with open_account() as acting:

@@ -9,7 +9,7 @@ from typing import Final
 
 from castline.base.config import IpPrivacy
 from castline.ingest.places import truncate_ip
-from castline.sources.conversion_fields import hash_email
+from castline.sources.conversions.fields import hash_email
 
 _EMAIL: Final = re.compile(r"[\w.!#$%&*+/=?^`{|}~'-]+@[\w-]+(?:\.[\w-]+)+")
 _IPV4: Final = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w./]|\.\d)")

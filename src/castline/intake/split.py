@@ -34,8 +34,8 @@ from castline.intake.beacon import Delivery, parse_deliveries
 from castline.intake.claims import find_episodes, find_target_owners, target_key
 from castline.intake.target import Target, try_parse_target
 from castline.intake.trouble import ANYTHING, SUFFIX, is_away
+from castline.sources.conversions.pixel_hit import PixelHit
 from castline.sources.enclosure import url_key
-from castline.sources.pixel_hit import PixelHit
 from castline.store.entities.claims import EpisodeClaim
 from castline.store.entities.pixels import find_pixels
 from castline.store.pool import Store

@@ -6,7 +6,7 @@ from typing import Final
 
 from castline.base.errors import InvalidInput, SourceUnreadable
 from castline.model.lineage import Drop
-from castline.sources.conversion_fields import normalise_name
+from castline.sources.conversions.fields import normalise_name
 from castline.sources.table_file import Table, TableRow, parse_table
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {

@@ -10,7 +10,7 @@ from castline.base.errors import SourceUnreadable
 from castline.base.text import printable
 from castline.ingest.conversions.receive import ConversionBatch, receive_conversions
 from castline.ingest.conversions.replay import replay_as_read
-from castline.sources.conversion_csv import CsvOptions, parse_conversions
+from castline.sources.conversions.csv import CsvOptions, parse_conversions
 from castline.store.pool import Store
 
 SOURCE: Final = "csv"

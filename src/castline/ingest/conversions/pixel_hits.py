@@ -15,9 +15,9 @@ import msgspec
 from castline.base.errors import InvalidInput
 from castline.ingest.conversions.receive import PIXEL, receive_conversions
 from castline.model.lineage import Drop
-from castline.sources.conversion_csv import reason_of
-from castline.sources.conversion_fields import Parsed
-from castline.sources.pixel_hit import PixelHit, parse_hit
+from castline.sources.conversions.csv import reason_of
+from castline.sources.conversions.fields import Parsed
+from castline.sources.conversions.pixel_hit import PixelHit, parse_hit
 from castline.store.pool import Store
 
 _LINES_AT_ONCE: Final = 5_000

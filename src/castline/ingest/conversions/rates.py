@@ -12,7 +12,7 @@ from castline.base.text import printable
 from castline.ingest.conversions.files import read_file
 from castline.ingest.conversions.receive import ConversionBatch, describe_same
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.sources.rate_csv import RateRow, parse_rates
+from castline.sources.conversions.rates import RateRow, parse_rates
 from castline.store.money.conversions import load_rates, lock_conversions, save_rates
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, find_batch, open_run, save_batch

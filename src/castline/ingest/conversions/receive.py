@@ -19,8 +19,8 @@ from castline.ingest.scrub import scrub_payload
 from castline.model.campaign import Campaign, Sponsor
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.sources.conversion_csv import ParsedRow, reason_of
-from castline.sources.conversion_json import render_conversion
+from castline.sources.conversions.csv import ParsedRow, reason_of
+from castline.sources.conversions.json import render_conversion
 from castline.store.entities.campaigns import choose, load_campaigns, load_sponsors
 from castline.store.money.conversions import ToldRow, load_bodies, lock_conversions, save_told
 from castline.store.payload import encode_json

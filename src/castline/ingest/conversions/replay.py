@@ -18,8 +18,8 @@ from castline.ingest.conversions.receive import (
     resolve_row,
 )
 from castline.model.lineage import DatasetUse, Drop
-from castline.sources.conversion_csv import CsvOptions, ParsedRow, parse_conversions, reason_of
-from castline.sources.conversion_json import parse_conversion
+from castline.sources.conversions.csv import CsvOptions, ParsedRow, parse_conversions, reason_of
+from castline.sources.conversions.json import parse_conversion
 from castline.store.entities.campaigns import load_campaigns, load_sponsors
 from castline.store.money.conversions import (
     Refusal,

@@ -12,9 +12,9 @@ from castline.ingest.conversions.receive import ConversionBatch, receive_convers
 from castline.model.account import ApiKey
 from castline.model.lineage import Drop
 from castline.model.vocab import ConversionType
-from castline.sources.conversion_csv import ParsedRow, reason_of
-from castline.sources.conversion_fields import SYNONYMS
-from castline.sources.conversion_json import parse_conversion
+from castline.sources.conversions.csv import ParsedRow, reason_of
+from castline.sources.conversions.fields import SYNONYMS
+from castline.sources.conversions.json import parse_conversion
 from castline.store.payload import decode_json, encode_json
 from castline.web.context import Context
 

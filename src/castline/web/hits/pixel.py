@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from castline.base.clock import now
 from castline.ingest.segment_log import PIXEL, LogWriter, encode_record
-from castline.sources.pixel_hit import PixelHit
+from castline.sources.conversions.pixel_hit import PixelHit
 from castline.web.context import client_address, context_of
 from castline.web.hit_limit import WINDOW_SECONDS
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from castline.base.errors import EXIT_FAILURE, EXIT_USAGE, InvalidInput, SourceUnreadable
 from castline.base.money import check_currency
 from castline.model.lineage import Drop
-from castline.sources.conversion_fields import (
+from castline.sources.conversions.fields import (
     FIELD_OF,
     SYNONYMS,
     Parsed,

@@ -1,6 +1,6 @@
 """One hit of a pixel: what a sponsor's page says in an address, with the facts of the request around it.
 
-Parameters go by any name that `castline.sources.conversion_fields` knows (`order_id`, `value`, `currency`, `code`,
+Parameters go by any name that `castline.sources.conversions.fields` knows (`order_id`, `value`, `currency`, `code`,
 `utm_campaign`, ...), beside `dl`, the page's own address, `dr`, the page's referrer, and `at`, the time of an event
 that is told later than it happened. Others are ignored: cache
 busters and the parameters of other pixels come along in practice.
@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from castline.base.errors import InvalidInput
-from castline.sources.conversion_fields import FIELD_OF, Parsed, Reading, normalise_name, parse_facts, parse_time
+from castline.sources.conversions.fields import FIELD_OF, Parsed, Reading, normalise_name, parse_facts, parse_time
 
 _UTM: Final = ("utm_source", "utm_medium", "utm_campaign")
 # What a page may not say of itself: these come from the request, or from the campaign whose pixel it is.

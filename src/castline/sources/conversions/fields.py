@@ -13,7 +13,7 @@ from castline.base.errors import InvalidInput
 from castline.base.money import check_currency, parse_amount
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.vocab import ConversionType, RefundReason
-from castline.sources.money_text import choose_currency, parse_digits, parse_money_text
+from castline.sources.conversions.amounts import choose_currency, parse_digits, parse_money_text
 
 # Field -> the names it goes by in exports and payloads, first choice first; names are compared by `normalise_name`.
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
