@@ -35,22 +35,36 @@ def render_method(book: Rulebook, stretches: Sequence[Stretch] = ()) -> str:
     return "\n".join((*_iter_lines(book), *_iter_deviations(book.settings), *_iter_days(book, stretches))) + "\n"
 
 
+def iter_rules(settings: MeasureSettings) -> Iterator[str]:
+    """What a count under these settings means, a sentence each."""
+    yield f"Window: {_WINDOWS[settings.window].format(tz=settings.tz)}."
+    yield "Consumer: an address (IPv4 whole, IPv6 its first 64 bits, mapped IPv4 unmapped) with a user agent."
+    yield "Threshold: the union of the distinct bytes sent holds the header and 60 s of audio; a shorter file, all."
+    yield f"A lone two-byte probe through a prefix {_PROBES[settings.two_byte_probe]}."
+    yield f"Watch duplicates: {_switched(settings.drop_watch_duplicates)}."
+    yield f"Data centres and VPNs: {_switched(settings.drop_data_centres)}."
+    yield f"What an operator vouches for expires after {INCLUDED_DAYS} days unless it is confirmed."
+    yield f"Preload pages: {_switched(settings.drop_preload_pages)}."
+    yield f"What behaves as no people do: {_switched(settings.drop_behaviour)}."
+    ceiling = settings.max_downloads_per_ip_window
+    yield f"Ceiling of one address on one day: {f'{ceiling} downloads' if ceiling else 'none'}."
+
+
+def iter_deviations(settings: MeasureSettings) -> Iterator[str]:
+    """Where these settings depart from the guidelines, and what the data cannot tell, a sentence each."""
+    if settings.two_byte_probe == "provisional":
+        yield "Deviation: a lone two-byte probe through a prefix counts until a larger request replaces it."
+    for name, words in _COUNTED.items():
+        if not getattr(settings, name):
+            yield f"Deviation: {words} count; the guidelines drop them."
+    yield from _LIMITS
+
+
 def _iter_lines(book: Rulebook) -> Iterator[str]:
     settings = book.settings
     yield "# How downloads are counted\n"
     yield "After the IAB Tech Lab Podcast Measurement Technical Guidelines v2.3; nobody has certified it.\n"
-    yield f"- Window: {_WINDOWS[settings.window].format(tz=settings.tz)}."
-    yield "- Consumer: an address (IPv4 whole, IPv6 its first 64 bits, mapped IPv4 unmapped) with a user agent."
-    yield "- Threshold: the union of the distinct bytes sent holds the header and 60 s of audio; a shorter file, all."
-    lone = _PROBES[settings.two_byte_probe]
-    yield f"- A lone two-byte probe through a prefix {lone}."
-    yield f"- Watch duplicates: {_switched(settings.drop_watch_duplicates)}."
-    yield f"- Data centres and VPNs: {_switched(settings.drop_data_centres)}."
-    yield f"- What an operator vouches for expires after {INCLUDED_DAYS} days unless it is confirmed."
-    yield f"- Preload pages: {_switched(settings.drop_preload_pages)}."
-    yield f"- What behaves as no people do: {_switched(settings.drop_behaviour)}."
-    ceiling = settings.max_downloads_per_ip_window
-    yield f"- Ceiling of one address on one day: {f'{ceiling} downloads' if ceiling else 'none'}.\n"
+    yield "\n".join(f"- {rule}" for rule in iter_rules(settings)) + "\n"
     yield "| a request ends as | reason | which |\n|---|---|---|"
     for verdict, reason in OUTCOMES:
         yield f"| {verdict} | `{reason}` | {REASONS[reason]} |"
@@ -71,15 +85,8 @@ def _iter_behaviours() -> Iterator[str]:
 
 
 def _iter_deviations(settings: MeasureSettings) -> Iterator[str]:
-    """Where these settings depart from the guidelines, and what the data cannot tell."""
     yield "\n## Deviations and limits\n"
-    if settings.two_byte_probe == "provisional":
-        yield "- Deviation: a lone two-byte probe through a prefix counts until a larger request replaces it."
-    for name, words in _COUNTED.items():
-        if not getattr(settings, name):
-            yield f"- Deviation: {words} count; the guidelines drop them."
-    for limit in _LIMITS:
-        yield f"- {limit}"
+    yield from (f"- {deviation}" for deviation in iter_deviations(settings))
 
 
 def _iter_days(book: Rulebook, stretches: Sequence[Stretch]) -> Iterator[str]:

@@ -9,8 +9,10 @@ from starlette.responses import Response
 from castline.base.clock import now
 from castline.base.errors import InvalidInput
 from castline.catalogue.metrics import load_metrics
+from castline.measure.methodology import iter_deviations, iter_rules
 from castline.model.query import Comparison
 from castline.report.charts import ChartStyle, render_daily_chart
+from castline.store.provenance.measure_settings import load_live_settings, load_stretches
 from castline.web.context import context_of
 from castline.web.pages.board_data import load_board
 from castline.web.pages.releases import render_release_chart
@@ -56,6 +58,16 @@ def show_board(request: Request, visitor: Visitor) -> Response:
 
 
 @router.get("/method")
-def show_method(request: Request, visitor: Visitor) -> Response:  # noqa: ARG001  # pages need sign-in
-    """How every figure is counted."""
-    return render_page(request, "method.html", {"metrics": load_metrics().values()})
+def show_method(request: Request, visitor: Visitor) -> Response:
+    """How every figure is counted, and by which settings the account's downloads are."""
+    owner_id = visitor.access.owner_id
+    with context_of(request).store.snapshot(owner_id) as connection:
+        settings, stretches = load_live_settings(connection, owner_id), load_stretches(connection, owner_id)
+    facts = {
+        "metrics": load_metrics().values(),
+        "settings": settings,
+        "rules": list(iter_rules(settings)),
+        "deviations": list(iter_deviations(settings)),
+        "stretches": stretches,
+    }
+    return render_page(request, "method.html", facts)
