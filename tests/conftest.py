@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from castline.base.config import Settings
@@ -10,6 +11,10 @@ from castline.model.account import User
 from castline.store.embedded.server import remove_embedded
 from castline.store.pool import Store, open_store
 from make import make_account
+
+# A machine that others use pauses any example; how long one may take is the benchmarks' to say.
+hypothesis.settings.register_profile("castline", deadline=None)
+hypothesis.settings.load_profile("castline")
 
 REFERENCE_DATA = Path(__file__).parents[2] / "shared" / "data"
 

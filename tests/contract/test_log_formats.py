@@ -68,7 +68,7 @@ def test_a_user_agent_of_ten_megabytes_is_cut_or_refused(log_format: LogFormat, 
 
 
 @each_format
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_every_line_is_landed_or_refused_wherever_bytes_are_injected(
     log_format: LogFormat, tmp_path: Path, data: st.DataObject

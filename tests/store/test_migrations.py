@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from castline.store.migrate import _apply, apply_migrations, find_version, iter_migrations, newest_version
+from castline.store.migrate import apply_migrations, find_version, iter_migrations, newest_version
 
 pytestmark = pytest.mark.store
 ALL = [migration.version for migration in iter_migrations()]
@@ -30,7 +30,9 @@ def _migrate_to_the_first(dsn: str) -> None:
             "create table schema_migrations (version integer primary key, name text not null,"
             " applied_at timestamptz not null default now())"
         )
-        _apply(connection, iter_migrations()[0])
+        first = iter_migrations()[0]
+        connection.execute(first.text)
+        connection.execute("insert into schema_migrations (version, name) values (%s, %s)", (first.version, first.name))
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from castline.base.errors import SourceUnreadable
@@ -134,7 +134,6 @@ _piece = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(_piece, max_size=5).map("".join), max_size=12))
 def test_every_line_is_accounted_for(lines: list[str]) -> None:
     block = _parse(*lines)
@@ -144,7 +143,6 @@ def test_every_line_is_accounted_for(lines: list[str]) -> None:
     assert sorted(found) == expected
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(_piece, max_size=5).map("".join), max_size=12), st.integers(64, 400))
 def test_blocks_of_any_size_give_the_same(
     tmp_path_factory: pytest.TempPathFactory, lines: list[str], size: int

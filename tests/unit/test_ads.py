@@ -92,7 +92,7 @@ _ads: Final = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(st.lists(_sent, max_size=6), st.lists(_ads, min_size=1, max_size=4))
 def test_ads_are_judged_as_cells_counted_one_by_one(sent: list[Sent], ads: list[Ad]) -> None:
     # The first response makes it a download, whatever follows.

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from castline.measure.judge import OUTCOMES, Judged, judge
@@ -122,14 +122,12 @@ _asked = st.builds(
 )
 
 
-@settings(deadline=None)
 @given(st.lists(_asked, max_size=60))
 def test_every_request_ends_as_the_plain_counter_says(requests: list[Asked]) -> None:
     plain = [_plain(place, item) for place, item in enumerate(requests)]
     assert _ends(judge(_frame(requests), INDEX)) == count(plain, Rules(is_bot=lambda agent: agent == BOT))
 
 
-@settings(deadline=None)
 @given(st.lists(_asked, max_size=40), st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_changes_nothing(requests: list[Asked], chance: object) -> None:
     frame = _frame(requests)
@@ -137,7 +135,6 @@ def test_the_order_of_the_rows_changes_nothing(requests: list[Asked], chance: ob
     assert judge(mixed, INDEX).downloads.equals(judge(frame, INDEX).downloads)
 
 
-@settings(deadline=None)
 @given(st.lists(_asked, max_size=40))
 def test_requests_delivered_twice_make_no_download_more(requests: list[Asked]) -> None:
     once, twice = (judge(_frame(given_), INDEX) for given_ in (requests, requests + requests))
@@ -147,7 +144,6 @@ def test_requests_delivered_twice_make_no_download_more(requests: list[Asked]) -
     assert keys[0] == keys[1]
 
 
-@settings(deadline=None)
 @given(st.lists(_asked, max_size=40), st.integers(0, 40))
 def test_a_log_cut_in_two_makes_the_same_events(requests: list[Asked], cut: int) -> None:
     whole = judge(_frame(requests), INDEX)

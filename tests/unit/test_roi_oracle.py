@@ -203,7 +203,7 @@ def slow_figures(facts: RoiFacts, rates: list[ExchangeRate]) -> dict[str, object
 
 
 @given(worlds())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_two_engines_agree_to_the_last_digit(world: World) -> None:
     facts, rates = world
     fast = compute_figures(facts)
@@ -222,7 +222,7 @@ def _exact(number: object) -> object:
 
 
 @given(st.data())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_campaigns_of_an_order_get_its_whole_amount(data: st.DataObject) -> None:
     parts = data.draw(orders(1))
     amount = parts[0].amount

@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from castline.measure.rows.rollup import Rollup, compute_rollup, find_carried
@@ -39,7 +39,6 @@ def _sums(frame: pl.DataFrame, span: str, metric: str = "downloads") -> Counter[
     return Counter({row[:-1]: row[-1] for row in rows.iter_rows()})
 
 
-@settings(deadline=None)
 @given(_downloads, _downloads)
 def test_the_rollup_of_two_parts_is_the_sum_of_their_rollups(one: list[Download], other: list[Download]) -> None:
     parts, whole = [_rollup(one), _rollup(other)], _rollup(one + other)
@@ -48,7 +47,6 @@ def test_the_rollup_of_two_parts_is_the_sum_of_their_rollups(one: list[Download]
         assert merged == _sums(whole.hourly if span == "hour_at" else whole.daily, span)
 
 
-@settings(deadline=None)
 @given(_downloads)
 def test_every_dimension_sums_to_the_total_and_hours_to_their_day(downloads: list[Download]) -> None:
     rollup = _rollup(downloads)
@@ -67,7 +65,6 @@ def test_every_dimension_sums_to_the_total_and_hours_to_their_day(downloads: lis
     assert hours == days
 
 
-@settings(deadline=None)
 @given(_downloads)
 def test_consumers_of_a_day_are_distinct_listeners_with_their_agents(downloads: list[Download]) -> None:
     heard = {(item.at.date(), item.listener, item.app, item.device) for item in downloads}
