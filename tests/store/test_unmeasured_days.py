@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from castline.ingest.landing import import_log
+from castline.measure.figures.audience import compute_audience
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
@@ -79,3 +80,18 @@ def test_the_command_line_says_of_how_many_days_a_sum_is(store: Store, account: 
     assert (whole.code, "nothing is known" in whole.err) == (0, False)
     said = castline.well("measure", "query", "--by", "day", *days)
     assert [row["value"] for row in said["rows"]] == [None, 21, 20, 20, None, None, 20, 0, 20, None]
+
+
+def test_consumers_of_a_day_that_nobody_measured_have_no_value_and_its_week_has_one(
+    store: Store, account: User
+) -> None:
+    lost_on, quiet_on = FIRST_ON + timedelta(days=LOST[0]), FIRST_ON + timedelta(days=UNWANTED)
+    found = {}
+    for day in (lost_on, quiet_on):
+        with store.snapshot(account.user_id) as connection:
+            rows = compute_audience(connection, account.user_id, day)
+        found[day] = {(row.span, row.podcast_id is None): row.consumers for row in rows if row.span in {"day", "week"}}
+    # Twenty listeners come back each day, and one of them by another app.
+    week = {("week", False): 21, ("week", True): 21}
+    assert found[lost_on] == {("day", False): None, ("day", True): None} | week
+    assert found[quiet_on] == {("day", False): 0, ("day", True): 0} | week

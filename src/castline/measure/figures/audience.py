@@ -112,7 +112,7 @@ def compute_audience(
         asked = Query(first_on, last_on, "consumers", tz=tz, filters=Filters(podcast_ids=chosen))
         by_show = run_query(connection, owner_id, replace(asked, dimensions=("show",)))
         counts = {row.members[0]: row.value for row in by_show.rows}
-        measured = by_show.counting.first_on is not None and first_on <= (by_show.counting.last_on or first_on)
+        measured = by_show.counting.measured_day_count > 0
         for key in chosen:
             value = None if by_show.withheld else counts.get(str(key), 0 if measured else None)
             rows.append(AudienceRow(span, first_on, last_on, key, titles[key], value, *_grounds(by_show)))

@@ -31,7 +31,8 @@ with measured as (
     from request_verdicts
     where user_id = :tenant
 ), empty as (
-    select day::date as day_on, day at time zone 'utc' as begin_at, (day + interval '1 day') at time zone 'utc' as end_at
+    select day::date as day_on, first_on, last_on,
+        day at time zone 'utc' as begin_at, (day + interval '1 day') at time zone 'utc' as end_at
     from measured
     cross join generate_series(
         greatest(:first_on::date, first_on)::timestamp, least(:last_on::date, last_on)::timestamp, '1 day'
@@ -41,13 +42,10 @@ with measured as (
         from request_verdicts
         where user_id = :tenant and day_on = day::date
     )
-), usual as (
-    select coalesce(sum(value), 0) >= :least_count * (:last_on::date - :first_on::date + 1) as is_many
-    from my_daily_metrics
-    where metric = 'downloads' and dimension = 'total'
-        and day_on >= :first_on and day_on <= :last_on
 ), known as (
-    select day_on, begin_at, end_at,
+    select day_on,
+        greatest(first_on, day_on - 28) as around_from,
+        least(last_on, day_on + 28) as around_to,
         exists (
             select
             from dirty_days
@@ -86,7 +84,7 @@ with measured as (
         ) as format_after
     from empty
 ), judged as (
-    select day_on,
+    select day_on, around_from, around_to,
         case
             when is_waiting then 'not_counted'
             when is_covered or (format_before = 'castline' and format_after = 'castline') then 'no_request'
@@ -97,8 +95,13 @@ with measured as (
 )
 select day_on, cause
 from judged
-cross join usual
-where cause <> 'no_request' or is_many
+where cause <> 'no_request' or (
+    -- whatever days are asked for, what is usual is so in the four weeks before and after
+    select sum(value) >= :least_count * (around_to - around_from + 1)
+    from my_daily_metrics
+    where metric = 'downloads' and dimension = 'total'
+        and my_daily_metrics.day_on >= around_from and my_daily_metrics.day_on <= around_to
+)
 order by day_on
 
 -- name: load_release_days
