@@ -1,4 +1,4 @@
-"""Text made fit to be shown and stored: names of strangers' files may hold any byte, and counts bear nouns."""
+"""Text made fit to be shown, stored and compared: names of strangers' files may hold any byte."""
 
 import re
 from typing import Final
@@ -16,6 +16,11 @@ def printable(text: str) -> str:
 def count_noun(count: int, noun: str, plural: str = "") -> str:
     """The count with its noun: `1 day`, `1,200 days`."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
+
+
+def normalise_name(name: str) -> str:
+    """The name in small letters with single underscores: `Order ID` is `order_id`."""
+    return re.sub(r"[^\w]+", "_", name.strip().casefold()).strip("_")
 
 
 def _escaped(character: str) -> str:

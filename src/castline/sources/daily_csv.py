@@ -5,8 +5,8 @@ from datetime import date, datetime
 from typing import Final
 
 from castline.base.errors import InvalidInput, SourceUnreadable
+from castline.base.text import normalise_name
 from castline.model.lineage import Drop
-from castline.sources.conversions.fields import normalise_name
 from castline.sources.table_file import Table, TableRow, parse_table
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {

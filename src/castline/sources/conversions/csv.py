@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from castline.base.errors import EXIT_FAILURE, EXIT_USAGE, InvalidInput, SourceUnreadable
 from castline.base.money import check_currency
+from castline.base.text import normalise_name
 from castline.model.lineage import Drop
 from castline.sources.conversions.fields import (
     FIELD_OF,
@@ -18,7 +19,6 @@ from castline.sources.conversions.fields import (
     Parsed,
     Reading,
     is_known,
-    normalise_name,
     parse_facts,
 )
 from castline.sources.table_file import Table, TableRow, parse_table

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from castline.base.errors import InvalidInput
 from castline.base.money import check_currency, parse_amount
+from castline.base.text import normalise_name
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.vocab import ConversionType, RefundReason
 from castline.sources.conversions.amounts import choose_currency, parse_digits, parse_money_text
@@ -160,11 +161,6 @@ class Reading:
     sponsor: str | None = None
     currency: str | None = None
     localised: bool = False
-
-
-def normalise_name(name: str) -> str:
-    """The name in small letters with single underscores: `Order ID` is `order_id`."""
-    return re.sub(r"[^\w]+", "_", name.strip().casefold()).strip("_")
 
 
 def parse_facts(facts: Mapping[str, object], reading: Reading) -> Parsed:

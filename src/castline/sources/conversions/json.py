@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from castline.base.errors import InvalidInput
+from castline.base.text import normalise_name
 from castline.model.check import to_json
 from castline.model.conversion import ConversionInput
-from castline.sources.conversions.fields import FIELD_OF, SYNONYMS, Parsed, Reading, normalise_name, parse_facts
+from castline.sources.conversions.fields import FIELD_OF, SYNONYMS, Parsed, Reading, parse_facts
 
 
 def parse_conversion(payload: Mapping[str, object]) -> Parsed:

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
 from castline.base.errors import InvalidInput
-from castline.sources.conversions.fields import FIELD_OF, Parsed, Reading, normalise_name, parse_facts, parse_time
+from castline.base.text import normalise_name
+from castline.sources.conversions.fields import FIELD_OF, Parsed, Reading, parse_facts, parse_time
 
 _UTM: Final = ("utm_source", "utm_medium", "utm_campaign")
 # What a page may not say of itself: these come from the request, or from the campaign whose pixel it is.

@@ -7,10 +7,10 @@ from typing import Final
 
 from castline.base.errors import InvalidInput, SourceUnreadable
 from castline.base.money import check_currency, parse_amount
+from castline.base.text import normalise_name
 from castline.model.lineage import Drop
 from castline.model.roi import ExchangeRate
 from castline.sources.conversions.csv import reason_of
-from castline.sources.conversions.fields import normalise_name
 from castline.sources.table_file import Table, TableRow, parse_table
 
 _NAMES: Final[dict[str, tuple[str, ...]]] = {
