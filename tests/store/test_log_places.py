@@ -140,6 +140,16 @@ def test_the_format_is_kept_with_the_batch_and_a_wrong_one_is_refused(task: LogT
     assert import_log(task.store, task.owner_id, path).log_format == "bunny"
 
 
+def test_the_zone_of_a_clock_is_stated_in_the_manifest(task: LogTask, tmp_path: Path) -> None:
+    path = tmp_path / "haproxy.log"
+    path.write_text(find_format("haproxy").example + "\n")
+    done = import_log(task.store, task.owner_id, path, options=ImportOptions(tz="Europe/Berlin"))
+    assert str(done.first_at) == "2026-09-06 22:00:00.042000+00:00"
+    with task.store.account(task.owner_id) as connection:
+        (batch,) = load_batches(connection, task.owner_id)
+    assert batch.metadata["tz"] == "Europe/Berlin"
+
+
 def test_op3_listeners_are_keys_of_their_own_in_the_delivery_mode_prefix(task: LogTask, tmp_path: Path) -> None:
     path = tmp_path / "op3.tsv"
     path.write_text(find_format("op3").example + "\n")

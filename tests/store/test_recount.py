@@ -46,3 +46,24 @@ def test_a_window_that_began_before_the_period_is_judged_whole(store: Store, acc
     tuesday = Period.of_days(DAY + timedelta(days=1), DAY + timedelta(days=1))
     found = compute_recount(store, account.user_id, tuesday, MeasureSettings(window="last_touch"))
     assert found.download_counts == (1, 0)
+
+
+def test_a_recount_tells_how_much_of_it_is_done(
+    store: Store, account: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_listened_show(store, account.user_id)
+    import_log(store, account.user_id, write_log(tmp_path / "access.log", GOLDEN))
+    week, settings = Period.of_days(DAY, DAY + timedelta(days=6)), MeasureSettings(window="last_touch")
+    at_once: list[float] = []
+    whole = compute_recount(store, account.user_id, week, settings, report=at_once.append)
+    assert at_once == [0.5, 1.0]
+    # Of many requests each count takes a look at each of the three days, and then at the listeners in three shares.
+    monkeypatch.setattr("castline.measure.recount._ROWS_AT_ONCE", 2)
+    in_shares: list[float] = []
+    assert compute_recount(store, account.user_id, week, settings, report=in_shares.append) == whole
+    assert in_shares == sorted(in_shares)
+    assert (len(in_shares), in_shares[2]) == (12, 0.25)
+    assert in_shares[-1] == pytest.approx(1.0)
+    nothing = Period.of_days(DAY - timedelta(days=9), DAY - timedelta(days=8))
+    assert compute_recount(store, account.user_id, nothing, settings, report=in_shares.append).differences == ()
+    assert len(in_shares) == 12

@@ -18,6 +18,7 @@ _SEPARATORS: Final = ("\t", ",", ";", "|", " ", "^", "~")
 # A field in quotes, with quotes inside written twice or with a backslash.
 _QUOTED: Final = r'"(?:[^"\\]|\\.|"")*"'
 _ESCAPE: Final = re.compile(r'\\(["\\/])|""')
+_INNER: Final = "\x01"  # what a quote within a field is for the CSV parser
 _LONGEST: Final = 131_072  # more than any server takes for a header; a longer field is an attack or none
 
 
@@ -107,18 +108,30 @@ def _find_separator(rows: pl.DataFrame, count: int) -> str:
 
 def _split(rows: pl.DataFrame, names: Sequence[str], separator: str) -> pl.DataFrame:
     rows = rows.with_columns(pl.col("line").str.strip_chars_end("\r"))
-    mark = re.escape(separator)
-    whole = rf'(?:"[^"\\]*"|[^"{mark}]*)'
-    quoted = rows["line"].str.contains('"', literal=True)
-    strict = quoted & rows["line"].str.contains(f"^{whole}(?:{mark}{whole})*$")
-    strict &= rows["line"].str.len_bytes() <= _LONGEST
-    wanted = ["line_number", *names]
+    line, wanted = pl.col("line"), ["line_number", *names]
+    quoted = line.str.contains('"', literal=True)
+    usual = quoted & (line.str.len_bytes() <= _LONGEST)
+    strict = usual & line.str.contains(_shape(separator, r'[^"\\]'))
+    escaped = usual & ~strict & ~line.str.contains(_INNER, literal=True)
+    escaped &= line.str.contains(_shape(separator, r'(?:[^"\\]|\\")'))
+    kinds = rows.select(plain=~quoted, strict=strict, escaped=escaped)
+    bare = rows.filter(kinds["escaped"]).with_columns(line.str.replace_all('\\"', _INNER, literal=True))
     parts = [
-        split_lines(rows.filter(~quoted), names, separator, kept=names).select(wanted),
-        split_lines(rows.filter(strict), names, separator, kept=names, quote='"').select(wanted),
-        _split_singly(rows.filter(quoted & ~strict), names, separator),
+        split_lines(rows.filter(kinds["plain"]), names, separator, kept=names).select(wanted),
+        split_lines(rows.filter(kinds["strict"]), names, separator, kept=names, quote='"').select(wanted),
+        split_lines(bare, names, separator, kept=names, quote='"')
+        .select(wanted)
+        .with_columns(pl.col(names).str.replace_all(_INNER, '"', literal=True)),
+        _split_singly(rows.filter(~kinds.select(pl.any_horizontal(pl.all())).to_series()), names, separator),
     ]
     return pl.concat([part for part in parts if part.height] or parts[:1]).sort("line_number")
+
+
+def _shape(separator: str, inside: str) -> str:
+    """A line of fields that stand in quotes as a whole, with such characters inside, or have none."""
+    mark = re.escape(separator)
+    whole = rf'(?:"{inside}*"|[^"{mark}]*)'
+    return f"^{whole}(?:{mark}{whole})*$"
 
 
 def _split_singly(rows: pl.DataFrame, names: Sequence[str], separator: str) -> pl.DataFrame:
