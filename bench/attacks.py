@@ -1,9 +1,9 @@
 """The share of made attacks that counting removes, and of real downloads that it loses, by kind.
 
-Worlds of people and attacks with known truth (tests/make_attacks.py, and with `--made audiences` those of
-tests/make_audiences.py, which was written apart from the limits) are counted with and without the rules of behaviour. A
-download is an attack's when its counted request is. Limits: of the downloads of every kind of attack at least 95 % are
-gone, of the downloads of every kind of people, and of all people in every world, at most 0.5 %.
+Worlds of people and attacks with known truth (tests/make_attacks.py; with `--made audiences` those of
+tests/make_audiences.py, with `--made spans` those of tests/make_span_attacks.py) are counted with and without the rules
+of behaviour. A download is an attack's when its counted request is. Limits: of the downloads of every kind of attack at
+least 95 % are gone, of the downloads of every kind of people, and of all people in every world, at most 0.5 %.
 """
 
 import argparse
@@ -21,7 +21,9 @@ from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings
 from make_attacks import ATTACKS, Request, make_world
 from make_audiences import MACHINES, make_audience
+from make_span_attacks import CAMPAIGNS, make_span
 
+_ATTACKS = {"attacks": frozenset(ATTACKS), "audiences": frozenset(MACHINES), "spans": CAMPAIGNS}
 _REMOVED = 0.95
 _LOST = 0.005
 
@@ -32,14 +34,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1_000, help="The first world.")
     parser.add_argument("--worlds", type=int, default=10)
     parser.add_argument("--attacks", type=int, default=2, help="Attacks of each kind in a world of the first kind.")
-    parser.add_argument("--made", choices=("attacks", "audiences"), default="attacks", help="The kind of worlds.")
+    parser.add_argument("--made", choices=tuple(_ATTACKS), default="attacks", help="The kind of worlds.")
     chosen = parser.parse_args()
-    attacks = frozenset(ATTACKS if chosen.made == "attacks" else MACHINES)
+    attacks = _ATTACKS[chosen.made]
     tally: dict[str, Counter[str]] = defaultdict(Counter)
     worst = 0.0
     for seed in range(chosen.seed, chosen.seed + chosen.worlds):
-        made = make_audience(seed).told() if chosen.made == "audiences" else None
-        scored = score(made or make_world(seed, attacks=chosen.attacks).requests)
+        scored = score(_make(chosen.made, seed, chosen.attacks))
         worst = max(worst, _removed(sum((counts for kind, counts in scored.items() if kind not in attacks), Counter())))
         for kind, counts in scored.items():
             tally[kind].update(counts)
@@ -68,6 +69,12 @@ def main() -> int:
     )
     print(json.dumps(found))
     return 0 if found["within_limit"] else 1
+
+
+def _make(made: str, seed: int, attacks: int) -> list[Request]:
+    if made == "audiences":
+        return make_audience(seed).told()
+    return make_span(seed).requests if made == "spans" else make_world(seed, attacks=attacks).requests
 
 
 def score(requests: list[Request]) -> dict[str, Counter[str]]:

@@ -90,7 +90,7 @@ def _judge(rows: pl.DataFrame, book: Rulebook, installation: Settings) -> pl.Dat
     known = known.join(flags, on="user_agent", how="left", maintain_order="left").drop("user_agent")
     known = known.join(_places(known["ip"], installation), on="ip", how="left", maintain_order="left", nulls_equal=True)
     known = add_drop_reason(known, book).drop("method", "referer", "request_id")
-    ends, _ = judge_people(known.filter(pl.col("drop").is_null()), Known(agents), book)
+    ends, _ = judge_people(known.filter(pl.col("drop").is_null()), Known(agents, is_whole=True), book)
     judged = known.select(
         "row",
         "line_number",

@@ -7,10 +7,12 @@ from typing import Final
 
 import polars as pl
 
+from castline.measure.behaviour.farms import count_by
 from castline.measure.behaviour.habits import Finding, is_tasteless
 from castline.measure.behaviour.traffic import ADDRESS, Traffic
-from castline.measure.behaviour.usual import USUAL_TAKES, compute_tastes
+from castline.measure.behaviour.usual import USUAL_TAKES, compute_common_tastes, compute_tastes
 
+_MINUTE: Final = 60_000_000
 # An office's agents are few that many have and many that few have; a list of agents is worked off evenly.
 AGENT_ROTATION: Final = {
     "agents": 40,
@@ -31,6 +33,15 @@ AGENT_ROTATION: Final = {
     "taste": 0,
     "usual_taste": 1.5,
     "taste_deviations": 10,
+    "common_taste": 0.2,
+}
+# People who are sent to an episode come later, too: the next day, or when they are home.
+CROWD_BURST: Final = {
+    "crowd_addresses": 50,
+    "crowd_minutes": 20,
+    "crowd_share_of_day": 0.95,
+    "crowd_lone_share": 0.9,
+    "crowd_quiet_minutes": 120,
 }
 
 
@@ -70,7 +81,7 @@ def find_rotations(traffic: Traffic) -> list[Finding]:
 
 
 def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
-    """Addresses of many agents that take much, nothing of it often, and not what people do."""
+    """Addresses of many agents that take much, nothing of it often, and neither what households nor other crowds do."""
     many = traffic.visits.group_by(ADDRESS).agg(
         agents=pl.col("agent").n_unique(), takes=pl.struct("agent", "episode").n_unique()
     )
@@ -88,8 +99,74 @@ def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
     told = told.join(compute_tastes(traffic, _visits_of(traffic, told)), on=ADDRESS)
     far = pl.col("taste_deviations") >= AGENT_ROTATION["taste_deviations"]
     strong = (pl.col("taste") <= AGENT_ROTATION["taste"]) & (pl.col("usual_taste") >= AGENT_ROTATION["usual_taste"])
-    tasteless = far & (strong | is_tasteless())
-    return [_rotation(takes, takes.select(*ADDRESS, "episode").unique(), told.filter(tasteless))]
+    told = told.filter(far & (strong | is_tasteless())).join(compute_common_tastes(takes, ADDRESS), on=ADDRESS)
+    alone = pl.col("common_taste").is_null() | (pl.col("common_taste") <= AGENT_ROTATION["common_taste"])
+    return [_rotation(takes, takes.select(*ADDRESS, "episode").unique(), told.filter(alone))]
+
+
+def find_crowd_bursts(traffic: Traffic) -> list[Finding]:
+    """Episodes that many addresses take within minutes, which take nothing else, and hardly anybody at other times."""
+    at = traffic.ends["time"].dt.epoch("us").gather(traffic.takes["place"])
+    episodes = _dense_episodes(traffic.takes, at)
+    if episodes.is_empty():
+        return []
+    keys = ("day_on", "episode")
+    takes = traffic.takes.with_columns(at=at // _MINUTE)
+    days = takes.group_by("day_on").agg(day_ends_at=pl.col("at").max(), of_day=pl.len())
+    takes = takes.join(episodes, on=keys).sort(*keys, "at", "take")
+    # The shortest time that holds nearly all of an episode's takes.
+    held = (pl.col("takes") * CROWD_BURST["crowd_share_of_day"]).ceil().cast(pl.Int64).first()
+    dense = takes.group_by(keys, maintain_order=True).agg(
+        lasting_minutes=(pl.col("at").shift(1 - held) - pl.col("at")).min(),
+        begins_at=pl.col("at").gather((pl.col("at").shift(1 - held) - pl.col("at")).arg_min()).first(),
+        takes=pl.len(),
+    )
+    dense = dense.filter(pl.col("lasting_minutes") <= CROWD_BURST["crowd_minutes"])
+    # A burst's first and last are of it too.
+    most, ends_at = CROWD_BURST["crowd_minutes"], pl.col("begins_at") + pl.col("lasting_minutes")
+    inside = pl.col("at").is_between(ends_at - most, pl.col("begins_at") + most)
+    takes = takes.drop("takes").join(dense, on=keys).filter(inside)
+    told = _lone_crowds(takes, traffic).join(dense, on=keys).join(days, on="day_on")
+    others = pl.col("of_day") - pl.col("takes").sum().over("day_on")
+    told = told.filter(
+        (pl.col("addresses") >= CROWD_BURST["crowd_addresses"])
+        & (pl.col("addresses") >= CROWD_BURST["crowd_share_of_day"] * pl.col("takes"))
+        & (pl.col("lone_share") >= CROWD_BURST["crowd_lone_share"])
+        & (others >= USUAL_TAKES)
+        & (pl.col("day_ends_at") >= ends_at + CROWD_BURST["crowd_quiet_minutes"])
+    )
+    numbered = told.sort(keys).with_row_index("subject")
+    measured = ["addresses", "lasting_minutes", "takes", "lone_share"]
+    none = {"who": pl.lit(None, pl.UInt64), "agent": pl.lit(None, pl.UInt32)}
+    return [
+        Finding(
+            takes.join(numbered.select("subject", *keys), on=keys).select("take", "subject"),
+            numbered.select("subject", "day_on", measured=pl.struct(measured), **none),
+        )
+    ]
+
+
+def _dense_episodes(takes: pl.DataFrame, at: pl.Series) -> pl.DataFrame:
+    """The episodes with enough `takes` that may lie within the minutes of a burst: two steps of so many hold it."""
+    least, share = int(CROWD_BURST["crowd_addresses"]), CROWD_BURST["crowd_share_of_day"]
+    step = at.to_numpy() // (int(CROWD_BURST["crowd_minutes"]) * _MINUTE)
+    half = int(least * share / 2)
+    steps = count_by(
+        takes.select("day_on", "episode").with_columns(step=step), "episode", "step", count="n", least=half
+    )
+    fullest = steps.group_by("day_on", "episode").agg(inside=pl.col("n").top_k(2).sum() + half)
+    if fullest.is_empty():
+        return fullest
+    told = fullest.join(count_by(takes, "episode", count="takes", least=least), on=["day_on", "episode"])
+    return told.filter(pl.col("inside") >= share * pl.col("takes")).select("day_on", "episode", "takes")
+
+
+def _lone_crowds(takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """Per episode how many addresses took it, and the share of those that took nothing else on the day."""
+    each = traffic.takes.join(takes.select(ADDRESS).unique(), on=ADDRESS, how="semi")
+    lone = each.group_by(ADDRESS).agg(is_lone=pl.col("episode").n_unique() == 1)
+    homes = takes.select(*ADDRESS, "episode").unique().join(lone, on=ADDRESS)
+    return homes.group_by("day_on", "episode").agg(addresses=pl.len(), lone_share=pl.col("is_lone").mean().round(3))
 
 
 def _visits_of(traffic: Traffic, addresses: pl.DataFrame) -> pl.DataFrame:

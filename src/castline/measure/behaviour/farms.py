@@ -33,7 +33,7 @@ FARM: Final = {
     "same_set_episodes": 3,
     "same_set_share": 0.8,
     "spread_addresses": 40,
-    "spread_episodes": 5,
+    "spread_episodes": 20,
     "spread_share_of_takes": 0.97,
     "spread_usual_share": 0.2,
     "spread_sibling_takes": 30,
@@ -289,7 +289,7 @@ def _spread_farm(takes: pl.DataFrame, whole: _Whole, agents: pl.DataFrame) -> li
     """Agents that come from everywhere for a few episodes which no other agent takes."""
     keys = ["day_on", "agent"]
     cells = whole.pairs.join(whole.agents, on=keys).with_columns(share=pl.col("pair") / pl.col("of_agent"))
-    cells = cells.filter((pl.col("of_agent") >= FARM["spread_addresses"]) & (pl.col("pair") >= _LEAST))
+    cells = cells.filter(pl.col("of_agent") >= FARM["spread_addresses"])
     cells = cells.with_columns(episodes=pl.len().over(keys), share_of_takes=pl.col("share").sum().over(keys))
     cells = cells.filter(
         (pl.col("episodes") <= FARM["spread_episodes"]) & (pl.col("share_of_takes") >= FARM["spread_share_of_takes"])
@@ -317,7 +317,10 @@ def _spread_farm(takes: pl.DataFrame, whole: _Whole, agents: pl.DataFrame) -> li
         & pl.col("is_told")
     ).drop("is_told")
     near = takes.join(cells.select(*keys, "episode"), on=[*keys, "episode"], how="semi")
-    return [_finding(near, chosen, keys)]
+    unusual = cells.filter(pl.col("share") >= FARM["times_usual"] * pl.col("usual")).select(*keys, "episode")
+    # Of what others like too, only what the farm's addresses take: people may have its agent.
+    theirs = near.join(unusual, on=[*keys, "episode"], how="semi").select(*keys, "who").unique()
+    return [_finding(near.join(theirs, on=[*keys, "who"], how="semi"), chosen, keys)]
 
 
 def _beside_others(cells: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:

@@ -5,16 +5,20 @@ from typing import Final
 
 import polars as pl
 
-from castline.measure.behaviour.traffic import ADDRESS, CONSUMER, NEAR, Traffic
+from castline.measure.behaviour.traffic import ADDRESS, CONSUMER, Traffic
 from castline.measure.behaviour.usual import compute_clock, compute_news, compute_tastes, compute_typical
 from castline.measure.rules.table import PARTS
 
 _SECOND: Final = 1_000_000
 _MINUTE: Final = 60 * _SECOND
 _HOUR_SECONDS: Final = 3_600
+_DAY_MINUTES: Final = 1_440
+_NIGHT_HOURS: Final = 6
 _BOUNDED: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*[0-9]+\s*-\s*[0-9]+\s*(?:/|$)"
 _JUST_OVER: Final = 1.25
 Keys = tuple[str, ...]
+# How many hours of the clock, over however many days.
+_HOURS: Final = (pl.col("at") // (60 * _MINUTE) % 24).n_unique()
 
 # Whose taste is a list's: not above it, and far from the households' own, which must be one.
 TASTELESS: Final = {"taste": -0.3, "usual_taste": 1, "taste_deviations": 4}
@@ -41,9 +45,7 @@ SWEEP: Final = {
     "times_typical": 5,
     "tasteless_takes": 50,
     "tasteless_hours": 20,
-    "tasteless_hosts": 4,
-    "tasteless_host_episodes": 20,
-    "tasteless_host_visits": 90,
+    "tasteless_quietest_share": 0.1,
     **TASTELESS,
 }
 # Classes that press play at nine are none.
@@ -106,16 +108,19 @@ def find_sweeps(traffic: Traffic) -> list[Finding]:
         told = moved.join(day, on="day_on").join(agents, on=ADDRESS)
         # Where everybody asks for much, nobody works off a list.
         told = told.filter(pl.col("episodes") >= SWEEP["times_typical"] * pl.col("typical_takes")).drop("typical_takes")
-        whole = (pl.col("episodes") >= SWEEP["catalogue_episodes"]) & (
-            pl.col("episodes") >= SWEEP["catalogue_share"] * pl.col("catalogue")
+        whole = (
+            (pl.col("episodes") >= SWEEP["catalogue_episodes"])
+            & (pl.col("episodes") >= SWEEP["catalogue_share"] * pl.col("catalogue"))
+            & (pl.col("lasting_minutes") <= _DAY_MINUTES)
         )
-        lone = (pl.col("episodes") >= SWEEP["lone_episodes"]) & (
+        lone = (pl.col("fullest_day_seconds") <= 60 * _DAY_MINUTES) & (
             pl.col("agents_at_address") <= SWEEP["lone_agents_at_address"]
         )
         once = pl.col("visits") <= SWEEP["catalogue_visits_per_episode"] * pl.col("episodes")
         listed = (whole | lone) & once
         # A crowd behind one address asks for much in an hour; only a list is worked off without coming back.
-        chosen = told.filter(listed if keys == ADDRESS else listed | _is_hasty()).drop("tick_seconds")
+        chosen = told.filter(listed if keys == ADDRESS else listed | _is_hasty())
+        chosen = chosen.drop("tick_seconds", "fullest_day_seconds")
         found.append(_finding(traffic, _worked_off(traffic, chosen, keys), keys))
     return found
 
@@ -167,12 +172,14 @@ def find_tasteless(traffic: Traffic) -> list[Finding]:
     keys = ADDRESS
     busy = traffic.visits.group_by(keys).agg(
         takes=pl.col("take").n_unique(),
-        hours=(pl.col("at") // (60 * _MINUTE)).n_unique(),
+        hours=_HOURS,
         agents_at_address=pl.col("agent").n_unique(),
+        quietest_share=_quietest_share(),
     )
     busy = busy.filter(
         (pl.col("takes") >= SWEEP["tasteless_takes"])
         & (pl.col("hours") >= SWEEP["tasteless_hours"])
+        & (pl.col("quietest_share") >= SWEEP["tasteless_quietest_share"])
         & (pl.col("agents_at_address") <= SWEEP["lone_agents_at_address"])
     )
     if busy.is_empty():
@@ -181,33 +188,11 @@ def find_tasteless(traffic: Traffic) -> list[Finding]:
     return [_finding(traffic, told.filter(is_tasteless()), keys)]
 
 
-def find_tasteless_networks(traffic: Traffic) -> list[Finding]:
-    """Hosts of one network that, under one agent, each work off a part of a list."""
-    many = pl.col("episode").n_unique().over(CONSUMER) >= SWEEP["tasteless_host_episodes"]
-    visits = traffic.visits.filter(many)
-    if visits.is_empty():
-        return []
-    keys = ("day_on", "network", "agent")
-    places = visits.select("take").join(traffic.takes.select("take", "place"), on="take", maintain_order="left")
-    visits = visits.hstack(traffic.ends.select("ip")[places["place"]].select(network=NEAR)).drop_nulls("network")
-    told = visits.group_by(keys).agg(
-        hosts=pl.col("who").n_unique(), visits=pl.len(), episodes=pl.col("episode").n_unique()
-    )
-    told = told.filter(
-        (pl.col("hosts") >= SWEEP["tasteless_hosts"]) & (pl.col("visits") >= SWEEP["tasteless_host_visits"])
-    )
-    if told.is_empty():
-        return []
-    told = told.join(compute_tastes(traffic, visits.join(told, on=keys, how="semi"), keys), on=keys)
-    numbered = told.filter(is_tasteless()).sort(keys).with_row_index("subject")
-    measured = [name for name in numbered.columns if name not in {*keys, "subject"}]
-    hosts = visits.join(numbered.select("subject", *keys), on=keys).select("subject", *CONSUMER).unique()
-    return [
-        Finding(
-            traffic.takes.join(hosts, on=CONSUMER).select("take", "subject"),
-            numbered.select("subject", "day_on", "agent", who=pl.lit(None, pl.UInt64), measured=pl.struct(measured)),
-        )
-    ]
+def _quietest_share() -> pl.Expr:
+    """The share of the visits in the six hours of the clock, one after the other, that have the fewest."""
+    hour = pl.col("at") // (60 * _MINUTE) % 24
+    shares = [((hour - first) % 24 < _NIGHT_HOURS).mean() for first in range(24)]
+    return pl.min_horizontal(shares).round(3)
 
 
 def is_tasteless() -> pl.Expr:
@@ -226,14 +211,20 @@ def _sweeps(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
     moved = ordered.filter(pl.col("episode").ne_missing(pl.col("episode").shift().over(keys)))
     # From the first visit of an episode to that of the 60th after it: an hour holds 61 if that is below an hour.
     firsts = moved.unique([*keys, "episode"], keep="first", maintain_order=True)
-    steps = int(SWEEP["episodes_in_an_hour"]) - 1
     hours = firsts.group_by(keys).agg(
-        fullest_hour_seconds=(pl.col("at").shift(-steps) - pl.col("at")).min() / _SECOND, episodes=pl.len()
+        fullest_hour_seconds=_shortest(SWEEP["episodes_in_an_hour"]),
+        fullest_day_seconds=_shortest(SWEEP["lone_episodes"]),
+        episodes=pl.len(),
     )
     # Who begins again with a list has worked it off before: what comes after its last episode tells nothing more.
     until = firsts.group_by(keys).agg(until=pl.col("at").max())
     once = moved.join(until, on=keys, maintain_order="left").filter(pl.col("at") <= pl.col("until"))
     return _paces(once, keys).join(hours, on=keys)
+
+
+def _shortest(count: float) -> pl.Expr:
+    """The shortest time that holds so many of the visits."""
+    return (pl.col("at").shift(1 - int(count)) - pl.col("at")).min() / _SECOND
 
 
 def _paces(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
@@ -243,7 +234,7 @@ def _paces(visits: pl.DataFrame, keys: Keys) -> pl.DataFrame:
         visits=pl.len(),
         gap_seconds=gap.median().round(3),
         gap_variation=(gap.std() / gap.mean()).fill_nan(None).round(3),
-        hours=(pl.col("at") // (60 * _MINUTE)).n_unique(),
+        hours=_HOURS,
         lasting_minutes=((pl.col("at").max() - pl.col("at").min()) / _MINUTE).round(2),
     )
 

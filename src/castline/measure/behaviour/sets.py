@@ -17,6 +17,8 @@ from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
 SAME_SET: Final = {
     "set_episodes": 4,
     "set_addresses": 20,
+    "set_episodes_of_many": 3,
+    "set_many_addresses": 40,
     "set_episodes_one_agent": 3,
     "set_addresses_one_network": 8,
     "set_agent_share": 0.9,
@@ -132,10 +134,12 @@ def _are_farms(sets: pl.DataFrame, takers: pl.DataFrame, traffic: Traffic) -> pl
     many = pl.col("addresses") >= SAME_SET["set_addresses"]
     near = pl.col("network_share") >= SAME_SET["set_network_share"]
     # A new season that its subscribers' apps fetch whole is little beside other shows, and much of its own.
-    any_agent = (pl.col("episodes") >= SAME_SET["set_episodes"]) & (
-        pl.col("usual_share_of_show") <= SAME_SET["set_usual_share"]
+    enough = (many & (pl.col("episodes") >= SAME_SET["set_episodes"])) | (
+        (pl.col("addresses") >= SAME_SET["set_many_addresses"])
+        & (pl.col("episodes") >= SAME_SET["set_episodes_of_many"])
     )
-    return told.filter((many & any_agent) | (one_agent & (many | near)))
+    any_agent = enough & (pl.col("usual_share_of_show") <= SAME_SET["set_usual_share"])
+    return told.filter(any_agent | (one_agent & (many | near)))
 
 
 def _agents(mine: pl.DataFrame, takes: pl.DataFrame) -> pl.DataFrame:

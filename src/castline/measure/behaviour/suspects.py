@@ -13,7 +13,13 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from castline.measure.behaviour.crowds import AGENT_ROTATION, find_rotations, find_tasteless_crowds
+from castline.measure.behaviour.crowds import (
+    AGENT_ROTATION,
+    CROWD_BURST,
+    find_crowd_bursts,
+    find_rotations,
+    find_tasteless_crowds,
+)
 from castline.measure.behaviour.farms import FARM, find_farms
 from castline.measure.behaviour.habits import (
     BURST,
@@ -26,61 +32,63 @@ from castline.measure.behaviour.habits import (
     find_scripted_ranges,
     find_sweeps,
     find_tasteless,
-    find_tasteless_networks,
 )
+from castline.measure.behaviour.networks import NETWORK, find_networks
 from castline.measure.behaviour.sets import SAME_SET, find_same_sets
-from castline.measure.behaviour.traffic import Traffic, read_traffic
+from castline.measure.behaviour.traffic import Ints, Traffic, read_traffic
 from castline.measure.rules.table import Rulebook
 from castline.model.evidence import Evidence
 
-BEHAVIOUR_VERSION: Final = "behaviour/2"
+BEHAVIOUR_VERSION: Final = "behaviour/3"
 # Where most addresses of a day do what a rule looks for, it tells nothing about any: the log is a replay or a test.
 _MOST_ADDRESSES: Final = 0.5
+
+
+def _find_none(_: Traffic) -> list[Finding]:
+    return []
 
 
 @dataclass(frozen=True, slots=True)
 class Behaviour:
     """A rule: the reason that its requests are dropped for, its limits, and what it finds.
 
-    Beyond `few_addresses` it is not believed where it would take most addresses of a day; None for a rule that compares
-    with the day's other traffic anyway.
+    `find` is of those who do much each: beyond `few_addresses` it is not believed where it would take most addresses of
+    a day. `find_crowds` is of many who do little each, and always beside the day's other traffic.
     """
 
     reason: str
     limits: Mapping[str, float]
-    find: Callable[[Traffic, pl.DataFrame], list[Finding]]
-    few_addresses: int | None = 10
+    find: Callable[[Traffic], list[Finding]] = _find_none
+    find_crowds: Callable[[Traffic, pl.DataFrame], list[Finding]] | None = None
+    few_addresses: int = 10
 
 
-def _alone(find: Callable[[Traffic], list[Finding]]) -> Callable[[Traffic, pl.DataFrame], list[Finding]]:
-    return lambda traffic, _: find(traffic)
+def _all_sweeps(traffic: Traffic) -> list[Finding]:
+    return find_sweeps(traffic) + find_tasteless(traffic)
 
 
-def _all_sweeps(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
-    return find_sweeps(traffic) + find_tasteless(traffic) + find_tasteless_networks(traffic)
-
-
-def _all_rotations(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+def _all_rotations(traffic: Traffic) -> list[Finding]:
     return find_rotations(traffic) + find_tasteless_crowds(traffic)
 
 
 def _all_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
-    return find_farms(traffic, agents) + find_same_sets(traffic)
+    return find_farms(traffic, agents) + find_same_sets(traffic) + find_networks(traffic)
+
+
+def _crowd_bursts(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+    return find_crowd_bursts(traffic)
 
 
 # In this order; a request keeps the reason of the first rule that takes it.
 BEHAVIOURS: Final = (
     Behaviour("sweep", SWEEP, _all_sweeps),
-    Behaviour("metronome", METRONOME, _alone(find_metronomes), few_addresses=0),
-    Behaviour("scripted_range", SCRIPTED_RANGE, _alone(find_scripted_ranges)),
-    Behaviour(
-        "agent_rotation",
-        AGENT_ROTATION,
-        _all_rotations,
-    ),
-    Behaviour("farm", FARM | SAME_SET, _all_farms, few_addresses=None),
-    Behaviour("burst", BURST, _alone(find_bursts)),
+    Behaviour("metronome", METRONOME, find_metronomes, few_addresses=0),
+    Behaviour("scripted_range", SCRIPTED_RANGE, find_scripted_ranges),
+    Behaviour("agent_rotation", AGENT_ROTATION, _all_rotations),
+    Behaviour("farm", FARM | SAME_SET | NETWORK, find_crowds=_all_farms),
+    Behaviour("burst", BURST | CROWD_BURST, find_bursts, _crowd_bursts),
 )
+_OF_ADDRESSES: Final = [number for number, behaviour in enumerate(BEHAVIOURS) if behaviour.find_crowds is None]
 _TAKEN: Final = {"take": pl.Int64(), "suspect": pl.UInt32(), "rule": pl.UInt8()}
 _SUSPECTS: Final = {
     "suspect": pl.UInt32(),
@@ -107,10 +115,14 @@ EVIDENCE_SCHEMA: Final = pl.Schema(
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """The `agents` of the requests, one row each, and the `episodes` with their `podcast_id`, where shows are known."""
+    """The `agents` of the requests, one row each, and the `episodes` with their `podcast_id`, where shows are known.
+
+    `is_whole` where there are no requests but these: then what shows only over several days counts too.
+    """
 
     agents: pl.DataFrame
     episodes: pl.DataFrame | None = None
+    is_whole: bool = False
 
     @property
     def shows(self) -> pl.DataFrame:
@@ -128,24 +140,58 @@ class Suspects:
     would have counted; every dropped request is in one of them.
     """
 
-    rules: "np.ndarray[tuple[int], np.dtype[np.int64]]"
+    rules: Ints
     evidence: pl.DataFrame
 
 
 def find_suspects(ends: pl.DataFrame, known: Known, book: Rulebook) -> Suspects:
     """What behaves as no people do among requests that `judge_passed` has judged."""
     traffic = read_traffic(ends, known.shows, book)
-    taken, suspects = _find_all(traffic, known.agents)
-    if taken.is_empty():
-        return Suspects(np.full(ends.height, -1, np.int64), pl.DataFrame(schema=EVIDENCE_SCHEMA))
-    rules = np.full(int(traffic.take_of.max(initial=-1)) + 1, -1, np.int64)
-    owner = rules.copy()
-    rules[taken["take"].to_numpy()] = taken["rule"].to_numpy()
-    owner[taken["take"].to_numpy()] = taken["suspect"].to_numpy()
-    evidence = _weigh(ends, owner[traffic.take_of]).join(suspects, on="suspect").sort("day_on", "rule", "measured")
+    found = _find_rows(traffic, known.agents)
+    if known.is_whole and traffic.takes["day_on"].n_unique() > 1:
+        found = _add_over_days(found, ends, known, book)
+    if found.subjects.is_empty():
+        return Suspects(found.rules, pl.DataFrame(schema=EVIDENCE_SCHEMA))
+    evidence = _weigh(ends, found.owners).join(found.subjects, on="suspect").sort("day_on", "rule", "measured")
     evidence = evidence.join(known.agents.select("agent", "user_agent"), on="agent", how="left", maintain_order="left")
-    evidence = evidence.select(pl.col(name).cast(kind) for name, kind in EVIDENCE_SCHEMA.items())
-    return Suspects(rules[traffic.take_of], evidence)
+    return Suspects(found.rules, evidence.select(pl.col(name).cast(kind) for name, kind in EVIDENCE_SCHEMA.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Per row of what was judged the rule that takes it and its subject, -1 for none; and the subjects."""
+
+    rules: Ints
+    owners: Ints
+    subjects: pl.DataFrame
+
+
+def _find_rows(traffic: Traffic, agents: pl.DataFrame) -> _Rows:
+    nothing = pl.DataFrame(schema=_TAKEN), pl.DataFrame(schema=_SUSPECTS)
+    taken, subjects = nothing if traffic.takes.is_empty() else _find_all(traffic, agents)
+    if taken.is_empty():
+        none = np.full(len(traffic.take_of), -1, np.int64)
+        return _Rows(none, none, subjects)
+    rules = np.full(int(traffic.take_of.max(initial=-1)) + 1, -1, np.int64)
+    owners = rules.copy()
+    rules[taken["take"].to_numpy()] = taken["rule"].to_numpy()
+    owners[taken["take"].to_numpy()] = taken["suspect"].to_numpy()
+    return _Rows(rules[traffic.take_of], owners[traffic.take_of], subjects)
+
+
+def _add_over_days(found: _Rows, ends: pl.DataFrame, known: Known, book: Rulebook) -> _Rows:
+    """What was found by the day, and among the rest what all days together show."""
+    # Who was found by what it did itself may have done it on other days too; a day's farms must not hide others.
+    stay = np.flatnonzero((found.rules < 0) | np.isin(found.rules, _OF_ADDRESSES))
+    rest, rules, owners = ends[stay], found.rules.copy(), found.owners.copy()
+    traffic = read_traffic(rest, known.shows, book, is_one_day=True)
+    traffic = _without(traffic, pl.Series(traffic.take_of[rules[stay] >= 0]))
+    added = _find_rows(traffic, known.agents)
+    is_new = (added.rules >= 0) & (rules[stay] < 0)
+    number = int(found.owners.max(initial=-1)) + 1
+    rules[stay[is_new]], owners[stay[is_new]] = added.rules[is_new], added.owners[is_new] + number
+    subjects = added.subjects.with_columns(pl.col("suspect") + number)
+    return _Rows(rules, owners, pl.concat([found.subjects, subjects]))
 
 
 def list_evidence(evidence: pl.DataFrame, days: Collection[date]) -> list[Evidence]:
@@ -172,18 +218,15 @@ def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     """Each suspicious take once, with the first rule and subject that it falls to; and the subjects."""
     taken, suspects = [pl.DataFrame(schema=_TAKEN)], [pl.DataFrame(schema=_SUSPECTS)]
     number = 0
-    farms = [finding for finding in _all_farms(traffic, agents) if not finding.takes.is_empty()]
-    # What farms take must not pass for the households' habits.
-    beside = _without(traffic, farms)
+    crowds = {rule.reason: rule.find_crowds(traffic, agents) for rule in BEHAVIOURS if rule.find_crowds}
+    # What these take must not pass for the households' habits.
+    theirs = [finding.takes["take"] for found in crowds.values() for finding in found]
+    beside = _without(traffic, pl.concat(theirs)) if theirs else traffic
     for rule, behaviour in enumerate(BEHAVIOURS):
-        if behaviour.find is _all_farms:
-            found = farms
-        else:
-            # The other rules are of addresses that do much.
-            found = [] if beside.visits.is_empty() else behaviour.find(beside, agents)
+        found = [] if beside.visits.is_empty() else behaviour.find(beside)
         found = [finding for finding in found if not finding.takes.is_empty()]
         doubtful = _doubtful_days(traffic, found, behaviour.few_addresses)
-        for finding in found:
+        for finding in found + crowds.get(behaviour.reason, []):
             told = finding.subjects.filter(~pl.col("day_on").is_in(doubtful))
             suspect = (pl.col("subject") + number).cast(pl.UInt32).alias("suspect")
             takes = finding.takes.join(told.select("subject"), on="subject", how="semi")
@@ -200,18 +243,17 @@ def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     return once, pl.concat(suspects)
 
 
-def _without(traffic: Traffic, farms: list[Finding]) -> Traffic:
-    """The traffic in which no take of these farms is a household's."""
-    if not farms:
+def _without(traffic: Traffic, takes: pl.Series) -> Traffic:
+    """The traffic in which none of these takes is a household's."""
+    if takes.is_empty():
         return traffic
-    theirs = pl.concat([finding.takes.select("take") for finding in farms])["take"].unique()
-    told = pl.col("is_ordinary") & ~pl.col("take").is_in(theirs.implode())
+    told = pl.col("is_ordinary") & ~pl.col("take").is_in(takes.unique().implode())
     return replace(traffic, takes=traffic.takes.with_columns(is_ordinary=told))
 
 
-def _doubtful_days(traffic: Traffic, found: list[Finding], few: int | None) -> list[int]:
+def _doubtful_days(traffic: Traffic, found: list[Finding], few: int) -> list[int]:
     """The days on which a rule would take most addresses, and more than a few."""
-    if few is None or not found:
+    if not found:
         return []
     suspicious = pl.concat([finding.takes.select("take") for finding in found]).unique()
     count = pl.col("who").n_unique()
@@ -227,7 +269,7 @@ def _doubtful_days(traffic: Traffic, found: list[Finding], few: int | None) -> l
     )
 
 
-def _weigh(ends: pl.DataFrame, suspect: "np.ndarray[tuple[int], np.dtype[np.int64]]") -> pl.DataFrame:
+def _weigh(ends: pl.DataFrame, suspect: Ints) -> pl.DataFrame:
     """Per suspect its requests, the downloads they made and where they came from."""
     mine = ends.select("row", "window", "completes", "listener_key", "ip", "asn", suspect=pl.Series(suspect))
     mine = mine.filter(pl.col("suspect") >= 0).with_columns(pl.col("suspect").cast(pl.UInt32))

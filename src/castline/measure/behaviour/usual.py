@@ -13,6 +13,8 @@ _TICKS: Final = (3_600, 60, 1)
 _SHARE_ON_TICK: Final = 0.9
 # A share is compared with the same share among the day's other takes, if there are that many.
 USUAL_TAKES: Final = 100
+# A machine may ask for an episode before it is out.
+_EARLY: Final = 0.1
 # People take much that others do not; that part of a taste's weight is the list's.
 _TASTE: Final = 0.7
 
@@ -20,7 +22,7 @@ _TASTE: Final = 0.7
 def compute_clock(traffic: Traffic) -> pl.DataFrame:
     """Per day `tick_seconds`, the step to which nearly all of its times are rounded; 0 for finer than a second."""
     at = pl.col("time").dt.epoch("us")
-    shares = traffic.ends.group_by(day_on=pl.col("time").dt.epoch("d")).agg(
+    shares = traffic.ends.group_by(day_on=traffic.day).agg(
         **{str(tick): (at % (tick * _SECOND) == 0).mean() for tick in _TICKS}
     )
     told = pl.coalesce(pl.when(pl.col(str(tick)) >= _SHARE_ON_TICK).then(tick) for tick in _TICKS)
@@ -34,17 +36,64 @@ def compute_typical(traffic: Traffic) -> pl.DataFrame:
     return each.group_by("day_on").agg(typical_takes=lower.last().fill_null(0))
 
 
-def compute_tastes(traffic: Traffic, visits: pl.DataFrame, keys: tuple[str, ...] = ADDRESS) -> pl.DataFrame:
-    """Per subject of these visits its `taste` beside `usual_taste`, and how many `taste_deviations` lie between.
+def compute_tastes(traffic: Traffic, visits: pl.DataFrame) -> pl.DataFrame:
+    """Per address of these visits its `taste` beside `usual_taste`, and how many `taste_deviations` lie between.
 
     A taste is how much likelier the day's households make each visit than a list of all episodes does, in doublings:
     above 0 for people of any crowd, below for who works off a list. Households are told each by the others. No row for
     days on which these are too few.
     """
     habits = _habits(traffic)
+    told = visits.join(_usual_tastes(habits), on="day_on").join(
+        habits.select("day_on", "episode", "count"), on=["day_on", "episode"], how="left"
+    )
+    told = told.with_columns(taste=_likelier(pl.col("count").fill_null(0), pl.col("all")), weight=1.0)
+    return _weigh_tastes(told, ADDRESS)
+
+
+def compute_own_tastes(traffic: Traffic, takes: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
+    """As compute_tastes, for groups of addresses whose takes have a `weight` each: told by the habits of the others.
+
+    `tasteless_hosts_share` is that of the addresses whose own taste is a list's.
+    """
+    habits = _habits(traffic)
+    mine = takes.filter("is_ordinary").group_by(*keys, "episode").agg(mine=pl.len())
+    mine = mine.with_columns(all_mine=pl.col("mine").sum().over(keys))
+    told = takes.join(_usual_tastes(habits), on="day_on")
+    told = told.join(habits.select("day_on", "episode", "count"), on=["day_on", "episode"], how="left")
+    told = told.join(mine.select(*keys, "episode", "mine"), on=[*keys, "episode"], how="left")
+    told = told.join(mine.select(*keys, "all_mine").unique(), on=keys, how="left")
+    told = told.with_columns(pl.col("count", "mine", "all_mine").fill_null(0).cast(pl.Int64))
+    others = pl.col("all").cast(pl.Int64) - pl.col("all_mine")
+    told = told.filter(others >= USUAL_TAKES)
+    told = told.with_columns(taste=_likelier(pl.col("count") - pl.col("mine"), others))
+    hosts = told.group_by(*keys, "who").agg(pl.col("taste").mean())
+    shares = hosts.group_by(keys).agg(tasteless_hosts_share=(pl.col("taste") < 0).mean().round(3))
+    return _weigh_tastes(told, keys).join(shares, on=keys)
+
+
+def compute_common_tastes(takes: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
+    """Per subject of these takes its `common_taste`: its taste by the habits of the others that are subjects too.
+
+    Null where the others take too little.
+    """
+    mine = takes.group_by(*keys, "episode").agg(mine=pl.len())
+    others = pl.col("mine").sum().over("day_on") - pl.col("mine").sum().over(keys)
+    told = mine.with_columns(
+        others=others,
+        count=pl.col("mine").sum().over("day_on", "episode") - pl.col("mine"),
+        catalogue=pl.col("episode").n_unique().over("day_on"),
+    )
+    taste = (_likelier(pl.col("count"), pl.col("others")) * pl.col("mine")).sum() / pl.col("mine").sum()
+    is_told = pl.col("others").first() >= USUAL_TAKES
+    return told.group_by(keys).agg(common_taste=pl.when(is_told).then(taste.round(3)))
+
+
+def _usual_tastes(habits: pl.DataFrame) -> pl.DataFrame:
+    """Per day the mean of the households' tastes, each told by the others, and that of their squares."""
     alone = _likelier(pl.col("count") - 1, pl.col("all") - 1)
     weight = pl.col("count") / pl.col("all")
-    usual = (
+    return (
         habits.with_columns(alone=alone)
         .group_by("day_on")
         .agg(
@@ -53,15 +102,17 @@ def compute_tastes(traffic: Traffic, visits: pl.DataFrame, keys: tuple[str, ...]
             square=(pl.col("alone").pow(2) * weight).sum(),
         )
     )
-    told = visits.join(usual, on="day_on").join(
-        habits.select("day_on", "episode", "count"), on=["day_on", "episode"], how="left"
-    )
-    told = told.with_columns(taste=_likelier(pl.col("count").fill_null(0), pl.col("all")))
-    spread = (pl.col("square").first() - pl.col("usual_taste").first().pow(2)).clip(0).sqrt()
+
+
+def _weigh_tastes(told: pl.DataFrame, keys: tuple[str, ...]) -> pl.DataFrame:
+    """The weighted mean of the `taste` of each row, by these keys."""
+    taste = (pl.col("taste") * pl.col("weight")).sum() / pl.col("weight").sum()
+    usual = pl.col("usual_taste").first()
+    spread = (pl.col("square").first() - usual.pow(2)).clip(0).sqrt()
     return told.group_by(keys).agg(
-        pl.col("taste").mean().round(3),
-        pl.col("usual_taste").first().round(3),
-        taste_deviations=((pl.col("usual_taste").first() - pl.col("taste").mean()) * pl.len().sqrt() / spread).round(2),
+        taste=taste.round(3),
+        usual_taste=usual.round(3),
+        taste_deviations=((usual - taste) * pl.col("weight").sum().sqrt() / spread).round(2),
     )
 
 
@@ -79,7 +130,7 @@ def _likelier(count: pl.Expr, all_takes: pl.Expr) -> pl.Expr:
 
 
 def compute_news(traffic: Traffic, visits: pl.DataFrame, keys: tuple[str, ...], homes: float) -> pl.DataFrame:
-    """Per subject of these visits `news_share`, that of the visits which ask for what nobody had before the last one.
+    """Per subject of these visits `news_share`, that of the visits which ask for what few had before the last one.
 
     Only where so many `homes`, under more than one agent, took it on the day: who fetches each new episode keeps time.
     """
@@ -90,7 +141,11 @@ def compute_news(traffic: Traffic, visits: pl.DataFrame, keys: tuple[str, ...], 
     news = (
         first.with_columns(at=at)
         .group_by("day_on", "episode")
-        .agg(first_at=pl.col("at").min(), homes=pl.col("who").n_unique(), agents=pl.col("agent").n_unique())
+        .agg(
+            first_at=pl.col("at").quantile(_EARLY, "lower"),
+            homes=pl.col("who").n_unique(),
+            agents=pl.col("agent").n_unique(),
+        )
     )
     told = mine.join(news, on=["day_on", "episode"], how="left").join(compute_clock(traffic), on="day_on")
     # What is told to the hour may have come at any time of it.
