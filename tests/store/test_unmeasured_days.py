@@ -95,3 +95,14 @@ def test_consumers_of_a_day_that_nobody_measured_have_no_value_and_its_week_has_
     week = {("week", False): 21, ("week", True): 21}
     assert found[lost_on] == {("day", False): None, ("day", True): None} | week
     assert found[quiet_on] == {("day", False): 0, ("day", True): 0} | week
+
+
+def test_a_day_of_another_zone_that_touches_a_gap_is_no_zero_and_not_whole(store: Store, account: User) -> None:
+    # Downloads came from midnight to 03:10 UTC, which is the evening before in New York and noon in Auckland.
+    # New York's Wednesday ends at 04:00 on the first lost day, Auckland's Saturday begins at noon of the second.
+    days = replace(WHOLE, first_on=FIRST_ON, last_on=FIRST_ON + timedelta(days=7))
+    west = _ask(store, account, replace(days, tz="America/New_York"))
+    assert _values(west) == [20, 20, None, None, 20, 0, 20, 0]
+    east = _ask(store, account, replace(days, tz="Pacific/Auckland"))
+    assert _values(east) == [21, 20, 20, None, None, 20, 0, 20]
+    assert [answer.counting.measured_day_count for answer in (west, east)] == [5, 5]

@@ -92,9 +92,23 @@ class _Asked:
     gaps: Mapping[date, GapCause]
 
     def is_measured(self, day: date) -> bool:
-        """True if the day lies among the measured ones and is no gap."""
+        """True if the day of the query's zone lies among the measured ones and touches no gap."""
+        if not self._is_within(day):
+            return False
+        if self.query.is_utc or not self.gaps:
+            return day not in self.gaps
+        end_at = self.query.midnight(day + timedelta(days=1)) - timedelta(microseconds=1)
+        ends = (self.query.midnight(day).astimezone(UTC).date(), end_at.astimezone(UTC).date())
+        return self.gaps.keys().isdisjoint(ends)
+
+    def is_hour_measured(self, at: datetime) -> bool:
+        """True if the hour lies on a measured day."""
+        day = at.astimezone(UTC).date()
+        return self._is_within(day) and day not in self.gaps
+
+    def _is_within(self, day: date) -> bool:
         first_on, last_on = self.days.first_on, self.days.last_on
-        return first_on is not None and last_on is not None and first_on <= day <= last_on and day not in self.gaps
+        return first_on is not None and last_on is not None and first_on <= day <= last_on
 
 
 def run_query(connection: Connection, owner_id: UUID, query: Query, *, at: datetime | None = None) -> Answer:
@@ -315,7 +329,7 @@ def _was_measured(asked: _Asked, start: datetime | None) -> bool:
     """True if any day of the bucket was measured: nothing found there is a zero."""
     query = asked.query
     if start is not None and query.grain == "hour":
-        return asked.is_measured(start.astimezone(UTC).date())
+        return asked.is_hour_measured(start)
     first_on = query.first_on if start is None else max(start.date(), query.first_on)
     last_on = query.last_on if start is None else min(_last_day(start.date(), query), query.last_on)
     return _count_measured(asked, first_on, last_on) > 0
