@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from castline.base.errors import SourceUnreadable
 from castline.sources.log_file import LogFile
+from castline.sources.logs.envelope import unwrap
 from castline.sources.logs.reading import NotAnAccessLog, ReadAs
 from castline.sources.logs.table import find_format
 from read_log import MIDNIGHT, Read
@@ -133,6 +135,15 @@ def test_however_the_content_comes_the_same_lines_come_out(step: int, tmp_path: 
     wanted, read = Read(tmp_path / "a", content), Read(tmp_path / "b", packed)
     assert (read.rows, read.file.content_hash) == (wanted.rows, wanted.file.content_hash)
     assert wanted.requests["bytes_sent"].to_list() == list(range(3_000))
+
+
+def test_a_line_without_an_end_is_no_trap() -> None:
+    # As a decompressor gives it, in small pieces; each of them added to all before it would be a terabyte of copies.
+    pieces = [f"{_docker(COMBINED)}\n".encode(), b'{"log":"', *[b"x" * 16_384] * 9_000]
+    started = time.process_time()
+    content = b"".join(unwrap(iter(pieces)))
+    assert content == f"{COMBINED}\n".encode() + b"".join(pieces[1:])
+    assert time.process_time() - started < 5
 
 
 CLOUDFRONT = {

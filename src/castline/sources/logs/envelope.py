@@ -19,6 +19,7 @@ from castline.sources.logs.table import try_recognise
 # A line, with its line feed if it has one, as the lines that it holds; as itself where it holds none.
 Open: TypeAlias = Callable[[bytes], list[bytes]]
 _LOOKED_AT: Final = 64 * 1024
+_LINE_BYTES: Final = 64 * 1024 * 1024  # what is longer is no line of a log
 _DOCUMENT_BYTES: Final = 256 * 1024 * 1024  # an object that is printed over several lines is read as a whole
 _LISTS: Final = ("logEvents", "records", "events")
 # The first text counts; without one the first object, which is the request or one more envelope.
@@ -152,14 +153,17 @@ def _try_text(fields: Mapping[str, msgspec.Raw], key: str) -> bytes | None:
 
 
 def _iter_opened(pieces: Iterator[bytes], opened: Open) -> Iterator[bytes]:
-    rest = b""
+    held, size = [], 0  # joined once: to add each piece of a long line to those before takes for ever
     for piece in pieces:
-        text = rest + piece
-        end = text.rfind(b"\n") + 1 or text.rfind(_BETWEEN) + 1
-        rest = text[end:]
-        if end:
-            yield _opened_lines(text[:end], opened)
-    yield _opened_lines(rest, opened)
+        held.append(piece)
+        size += len(piece)
+        if b"\n" not in piece and _BETWEEN not in b"".join((*held[-2:-1], piece)) and size < _LINE_BYTES:
+            continue
+        text = b"".join(held)
+        end = text.rfind(b"\n") + 1 or text.rfind(_BETWEEN) + 1 or len(text)
+        yield _opened_lines(text[:end], opened)
+        held, size = [text[end:]], len(text) - end
+    yield _opened_lines(b"".join(held), opened)
 
 
 def _opened_lines(text: bytes, opened: Open) -> bytes:
