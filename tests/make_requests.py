@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import Any, Final
 
 BOT: Final = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)"
@@ -23,7 +24,13 @@ _SIZES: Final = (0, 2, 999, 20_000, 29_999, 30_000, 60_000, 500_000, 1_800_000, 
 
 def _address(chance: random.Random) -> str | None:
     host = chance.randrange(60)
-    kinds = (f"198.51.100.{host}", f"::ffff:198.51.100.{host}", f"2001:db8:0:{host:x}::{chance.randrange(9)}")
+    digest = sha256(b"%d" % host).hexdigest()
+    kinds = (
+        f"198.51.100.{host}",
+        f"::ffff:198.51.100.{host}",
+        f"2001:db8:0:{host:x}::{chance.randrange(9)}",
+        chance.choice((digest, digest.upper())),
+    )
     return chance.choice((*kinds * 8, MACHINE, None))
 
 

@@ -49,6 +49,8 @@ def count(requests: Sequence[Request], rules: Rules) -> list[End]:
 
 
 def consumer_ip(text: str) -> object:
+    if re.fullmatch(r"[0-9a-fA-F]{64}", text):
+        return text.lower()
     address = ip_address(text)
     if isinstance(address, IPv6Address):
         return address.ipv4_mapped or address.packed[:8]

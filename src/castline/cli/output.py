@@ -23,12 +23,11 @@ def show_json(value: object) -> None:
     click.echo(_json.encode(value))
 
 
-def show_json_lines(values: Iterable[object]) -> None:
-    """A line of JSON per value is on stdout."""
+def show_lines(blocks: Iterable[bytes]) -> None:
+    """Blocks of whole lines are on stdout."""
     _clear_progress()
     sys.stdout.flush()
-    for value in values:
-        sys.stdout.buffer.write(_json.encode(value) + b"\n")
+    sys.stdout.buffer.writelines(blocks)
     sys.stdout.buffer.flush()
 
 

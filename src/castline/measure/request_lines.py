@@ -2,59 +2,53 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from math import isfinite
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 import msgspec
 import polars as pl
 
+from castline.measure.request_ids import ID_SCHEMA, RequestId, check_ids, read_ids
 from castline.measure.request_values import (
     BadTime,
     Number,
-    parse_address,
+    read_addresses,
     read_numbers,
+    read_texts,
     read_times,
     read_wholes,
 )
-from castline.measure.rules.matching import compute_needed_bytes
 
-RequestId = int | float | str | None
-LINE_SCHEMA: Final = pl.Schema(
+ROW_SCHEMA: Final = pl.Schema(
     {
         "line_number": pl.UInt32(),
-        "id_kind": pl.UInt8(),
-        "id_number": pl.Float64(),
-        "id_rest": pl.Int64(),
-        "id_text": pl.String(),
         "time": pl.Datetime("us", "UTC"),
         "ip": pl.String(),
-        "user_agent": pl.String(),
-        "method": pl.String(),
-        "status": pl.Int32(),
+        "user_agent": pl.Categorical(),
+        "method": pl.Categorical(),
         "range": pl.String(),
+        "url": pl.Categorical(),
+        "referer": pl.Categorical(),
+        "named_episode": pl.Categorical(),
+        "delivery": pl.Categorical(),
+        "status": pl.Int16(),
         "bytes_sent": pl.Int64(),
-        "url": pl.String(),
-        "referer": pl.String(),
-        "named_episode": pl.String(),
-        "delivery": pl.String(),
         "file_bytes": pl.Int64(),
-        "needed_bytes": pl.Int64(),
-        "needs_whole": pl.Boolean(),
+        "header_bytes": pl.Int64(),
+        "duration_seconds": pl.Float64(),
     }
 )
 _STATUS_END: Final = 1000
 _MARK: Final = b"\xef\xbb\xbf"
-_AT_ONCE: Final = 65_536  # lines that stand in memory as objects
-_NUMBER, _TEXT, _NONE = range(3)  # kinds of ids, in their order
+_AT_ONCE: Final = 16_384  # lines that stand in memory as objects
 _HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
-_COMPUTED: Final = ("needed_bytes", "needs_whole")
-_ID_BITS: Final = 116  # up to here a number is a float and a rest that fits 64 bits
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, gc=False):
     """A line as it comes; every field may be missing or null, numbers may be written as text."""
 
     id: RequestId = None
@@ -74,80 +68,86 @@ class _Line(msgspec.Struct):
     delivery: str | None = None
 
 
+_decode_line: Final = msgspec.json.Decoder(_Line).decode
+
+
 @dataclass(frozen=True, slots=True)
 class BrokenLine:
-    """A line that cannot be judged, with the id it bears if that can be told."""
+    """A line that cannot be judged."""
 
     line_number: int
-    id: RequestId
     reason: str
     detail: str
 
 
 @dataclass(frozen=True, slots=True)
 class RequestLines:
-    """`ids` of all lines that are not blank, in their order; `rows`, of LINE_SCHEMA, of those that are not broken."""
+    """`ids` of all lines that are not blank, of ID_SCHEMA; `rows`, of ROW_SCHEMA, of those that are not broken."""
 
-    ids: list[RequestId]
+    ids: pl.DataFrame
     rows: pl.DataFrame
     broken: list[BrokenLine]
 
 
 def parse_request_lines(lines: Iterable[bytes]) -> RequestLines:
-    """Every line that is not blank, numbered from 1, as a row or as a broken line."""
-    ids: list[RequestId] = []
+    """Every line that is not blank, numbered from 1, as a row or as a broken line; both in the order of the lines."""
+    ids, rows = [ID_SCHEMA.to_frame()], [ROW_SCHEMA.to_frame()]
     broken: list[BrokenLine] = []
-    frames = [LINE_SCHEMA.to_frame()]
-    numbered = enumerate(lines, start=1)
-    while portion := _decode_portion(islice(numbered, _AT_ONCE)):
+    source, first_line = iter(lines), 1
+    while texts := list(islice(source, _AT_ONCE)):
+        portion = _decode_portion(texts, first_line)
         frame, errors = _read(portion)
-        frames.append(frame)
-        ids += portion.ids.values()
-        broken += [
-            BrokenLine(number, portion.ids[number], *what) for number, what in sorted((portion.broken | errors).items())
-        ]
-    return RequestLines(ids, pl.concat(frames), broken)
+        ids.append(portion.ids)
+        rows.append(frame)
+        broken += sorted(portion.broken + errors, key=lambda line: line.line_number)
+        first_line += len(texts)
+    return RequestLines(pl.concat(ids), pl.concat(rows), broken)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Portion:
-    """Lines that were decoded, with their numbers; ids of all that are not blank, and what is broken, by number."""
+    """Lines that were decoded, with their numbers; the ids of all that are not blank; and what is broken."""
 
-    line_count: int = 0
-    ids: dict[int, RequestId] = field(default_factory=dict)
-    numbers: list[int] = field(default_factory=list)
-    told: list[_Line] = field(default_factory=list)
-    broken: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-    def __bool__(self) -> bool:
-        return self.line_count > 0
+    numbers: Sequence[int]
+    told: list[_Line]
+    ids: pl.DataFrame
+    broken: list[BrokenLine]
 
 
-def _decode_portion(numbered: Iterator[tuple[int, bytes]]) -> _Portion:
-    decode = msgspec.json.Decoder(_Line).decode
-    portion = _Portion()
-    for number, line in numbered:
-        portion.line_count += 1
-        text = line.removeprefix(_MARK).strip()
+def _decode_portion(texts: list[bytes], first_line: int) -> _Portion:
+    numbers = range(first_line, first_line + len(texts))
+    try:
+        told = [_decode_line(text) for text in texts]
+        ids = [one.id for one in told]
+        check_ids(ids)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _decode_each(texts, numbers)
+    return _Portion(numbers, told, read_ids(numbers, ids), [])
+
+
+def _decode_each(texts: list[bytes], numbers: Sequence[int]) -> _Portion:
+    """The same, each line by itself: blank ones are left out, and broken ones told."""
+    ids: dict[int, RequestId] = {}
+    told: dict[int, _Line] = {}
+    broken = []
+    for number, text in zip(numbers, (text.removeprefix(_MARK).strip() for text in texts), strict=True):
         if not text:
             continue
         try:
-            told = _decode(text, decode)
-            _check_id(told.id)
+            line = _decode(text)
+            check_ids([line.id])
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-            portion.ids[number] = _find_id(text)
-            portion.broken[number] = "malformed_line", str(error)
+            ids[number] = _find_id(text)
+            broken.append(BrokenLine(number, "malformed_line", str(error)))
             continue
-        portion.ids[number] = told.id
-        portion.numbers.append(number)
-        portion.told.append(told)
-    return portion
+        ids[number], told[number] = line.id, line
+    return _Portion(list(told), list(told.values()), read_ids(list(ids), list(ids.values())), broken)
 
 
-def _decode(text: bytes, decode: Callable[[bytes], _Line]) -> _Line:
+def _decode(text: bytes) -> _Line:
     """The line; what is no character of a text is U+FFFD. Raises MsgspecError, ValueError."""
     try:
-        return decode(text)
+        return _decode_line(text)
     except msgspec.ValidationError:
         raise
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -173,87 +173,42 @@ def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is no JSON")
 
 
-def _read(portion: _Portion) -> tuple[pl.DataFrame, dict[int, tuple[str, str]]]:
-    """The lines as rows of LINE_SCHEMA, without those whose values cannot be read: these by number, with the reason."""
-    told = portion.told
-    times, bad_times = read_times([one.time for one in told])
-    sizes = _Sizes(told)
-    errors: dict[int, ValueError] = bad_times | sizes.errors
-    frame = pl.DataFrame(
-        {
-            "line_number": portion.numbers,
-            **_ids([one.id for one in told]),
-            "time": times,
-            "ip": [None if one.ip is None else parse_address(one.ip) for one in told],
-            "user_agent": [one.user_agent or "" for one in told],
-            "method": [one.method for one in told],
-            "range": [one.range or None for one in told],
-            "url": [one.url or None for one in told],
-            "referer": [one.referer for one in told],
-            "named_episode": [None if one.episode is None else str(one.episode) or None for one in told],
-            "delivery": [one.delivery for one in told],
-            **sizes.columns,
-        },
-        schema_overrides={name: kind for name, kind in LINE_SCHEMA.items() if name not in _COMPUTED},
-    )
-    frame = _with_needs(frame).select(LINE_SCHEMA.names())
+def _read(portion: _Portion) -> tuple[pl.DataFrame, list[BrokenLine]]:
+    """The lines as rows of ROW_SCHEMA, without those whose values cannot be read, which are broken."""
+
+    def told(name: str) -> list[Any]:
+        return list(map(attrgetter(name), portion.told))
+
+    episodes = [one if one is None or isinstance(one, str) else str(one) for one in told("episode")]
+    ranges = pl.Series(told("range"), dtype=pl.String)
+    columns = {
+        "line_number": pl.Series(portion.numbers, dtype=pl.UInt32),
+        "ip": read_addresses(told("ip")),
+        "range": ranges.set(ranges == "", None),
+        "named_episode": read_texts(episodes),
+        "user_agent": read_texts([one or "" for one in told("user_agent")]),
+    }
+    columns |= {name: read_texts(told(name)) for name in ("method", "url", "referer", "delivery")}
+    columns["time"], errors = read_times(told("time"))
+    columns["duration_seconds"], wrong = read_numbers(told("duration_seconds"))
+    for name in ("status", "bytes_sent", "file_bytes", "header_bytes"):
+        errors |= wrong
+        columns[name], wrong = read_wholes(told(name))
+    errors |= wrong
+    columns["status"] = _as_status(columns["status"])
+    rows = pl.DataFrame({name: columns[name] for name in ROW_SCHEMA})
     if not errors:
-        return frame, {}
-    reasons = {
-        portion.numbers[place]: ("bad_time" if isinstance(error, BadTime) else "malformed_line", str(error))
+        return rows, []
+    broken = [
+        BrokenLine(portion.numbers[place], "bad_time" if isinstance(error, BadTime) else "malformed_line", str(error))
         for place, error in errors.items()
-    }
-    return frame.filter(~pl.col("line_number").is_in(list(reasons))), reasons
+    ]
+    return rows.filter(~pl.col("line_number").is_in([line.line_number for line in broken])), broken
 
 
-def _with_needs(frame: pl.DataFrame) -> pl.DataFrame:
-    """The rows with what their window needs; files are few, so each is computed once."""
-    names = ["file_bytes", "duration_seconds", "header_bytes"]
-    files = frame.select(names).unique()
-    needs = [compute_needed_bytes(*facts) for facts in files.iter_rows()]
-    needed = pl.DataFrame(needs, schema={"needed_bytes": pl.Int64, "needs_whole": pl.Boolean}, orient="row")
-    return frame.join(files.hstack(needed), on=names, how="left", nulls_equal=True, maintain_order="left")
-
-
-class _Sizes:
-    """The columns of numbers, and what of them cannot be read."""
-
-    def __init__(self, told: Sequence[_Line]) -> None:
-        status, bad_status = read_wholes([one.status for one in told])
-        sent, bad_sent = read_wholes([one.bytes_sent for one in told])
-        size, bad_size = read_wholes([one.file_bytes for one in told])
-        header, bad_header = read_wholes([one.header_bytes for one in told])
-        seconds, bad_seconds = read_numbers([one.duration_seconds for one in told])
-        # What is no status is none that counts.
-        is_status = status.is_between(0, _STATUS_END - 1)
-        self.errors = bad_status | bad_sent | bad_size | bad_header | bad_seconds
-        self.columns = {
-            "status": status.set(~is_status.fill_null(value=True), _STATUS_END),
-            "bytes_sent": sent,
-            "file_bytes": size,
-            "header_bytes": header,
-            "duration_seconds": seconds,
-        }
-
-
-def _check_id(request_id: RequestId) -> None:
-    if isinstance(request_id, int) and request_id.bit_length() > _ID_BITS:
-        raise ValueError("the id is too large")
-    if isinstance(request_id, float) and not isfinite(request_id):
-        raise ValueError("the id is no number")
-
-
-def _ids(ids: Sequence[RequestId]) -> dict[str, pl.Series]:
-    """What orders by id: numbers by size, to the last digit, then texts by code points, then none."""
-    numbers = [None if one is None or isinstance(one, str) else float(one) for one in ids]
-    rests = [one - int(float(one)) if isinstance(one, int) else 0 for one in ids]
-    kinds = [_NONE if one is None else _TEXT if isinstance(one, str) else _NUMBER for one in ids]
-    return {
-        "id_kind": pl.Series(kinds, dtype=pl.UInt8),
-        "id_number": pl.Series(numbers, dtype=pl.Float64),
-        "id_rest": pl.Series(rests, dtype=pl.Int64),
-        "id_text": pl.Series([one if isinstance(one, str) else None for one in ids], dtype=pl.String),
-    }
+def _as_status(told: pl.Series) -> pl.Series:
+    """What is no status is none that counts."""
+    return told.set(~told.is_between(0, _STATUS_END - 1).fill_null(value=True), _STATUS_END).cast(pl.Int16)
 
 
 def _find_id(text: bytes) -> RequestId:

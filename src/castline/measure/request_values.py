@@ -1,12 +1,15 @@
 """What a line of a file of requests tells, as values: times, numbers and addresses in every form that people write."""
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from hashlib import new
 from types import NoneType
 from typing import Final
 
+import numpy as np
 import polars as pl
 
 # A number of seconds that large would lie beyond the year 5000: it is thousandths, or millionths.
@@ -21,8 +24,20 @@ _ORDINAL: Final = re.compile(r"([0-9]{4})-?([0-9]{3})(?=[T ]|$)")
 # ISO 8601: the end of a day is its hour 24, and a leap second is the second 60 of its minute.
 _END_OF_DAY: Final = re.compile(r"(?<=[T ])24(?=(?::?00(?::?00(?:[.,]0+)?)?)?(?:[Z+-]|$))")
 _LEAP: Final = re.compile(r"(?<=[T ])([0-9]{2}(:?)[0-5][0-9]\2)60(?:[.,][0-9]+)?")
+_DRESSED: Final = r"^\s|\s$|\[|:.*\.|\..*:"
+_URL_SAFE: Final = str.maketrans("-_", "+/")
 _BRACKETED: Final = re.compile(r"\[([^\]]*)\](?::[0-9]{1,5})?")
 _V4_PORT: Final = re.compile(r"([0-9.]+):[0-9]{1,5}")
+# Digests of fewer digits could name two listeners; in base64 both cases tell them from words.
+_METHOD: Final = r"(?:[A-Za-z][\w-]{0,19}[:$])?"
+_HEX_DIGEST: Final = re.compile(rf"{_METHOD}([0-9A-Fa-f]{{16,128}})", re.ASCII)
+_BASE64_DIGEST: Final = re.compile(rf"{_METHOD}(?=[^A-Z]*[A-Z])(?=[^a-z]*[a-z])([\w+/-]{{22,86}})={{0,2}}", re.ASCII)
+# What a log without an address leaves to be hashed.
+_DIGESTS_OF_NOTHING: Final = frozenset(
+    new(name, text, usedforsecurity=False).digest()
+    for name in ("md5", "sha1", "sha224", "sha256", "sha384", "sha512")
+    for text in (b"", b"-")
+)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 Number = int | float | str | None
@@ -70,8 +85,8 @@ def read_times(values: Sequence[Number]) -> tuple[pl.Series, dict[int, ValueErro
     times = pl.Series([None] * len(values), dtype=pl.Datetime("us", "UTC"))
     if set(map(type, values)) <= {str, NoneType}:
         texts = pl.Series(values, dtype=pl.String)
-        plain = texts.str.contains(_PLAIN_TIME).fill_null(value=False)
-        told = texts.to_frame("text").select(pl.when(plain).then("text")).to_series()
+        plain = texts.str.contains(_PLAIN_TIME)
+        told = texts if plain.all(ignore_nulls=False) else texts.set(~plain, None)
         times = told.str.to_datetime(_PLAIN_FORM, time_unit="us", strict=False).dt.replace_time_zone("UTC")
     missing = times.is_null().arg_true()
     if missing.is_empty():
@@ -81,11 +96,36 @@ def read_times(values: Sequence[Number]) -> tuple[pl.Series, dict[int, ValueErro
     return times.scatter(at, parsed), {at[place]: error for place, error in errors.items()}
 
 
-def parse_address(text: str) -> str:
-    """The address without blanks, brackets and a port, as proxies and load balancers write it."""
+def read_addresses(values: Sequence[str | None]) -> pl.Series:
+    """Each address without blanks, brackets and a port, as proxies and load balancers write them."""
+    texts = pl.Series(values, dtype=pl.String)
+    odd = texts.str.contains(_DRESSED).fill_null(value=False).arg_true()
+    return texts if odd.is_empty() else texts.scatter(odd, [_parse_address(values[place] or "") for place in odd])
+
+
+def try_parse_digest(text: str) -> bytes | None:
+    """The digest that a host hands over in an address's place; None for anything else, and for the digest of nothing.
+
+    8 to 64 bytes in hexadecimal digits, or 16 to 64 in base64, behind the name of the method or not.
+    """
+    if found := _HEX_DIGEST.fullmatch(text):
+        digest = bytes.fromhex(found[1] + "0" * (len(found[1]) % 2))
+    elif (found := _BASE64_DIGEST.fullmatch(text)) and len(found[1]) % 4 != 1:
+        digest = b64decode(found[1].translate(_URL_SAFE) + "=" * (-len(found[1]) % 4))
+    else:
+        return None
+    return None if digest in _DIGESTS_OF_NOTHING or len(set(digest)) == 1 else digest
+
+
+def read_texts(values: Sequence[str | None]) -> pl.Series:
+    """The texts as categories: each stands in memory once."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    codes = np.fromiter(map(places.__getitem__, values), np.uint32, len(values))
+    return pl.Series(list(places), dtype=pl.Categorical).gather(codes)
+
+
+def _parse_address(text: str) -> str:
     text = text.strip()
-    if "[" not in text and not (":" in text and "." in text):
-        return text  # as nearly all are written
     found = _BRACKETED.fullmatch(text) or _V4_PORT.fullmatch(text)
     return found[1] if found else text
 

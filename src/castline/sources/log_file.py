@@ -72,6 +72,7 @@ class LogFile:
 
     path: Path
     block_bytes: int = BLOCK_BYTES
+    longest_line: int | None = None  # of more bytes a line is skipped; None: than a block has
     stream: BinaryIO | None = None  # read instead of the path, which then is its name alone
     unwraps: bool = True  # whether lines are taken out of collectors' envelopes, and rows out of Parquet
     problem: str | None = None
@@ -145,8 +146,8 @@ class LogFile:
             if text:
                 line = yield from _iter_portions(line, text)
                 held, size = [rest], len(rest)
-            else:
-                yield Lines(line, rest[:_SKIPPED_BYTES], f"is longer than {self.block_bytes:,} bytes")
+            elif size >= (longest := self.longest_line or self.block_bytes):
+                yield Lines(line, rest[:_SKIPPED_BYTES], f"is longer than {longest:,} bytes")
                 held, size, skipping = [], 0, True
         if last := b"".join(held):
             yield from _iter_portions(line, last)

@@ -97,12 +97,13 @@ def _data_centre(book: Rulebook) -> pl.Expr:
 def _preload_page(book: Rulebook) -> pl.Expr:
     if not book.settings.drop_preload_pages:
         return pl.lit(value=False)
-    return _when(pl.col("referer").str.contains(book.networks.preload_pages))
+    return _when(pl.col("referer").cast(pl.String).str.contains(book.networks.preload_pages))
 
 
 # A source with ids of its own may deliver a request twice, in one file or in two; the first in (time, id) stays.
 IS_REPEATED: Final = pl.col("request_id").is_not_null() & ~pl.col("request_id").is_first_distinct()
 
+# Texts may be categories, as those of files of requests are.
 RULES: Final = (
     Rule("same_request", _always(IS_REPEATED)),
     # A web server's log is full of pages and pictures: what is for no episode is no podcast traffic at all.
@@ -111,7 +112,7 @@ RULES: Final = (
     Rule("method", _always(pl.col("method").ne_missing("GET"))),
     Rule("status", lambda _: ~_ANSWERED),
     # The table of contents of a stream, not the stream.
-    Rule("hls_playlist", _always(pl.col("path").str.contains(r"(?i)\.m3u8(?:$|\?)"))),
+    Rule("hls_playlist", _always(pl.col("path").cast(pl.String).str.contains(r"(?i)\.m3u8(?:$|\?)"))),
     Rule("two_byte_probe", _probe),
     Rule("empty_agent", _always(pl.col("user_agent_is_empty"))),
     Rule("false_agent", _always(pl.col("user_agent_is_false"))),

@@ -126,7 +126,7 @@ def _place_segments(spans: pl.DataFrame) -> pl.DataFrame:
     """Segments of a stream stand beside each other, in any order, as if they were one file."""
     if not spans.select(IS_HLS.any()).item():
         return spans
-    segment = pl.col("path").rank("dense").over("episode").cast(pl.Int64) - 1
+    segment = pl.col("path").cast(pl.String).rank("dense").over("episode").cast(pl.Int64) - 1
     fits = segment < _FURTHEST // _SEGMENT
     start = pl.col("span_start").clip(0, _SEGMENT) + segment * _SEGMENT
     return spans.with_columns(
