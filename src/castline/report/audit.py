@@ -61,7 +61,8 @@ from castline.store.provenance.restatements import load_restatements
 _HOLDS: Final = {
     "anomalies.csv": "Days of a show that lie beyond five robust deviations of the four weeks around them.",
     "behaviour.csv": "What was dropped because it behaves as no people do: what was found, against which limits.",
-    "batches.csv": "What was delivered: received = accepted + refused, and judged = accepted.",
+    "batches.csv": "What was delivered: received = accepted + refused, and judged = accepted;"
+    " content_hash is the SHA-256 of the unpacked file, up to the batch's last line.",
     "methodology.md": "How downloads are counted, from the settings in use.",
     "restatements.csv": "What changed on days that were final, with its cause.",
     "runs.csv": "The runs behind the figures, with the versions of all that decided.",
