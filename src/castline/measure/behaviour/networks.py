@@ -34,7 +34,7 @@ _GROUP: Final = (*_NETWORK, "agent")
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _BUCKET_BITS: Final = 21
 _SIGNS: Final = 2
-_ONE_OF: Final = 64
+_ONE_OF: Final = np.uint64(63)
 
 
 def find_networks(traffic: Traffic) -> list[Finding]:
@@ -81,7 +81,7 @@ def _hash_networks(ends: pl.DataFrame) -> pl.Series:
     """A number for the network of each row."""
     hashes = ends["ip"].hash()
     # What privacy has cut is a network already: to cut it out of each address costs thirty times as much.
-    some = ends["ip"].filter(hashes % _ONE_OF == 0)
+    some = ends["ip"].filter(pl.Series(hashes.to_numpy() & _ONE_OF == 0))
     if len(some) and some.str.contains("/", literal=True).all():
         return hashes
     return ends.select(NEAR).to_series().hash()
