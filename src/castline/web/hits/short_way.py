@@ -43,7 +43,7 @@ class ShortWay(Connection):
             if len(self._held) > _LONGEST_HELD:
                 self.flow.pause_reading()
             return
-        if self._is_between() and not data.isascii():
+        if not data.isascii() and self._is_between():
             data = _escape_address(data)
         if not self._take(data):
             super().data_received(data)
