@@ -37,11 +37,12 @@ with measured as (
     cross join generate_series(
         greatest(:first_on::date, first_on)::timestamp, least(:last_on::date, last_on)::timestamp, '1 day'
     ) as days (day)
-    where not exists (
-        select
-        from request_verdicts
-        where user_id = :tenant and day_on = day::date
-    )
+    where first_on is not null
+        and not exists (
+            select
+            from request_verdicts
+            where user_id = :tenant and day_on = day::date
+        )
 ), known as (
     select day_on,
         greatest(first_on, day_on - 28) as around_from,
