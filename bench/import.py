@@ -33,7 +33,7 @@ from typing import TypeVar
 from uuid import UUID, uuid4
 
 from castline.base.config import Settings
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.agents.rules import load_agent_rules
 from castline.measure.rows.events import EVENT_COLUMNS
 from castline.measure.run import measure

@@ -19,7 +19,7 @@ from uuid import UUID
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.query import AnswerRow, Query

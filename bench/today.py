@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from castline.base.clock import now
 from castline.base.period import start_of_day
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.agents.rules import load_agent_rules
 from castline.measure.run import measure
 from castline.store.pool import Store

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REQUEST_SCHEMA
 

@@ -16,7 +16,7 @@ import pytest
 
 from castline.intake.target import try_parse_target
 from castline.sources.enclosure import url_key
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import iter_requests
 
 _PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "intake.md"

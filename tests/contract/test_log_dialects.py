@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.errors import InvalidInput
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import NotAnAccessLog, ReadAs
 from castline.sources.logs.table import find_format
 from read_log import MIDNIGHT, Read

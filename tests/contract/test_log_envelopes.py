@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from castline.base.errors import SourceUnreadable
-from castline.sources.log_file import LogFile
 from castline.sources.logs.envelope import unwrap
+from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import NotAnAccessLog, ReadAs
 from castline.sources.logs.table import find_format
 from read_log import MIDNIGHT, Read

@@ -22,7 +22,7 @@ import pytest
 from castline.attribute.engine import attribute
 from castline.base.errors import InvalidInput, NotFound
 from castline.ingest.conversions.files import import_conversions
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.campaign import AttributionConfig, Campaign, NewSponsor

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from castline.base.config import Settings
-from castline.ingest import merging
-from castline.ingest.merging import iter_owners, merge_landing
+from castline.ingest.logs import merging
+from castline.ingest.logs.merging import iter_owners, merge_landing
 from castline.intake.drain import drain_intake
 from castline.store.pool import open_store
 
@@ -20,16 +20,16 @@ from castline.store.pool import open_store
 PLACES: dict[str, tuple[str, str, str]] = {
     "before the segment is taken apart": ("castline.intake.split", "_write_folder", "before"),
     "taken apart, before the segment is deleted": ("castline.intake.split", "_write_folder", "after"),
-    "before the landing files have their names": ("castline.ingest.landing", "Landing.publish", "before"),
-    "landed, before the ledger's commit": ("castline.ingest.landing", "Landing.publish", "after"),
+    "before the landing files have their names": ("castline.ingest.logs.landing", "Landing.publish", "before"),
+    "landed, before the ledger's commit": ("castline.ingest.logs.landing", "Landing.publish", "after"),
     "requests committed, before their file is deleted": ("castline.intake.drain", "import_log", "after"),
     "players landed, before the ledger's commit": ("castline.intake.playback", "_record", "after"),
     "players committed, before their file is deleted": ("castline.intake.drain", "import_players", "after"),
     "hits saved, before the ledger's commit": ("castline.ingest.conversions.receive", "_save_delivery", "after"),
     "hits committed, before their file is deleted": ("castline.intake.drain", "import_hits", "after"),
     "merged, before the ledger's commit": ("castline.store.landing.merged_files", "_save_parts", "after"),
-    "merge committed, before the replaced files go": ("castline.ingest.merging", "remove_replaced", "before"),
-    "replaced files gone": ("castline.ingest.merging", "remove_replaced", "after"),
+    "merge committed, before the replaced files go": ("castline.ingest.logs.merging", "remove_replaced", "before"),
+    "replaced files gone": ("castline.ingest.logs.merging", "remove_replaced", "after"),
     "unclaimed ones kept, before their file is deleted": ("castline.intake.drain", "_keep_unclaimed", "after"),
 }
 

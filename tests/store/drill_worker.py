@@ -22,7 +22,7 @@ from castline.base.config import Settings
 from castline.base.errors import CastlineError
 from castline.ingest.conversions.files import import_conversions
 from castline.ingest.conversions.rates import import_rates
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.run import measure
 from castline.sources.conversions.csv import CsvOptions
 from castline.store.pool import Store, open_store

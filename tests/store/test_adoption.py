@@ -8,7 +8,7 @@ import pytest
 
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.adopt import Wish, adopt_settings
 from castline.measure.recount import compute_recount
 from castline.measure.run import measure

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User

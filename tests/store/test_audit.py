@@ -12,7 +12,7 @@ import pytest
 
 from castline.base.errors import Conflict
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.adopt import Wish, adopt_settings
 from castline.measure.run import measure
 from castline.model.account import User

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.figures.pacing import HORIZONS
 from castline.measure.figures.query import run_query
 from castline.measure.figures.reconcile import Explanation, Reconciliation

@@ -7,7 +7,7 @@ import pytest
 
 from castline.cli.measure.settings import change_settings
 from castline.cli.measure.settings import recount as recount_command
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.model.measurement import MeasureSettings

@@ -13,7 +13,7 @@ import pytest
 from castline.base.errors import NotFound
 from castline.ingest.feeds.polling import add_feed, poll_feeds
 from castline.ingest.feeds.probes import probe_files
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.ingest.url_patterns import map_pattern, unmap_pattern
 from castline.jobs.table import probe_new_files
 from castline.measure.rules.matching import load_index

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from castline.base.errors import InvalidInput
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure import run
 from castline.measure.run import measure
 from castline.store.listening.downloads import load_waterfall

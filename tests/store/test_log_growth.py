@@ -10,7 +10,7 @@ from threading import Barrier, Event
 import pytest
 
 from castline.base.errors import SourceUnreadable
-from castline.ingest.landing import ImportOptions, LogImport, import_log
+from castline.ingest.logs.landing import ImportOptions, LogImport, import_log
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.logs.table import find_format

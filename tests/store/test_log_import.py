@@ -11,7 +11,7 @@ import pytest
 
 from castline.base.clock import now
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.figures.query import run_query
 from castline.measure.run import load_unmatched, measure
 from castline.model.account import User

@@ -14,8 +14,8 @@ import pytest
 
 import castline
 from castline.base.errors import CastlineError, InvalidInput, SourceUnavailable
-from castline.ingest.landing import ImportOptions, LogImport, import_log
-from castline.ingest.log_places import LogTask, Stream, iter_logs, watch_logs
+from castline.ingest.logs.landing import ImportOptions, LogImport, import_log
+from castline.ingest.logs.origins import LogTask, Stream, iter_logs, watch_logs
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.bucket import BucketRefused, iter_objects

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from castline.ingest.landing import ImportOptions, LogImport
-from castline.ingest.log_places import LogTask
+from castline.ingest.logs.landing import ImportOptions, LogImport
+from castline.ingest.logs.origins import LogTask
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.logs.table import find_format

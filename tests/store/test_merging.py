@@ -12,9 +12,9 @@ import pytest
 
 from castline.base.clock import now
 from castline.base.period import Period
-from castline.ingest import merging
-from castline.ingest.landing import import_log
-from castline.ingest.merging import MergedDay, merge_landing
+from castline.ingest.logs import merging
+from castline.ingest.logs.landing import import_log
+from castline.ingest.logs.merging import MergedDay, merge_landing
 from castline.intake.drain import drain_intake
 from castline.measure.agents.review import load_unknown_agents
 from castline.measure.run import measure

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.ingest.segment_log import LOG_FOLDER, REQUEST, LogWriter, encode_record
 from castline.intake.drain import drain_intake
 from castline.measure.figures.pacing import load_pacing

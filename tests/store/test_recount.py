@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.recount import Difference, compute_recount
 from castline.measure.run import measure
 from castline.model.account import User

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.behaviour.suspects import BEHAVIOURS
 from castline.measure.run import measure
 from castline.model.account import User

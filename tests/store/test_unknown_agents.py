@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.agents.review import AgentReview, UnknownAgent, load_unknown_agents
 from castline.model.account import User
 from castline.store.pool import Store

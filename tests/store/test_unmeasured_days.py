@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.figures.audience import compute_audience
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure

@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure import run
 from castline.measure.judge import OUTCOMES, judge
 from castline.measure.landed import LandedDays

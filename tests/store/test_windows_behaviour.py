@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.period import Period
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure import recount, run
 from castline.measure.judge import OUTCOMES
 from castline.measure.recount import compute_recount

@@ -11,7 +11,7 @@ import pytest
 
 from castline.base.clock import now
 from castline.base.errors import InvalidInput
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.rows import written
 from castline.measure.run import measure
 from castline.model.measurement import MeasureSettings

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from castline.base.errors import SourceUnreadable
-from castline.sources.log_file import Lines, LogFile
+from castline.sources.logs.file import Lines, LogFile
 from castline.sources.logs.reading import iter_requests, parse_lines
 from castline.sources.logs.rows import LogBlock
 

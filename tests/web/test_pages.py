@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from castline.accounts.person import NewAccount, create_account
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.store.pool import Store

@@ -15,7 +15,7 @@ from uuid import UUID, uuid4
 
 from castline.attribute.engine import attribute
 from castline.ingest.conversions.receive import receive_conversions
-from castline.ingest.landing import import_log
+from castline.ingest.logs.landing import import_log
 from castline.measure.run import measure
 from castline.model.campaign import AttributionConfig, Campaign, NewSponsor
 from castline.model.conversion import ConversionInput

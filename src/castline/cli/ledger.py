@@ -101,7 +101,7 @@ def list_batches(as_json: bool) -> None:
 def compact_batches(as_json: bool) -> None:
     """Merge the many small files that an intake lands into few; nothing that is counted changes."""
     from castline.cli.session import open_account
-    from castline.ingest.merging import merge_landing
+    from castline.ingest.logs.merging import merge_landing
 
     with open_account() as acting:
         days = merge_landing(acting.store, acting.owner_id)

@@ -11,9 +11,9 @@ from castline.base.text import printable
 from castline.cli.output import json_option, say, show_json, show_progress, show_table
 
 if TYPE_CHECKING:
-    from castline.ingest.landing import LogImport
-    from castline.ingest.locator import Delivery
-    from castline.ingest.log_places import LogTask
+    from castline.ingest.logs.landing import LogImport
+    from castline.ingest.logs.locator import Delivery
+    from castline.ingest.logs.origins import LogTask
 
 _COLUMNS = ["file", "format", "received", "landed", "refused", "from", "to", "is"]
 
@@ -61,8 +61,8 @@ def import_(
     does not stop the others; the exit code tells.
     """
     from castline.cli.session import open_account
-    from castline.ingest.landing import ImportOptions
-    from castline.ingest.log_places import LogTask
+    from castline.ingest.logs.landing import ImportOptions
+    from castline.ingest.logs.origins import LogTask
     from castline.model.query import parse_zone
     from castline.sources.logs.table import find_format
 
@@ -95,7 +95,7 @@ def formats(as_json: bool) -> None:
 
 def _import_all(task: "LogTask", places: tuple[str, ...], *, as_json: bool) -> int:
     from castline.cli.main import show_error
-    from castline.ingest.log_places import iter_logs
+    from castline.ingest.logs.origins import iter_logs
 
     found: list[LogImport] = []
     code = 0
@@ -120,7 +120,7 @@ def _watch(task: "LogTask", places: tuple[str, ...], every: float, *, as_json: b
 
     from castline.cli.main import show_error
     from castline.cli.signals import set_on_signal
-    from castline.ingest.log_places import watch_logs
+    from castline.ingest.logs.origins import watch_logs
 
     stop = Event()
     set_on_signal(stop)

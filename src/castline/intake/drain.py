@@ -20,7 +20,7 @@ import msgspec
 
 from castline.base.clock import now
 from castline.ingest.conversions.pixel_hits import import_hits
-from castline.ingest.landing import ImportOptions, import_log
+from castline.ingest.logs.landing import ImportOptions, import_log
 from castline.ingest.segment_log import LOG_FOLDER, READY, make_folder, take_segments
 from castline.intake.playback import import_players
 from castline.intake.split import PIXELS, PLAYERS, REDIRECTS, UNCLAIMED, Unclaimed, split_segment

@@ -13,7 +13,7 @@ from castline.base.clock import now
 from castline.base.errors import CastlineError
 from castline.ingest.feeds.polling import poll_feeds
 from castline.ingest.feeds.probes import probe_files
-from castline.ingest.merging import iter_owners, merge_landing
+from castline.ingest.logs.merging import iter_owners, merge_landing
 from castline.intake.trouble import ANYTHING
 from castline.measure.run import measure
 from castline.store.access.accounts import load_users

@@ -22,7 +22,7 @@ from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
 
 if TYPE_CHECKING:
-    from castline.sources.log_file import LogFile
+    from castline.sources.logs.file import LogFile
 
 _BROKEN_SHOWN: Final = 20
 _BLOCK_BYTES: Final = 2 * 1024 * 1024  # larger blocks are no faster, and each stands in memory several times
@@ -138,7 +138,7 @@ def count(  # noqa: PLR0917  # one option each
     from castline.measure.count import count_requests
     from castline.measure.rules.table import open_rulebook
     from castline.model.measurement import MeasureSettings
-    from castline.sources.log_file import BLOCK_BYTES, LogFile
+    from castline.sources.logs.file import BLOCK_BYTES, LogFile
 
     installation = load_settings()
     book = open_rulebook(installation, MeasureSettings(window=window, tz=tz, drop_behaviour=behaviour))

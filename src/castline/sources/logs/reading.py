@@ -12,8 +12,8 @@ from polars.exceptions import ComputeError
 
 from castline.base.config import Network
 from castline.base.errors import InvalidInput, SourceUnreadable
-from castline.sources.log_file import Lines, LogFile
 from castline.sources.logs.cloudfront import is_realtime_choice
+from castline.sources.logs.file import Lines, LogFile
 from castline.sources.logs.format import LogFormat, LogReader
 from castline.sources.logs.forwarded import replace_addresses
 from castline.sources.logs.json_text import unfold_document

@@ -13,8 +13,8 @@ from typing import BinaryIO, Final, TypeAlias
 from uuid import UUID
 
 from castline.base.errors import CastlineError, InvalidInput, SourceUnreadable
-from castline.ingest.landing import ImportOptions, LogImport, import_log, reading_of
-from castline.ingest.log_replay import replay_log
+from castline.ingest.logs.landing import ImportOptions, LogImport, import_log, reading_of
+from castline.ingest.logs.replay import replay_log
 from castline.sources.bucket import BucketObject, fetch_object, is_bucket_url, iter_objects
 from castline.store.landing.log_objects import load_log_objects
 from castline.store.pool import Store

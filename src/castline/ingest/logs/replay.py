@@ -17,10 +17,10 @@ import polars as pl
 from castline.base.ahead import read_ahead
 from castline.base.clock import now
 from castline.base.errors import Conflict
-from castline.ingest.landing import LogImport, Reading, Tally, name_batch
-from castline.ingest.locator import Locator
+from castline.ingest.logs.landing import LogImport, Reading, Tally, name_batch
+from castline.ingest.logs.locator import Locator
 from castline.model.lineage import Batch, DatasetUse
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import iter_requests
 from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
 from castline.store.listening.downloads import LOG_KIND, mark_dirty_days

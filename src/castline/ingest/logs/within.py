@@ -13,9 +13,9 @@ from uuid import UUID
 
 import polars as pl
 
-from castline.ingest.log_growth import LogName, Looked
+from castline.ingest.logs.growth import LogName, Looked
 from castline.model.lineage import Batch
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.store.landing.files import Landing, LandingFileMissing, load_requests
 from castline.store.listening.downloads import LOG_KIND, load_log_beginnings
 from castline.store.pool import Connection

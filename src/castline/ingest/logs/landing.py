@@ -16,12 +16,12 @@ from castline.base.clock import now
 from castline.base.config import IpPrivacy
 from castline.base.errors import Conflict, SourceUnreadable
 from castline.base.text import printable
-from castline.ingest.locator import Assumed, Delivery, Locator
-from castline.ingest.log_growth import LogName, Looked, describe_content, is_overtaken, look_for_beginning
-from castline.ingest.log_within import ReadLog, find_longer
+from castline.ingest.logs.growth import LogName, Looked, describe_content, is_overtaken, look_for_beginning
+from castline.ingest.logs.locator import Assumed, Delivery, Locator
+from castline.ingest.logs.within import ReadLog, find_longer
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import find_format

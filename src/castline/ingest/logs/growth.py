@@ -12,7 +12,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from castline.model.lineage import Batch
-from castline.sources.log_file import LogFile
+from castline.sources.logs.file import LogFile
 from castline.store.listening.downloads import load_log_beginnings
 from castline.store.pool import Connection
 
