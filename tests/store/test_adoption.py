@@ -133,7 +133,7 @@ def test_days_whose_requests_have_gone_stay_as_they_were_counted(
     store: Store, account: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _measured(store, account, tmp_path)
-    monkeypatch.setattr("castline.measure.landed.now", lambda: MONDAY + timedelta(days=91, hours=3))
+    monkeypatch.setattr("castline.measure.landed_days.now", lambda: MONDAY + timedelta(days=91, hours=3))
     for file in (store.settings.landing_dir / landing_place(account.user_id, LOG_KIND) / str(DAY)).iterdir():
         file.unlink()
     result = adopt_settings(store, account.user_id, _wish(LAST, account))

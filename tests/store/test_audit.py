@@ -128,7 +128,7 @@ def test_downloads_whose_requests_have_gone_are_told_as_not_traced(
     store: Store, account: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _audited(store, account, tmp_path)
-    monkeypatch.setattr("castline.measure.landed.now", lambda: MONDAY + timedelta(days=91, hours=3))
+    monkeypatch.setattr("castline.measure.landed_days.now", lambda: MONDAY + timedelta(days=91, hours=3))
     for file in (store.settings.landing_dir / landing_place(account.user_id, LOG_KIND) / str(DAY)).iterdir():
         file.unlink()
     pack = build_audit(store, account.user_id, WEEK)

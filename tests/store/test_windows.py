@@ -14,7 +14,7 @@ from castline.base.period import Period
 from castline.ingest.logs.landing import import_log
 from castline.measure import run
 from castline.measure.judge import OUTCOMES, judge
-from castline.measure.landed import LandedDays
+from castline.measure.landed_days import LandedDays
 from castline.measure.rules.matching import EpisodeIndex
 from castline.measure.rules.table import own_rulebook
 from castline.measure.run import measure

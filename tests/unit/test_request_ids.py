@@ -9,7 +9,7 @@ import pytest
 from castline.base.config import Settings
 from castline.measure.conformance import BASE
 from castline.measure.count import Count, count_requests
-from castline.measure.request_ids import find_id_column, iter_ids, read_ids
+from castline.measure.requests.ids import find_id_column, iter_ids, read_ids
 from castline.measure.rules.table import own_rulebook
 from castline.model.measurement import MeasureSettings, Window
 

@@ -9,7 +9,7 @@ from uuid import UUID
 from castline.base.clock import now
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
-from castline.measure.landed import LandedDays
+from castline.measure.landed_days import LandedDays
 from castline.measure.run import MeasureResult, measure
 from castline.model.measurement import MeasureSettings, Stretch
 from castline.store.listening.downloads import mark_dirty_days

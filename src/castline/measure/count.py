@@ -12,12 +12,12 @@ from castline.ingest.geo_tables import load_geo_table, pack_addresses
 from castline.ingest.places import try_pack_address
 from castline.measure.agents.table import describe_agents
 from castline.measure.behaviour.suspects import Known
-from castline.measure.fingerprints import Fingerprints, hash_bytes, hash_texts
 from castline.measure.judge import OUTCOMES, first_rows, judge_people, outcome_of
-from castline.measure.request_ids import ID_ORDER
-from castline.measure.request_lines import BrokenLine, RequestLines, parse_request_lines
-from castline.measure.request_values import try_parse_digest
-from castline.measure.request_verdicts import VERDICT_SCHEMA, RequestVerdict, iter_json, iter_verdicts
+from castline.measure.requests.fingerprints import Fingerprints, hash_bytes, hash_texts
+from castline.measure.requests.ids import ID_ORDER
+from castline.measure.requests.lines import BrokenLine, RequestLines, parse_request_lines
+from castline.measure.requests.values import try_parse_digest
+from castline.measure.requests.verdicts import VERDICT_SCHEMA, RequestVerdict, iter_json, iter_verdicts
 from castline.measure.rules.addresses import NO_EPISODE
 from castline.measure.rules.matching import compute_needed_bytes
 from castline.measure.rules.table import Rulebook, add_drop_reason

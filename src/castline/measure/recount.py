@@ -13,12 +13,12 @@ from uuid import UUID
 import polars as pl
 
 from castline.base.period import Period
-from castline.measure.context import load_context
+from castline.measure.days import Sources, find_suspects, judge_days, without_behaviour, without_suspects
 from castline.measure.judge import OUTCOMES, Judged, judge
-from castline.measure.landed import LandedDays
+from castline.measure.landed_days import LandedDays
+from castline.measure.neighbours import load_context
 from castline.measure.rules.matching import load_index
 from castline.measure.rules.table import Rulebook, open_rulebook
-from castline.measure.together import Sources, find_suspects, judge_days, without_behaviour, without_suspects
 from castline.model.measurement import MeasureSettings
 from castline.model.vocab import Verdict
 from castline.store.pool import Store

@@ -15,19 +15,19 @@ from castline.base.period import Period
 from castline.ingest.geo_tables import GEO_KINDS, load_geo_table
 from castline.ingest.places import listener_key_id
 from castline.measure.behaviour.suspects import list_evidence
-from castline.measure.context import find_affected_days, keep_days
+from castline.measure.days import Sources, judge_days
 from castline.measure.judge import OUTCOMES, Judged
-from castline.measure.landed import LandedDays, iter_stretches
+from castline.measure.landed_days import LandedDays, iter_stretches
+from castline.measure.neighbours import find_affected_days, keep_days
 from castline.measure.restate import compute_restatements, load_standing
 from castline.measure.rows.consumer_sets import sketch_days
+from castline.measure.rows.days import Before, Fresh, store_days
+from castline.measure.rows.memory import Written, is_worth_remembering, list_remembered, recall, remember
 from castline.measure.rows.rollup import Rollup
-from castline.measure.rows.stored import Before, Fresh, store_days
-from castline.measure.rows.written import Written, is_worth_remembering, list_remembered, recall, remember
 from castline.measure.rules.ads import Ad, locate_ads
 from castline.measure.rules.airing import load_ads, name_heard_ads
 from castline.measure.rules.matching import EpisodeIndex, find_unmatched, load_index
 from castline.measure.rules.table import Rulebook, open_rulebook
-from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch, DatasetUse
 from castline.model.listening import VerdictCount
 from castline.store.listening.columns import replace_columns

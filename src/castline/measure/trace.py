@@ -11,10 +11,10 @@ from uuid import UUID
 
 import polars as pl
 
+from castline.measure.days import Sources, judge_days
 from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.rules.table import Rulebook
 from castline.measure.rules.windows import order_by_window
-from castline.measure.together import Sources, judge_days
 from castline.model.lineage import Batch
 from castline.store.landing.files import LANDED_SCHEMA
 from castline.store.provenance.audit import SampledDownload

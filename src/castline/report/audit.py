@@ -26,12 +26,12 @@ from castline import __version__
 from castline.base.errors import Conflict
 from castline.base.period import Period
 from castline.measure.conformance import VectorResult, check_vectors
+from castline.measure.days import Sources
 from castline.measure.figures.query import run_query
-from castline.measure.landed import LandedDays
+from castline.measure.landed_days import LandedDays
 from castline.measure.methodology import render_method
 from castline.measure.rules.matching import load_index
 from castline.measure.rules.table import Rulebook, open_rulebook
-from castline.measure.together import Sources
 from castline.measure.trace import TracedLine, find_untraced, trace_downloads
 from castline.model.measurement import MeasureSettings, Restatement
 from castline.model.query import ask_days

@@ -14,9 +14,9 @@ from uuid import UUID
 import polars as pl
 
 from castline.measure.behaviour.suspects import BEHAVIOURS
-from castline.measure.context import load_context
 from castline.measure.judge import OUTCOMES, Judged, judge
-from castline.measure.landed import LandedDays
+from castline.measure.landed_days import LandedDays
+from castline.measure.neighbours import load_context
 from castline.measure.rules.matching import EpisodeIndex
 from castline.measure.rules.table import Rulebook
 from castline.model.lineage import Batch

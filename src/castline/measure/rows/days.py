@@ -11,7 +11,9 @@ import polars as pl
 from castline.base.period import Period
 from castline.measure.judge import OUTCOMES, Judged
 from castline.measure.rows.columns import make_columns
+from castline.measure.rows.difference import find_change, mark_downloads
 from castline.measure.rows.events import EVENT_COLUMNS, EventRows
+from castline.measure.rows.memory import Written
 from castline.measure.rows.rollup import (
     DAILY_COLUMNS,
     HOURLY_COLUMNS,
@@ -20,7 +22,6 @@ from castline.measure.rows.rollup import (
     encode_rows,
     find_carried,
 )
-from castline.measure.rows.written import Written, find_change, mark_downloads
 from castline.model.lineage import Batch
 from castline.store.listening.columns import DayColumn
 from castline.store.listening.downloads import (

@@ -17,17 +17,12 @@ from uuid import UUID
 import polars as pl
 
 from castline.base.clock import now
-from castline.measure.judge import Judged
-from castline.measure.rows.events import event_ids
 
 # A day is remembered as long as it lasts: the first run after it writes it whole, and so in the name of one run.
 _LASTS: Final = timedelta(days=1)
 # What is written whole in less than two seconds need not be remembered.
 _LARGE_DAY: Final = 50_000
 _MOST_ROWS: Final = 8_000_000  # of all days, about 300 MB
-_OF_AGENT: Final = ("platform", "device_type", "device_os", "user_agent", "app")
-_MARK: Final = ("high", "low", "content")
-_MARKS: Final = pl.Schema({"day_on": pl.Date, **dict.fromkeys(_MARK, pl.UInt64)})
 _changing: Final = Lock()
 _memory: OrderedDict[tuple[UUID, date], tuple[UUID, "Written"]] = OrderedDict()
 
@@ -57,41 +52,6 @@ class Written:
             self.daily.filter(pl.col("day_on") == day),
             self.verdicts.filter(pl.col("day_on") == day),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """The rows that stand and must go, and those that come: what differs goes and comes."""
-
-    gone: pl.DataFrame
-    come: pl.DataFrame
-
-
-def find_change(before: pl.DataFrame, after: pl.DataFrame) -> Change:
-    """What makes the rows that stood the rows that shall stand; each row is there once, in the columns of `before`."""
-    names = before.columns
-    return Change(
-        before.join(after, on=names, how="anti", nulls_equal=True),
-        after.join(before, on=names, how="anti", nulls_equal=True, maintain_order="left"),
-    )
-
-
-def mark_downloads(judged: Judged, carried: pl.DataFrame, owner_id: UUID) -> pl.DataFrame:
-    """`day_on` and the mark of each download, in order."""
-    if judged.downloads.is_empty():
-        return _MARKS.to_frame()
-    ids = event_ids(judged, owner_id)
-    agents = judged.agents.select("agent", told=judged.agents.select(_OF_AGENT).hash_rows())
-    episodes = judged.episodes.select("episode", named=judged.episodes.select("podcast_id", "episode_id").hash_rows())
-    told = (
-        judged.downloads.select("time", "ip", "country", "delivery", "agent", "episode", "listener_key")
-        .hstack(carried.select("campaign_id", "ads"))
-        .join(agents, on="agent", how="left", maintain_order="left")
-        .join(episodes, on="episode", how="left", maintain_order="left")
-        .drop("agent", "episode")
-    )
-    halves = {"high": pl.Series(ids[:, 0]), "low": pl.Series(ids[:, 1])}
-    return judged.downloads.select("day_on", **halves, content=told.hash_rows())
 
 
 def list_remembered(owner_id: UUID, days: Iterable[date]) -> list[date]:

@@ -12,8 +12,8 @@ from typing import Any, Final
 import msgspec
 import polars as pl
 
-from castline.measure.request_ids import ID_SCHEMA, RequestId, check_ids, read_ids
-from castline.measure.request_values import (
+from castline.measure.requests.ids import ID_SCHEMA, RequestId, check_ids, read_ids
+from castline.measure.requests.values import (
     BadTime,
     Number,
     read_addresses,

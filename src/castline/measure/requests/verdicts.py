@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 import polars as pl
 
-from castline.measure.fingerprints import Fingerprints
 from castline.measure.judge import OUTCOMES
-from castline.measure.request_ids import RequestId, find_id_column, iter_ids
+from castline.measure.requests.fingerprints import Fingerprints
+from castline.measure.requests.ids import RequestId, find_id_column, iter_ids
 from castline.model.vocab import Verdict
 
 # What became of lines, in their order, beside what ID_SCHEMA says of their ids.
