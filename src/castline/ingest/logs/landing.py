@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from hashlib import blake2b, sha256
 from pathlib import Path
@@ -187,7 +187,9 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             if (longer := find_longer(run.connection, owner_id, store.settings.landing_dir, read)) is not None:
                 drops, tally, looked = drops.clear(), Tally(), longer
                 landing.discard()
-            batch = replace(_batch_of(run, file, tally, drops.height, landing), source=reading.source)
+            batch = make_batch(run, reading.source, file.content_hash, tally, landing)
+            if file.problem:
+                batch.metadata["problem"] = file.problem
             batch.metadata.update(
                 reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name
             )
@@ -259,25 +261,23 @@ def name_batch(owner_id: UUID, content_hash: bytes) -> UUID:
     return UUID(int=int.from_bytes(identity) & ~_UUID_MARKS | _UUID_8)
 
 
-def _batch_of(run: OpenRun, file: LogFile, tally: Tally, refused: int, landing: Landing) -> Batch:
-    metadata: dict[str, object] = {"parts": encode_parts(landing.parts)}
-    if file.problem:
-        metadata["problem"] = file.problem
+def make_batch(run: OpenRun, source: str, content_hash: bytes, tally: Tally, landing: Landing) -> Batch:
+    """The batch of what was read of a log and lies in the draft."""
     return Batch(
-        batch_id=name_batch(run.owner_id, file.content_hash),
+        batch_id=name_batch(run.owner_id, content_hash),
         user_id=run.owner_id,
         run_id=run.run_id,
         kind=LOG_KIND,
-        source=printable(file.path.name),
-        content_hash=file.content_hash,
+        source=source,
+        content_hash=content_hash,
         landed_as=landing_place(run.owner_id, LOG_KIND),
-        received_count=tally.landed + refused,
+        received_count=tally.landed + tally.refused,
         accepted_count=tally.landed,
-        refused_count=refused,
+        refused_count=tally.refused,
         first_at=tally.first_at,
         last_at=tally.last_at,
         created_at=now(),
-        metadata=metadata,
+        metadata={"parts": encode_parts(landing.parts)},
     )
 
 

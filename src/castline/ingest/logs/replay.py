@@ -17,12 +17,12 @@ import polars as pl
 from castline.base.ahead import read_ahead
 from castline.base.clock import now
 from castline.base.errors import Conflict
-from castline.ingest.logs.landing import LogImport, Reading, Tally, name_batch
+from castline.ingest.logs.landing import LogImport, Reading, Tally, make_batch
 from castline.ingest.logs.locator import Locator
 from castline.model.lineage import Batch, DatasetUse
 from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import iter_requests
-from castline.store.landing.files import Landing, encode_parts, landing_place, open_landing
+from castline.store.landing.files import Landing, open_landing
 from castline.store.listening.downloads import LOG_KIND, mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, load_waiting_lines, mark_lines_replayed, open_run, save_batch
@@ -53,10 +53,10 @@ def replay_log(store: Store, owner_id: UUID, path: Path, reading: Reading, known
             return known
         with open_run(store, owner_id, _JOB, parameters={**reading.parameters(file), "again": True}) as run:
             replayed = _mark_replayed(run, lines, waiting, reading.source)
-            batch = _batch_of(run, file, tally, lines, landing)
+            batch = make_batch(run, reading.source, _name_content(file, lines), tally, landing)
             batch.metadata.update(host=reading.assumed.host, format=file.format_name, replay_of=replayed)
             landing.publish(batch.batch_id)
-            _save(run, replace(batch, source=reading.source), landing)
+            _save(run, batch, landing)
     return _result(known, batch, {part.day_on for part in landing.parts})
 
 
@@ -106,24 +106,9 @@ def _iter_waiting(
         yield requests.join(lines, on="line_number", how="semi", maintain_order="left")
 
 
-def _batch_of(run: OpenRun, file: LogFile, tally: Tally, lines: list[int], landing: Landing) -> Batch:
-    content = sha256(file.content_hash + ",".join(map(str, sorted(lines))).encode()).digest()
-    return Batch(
-        batch_id=name_batch(run.owner_id, content),
-        user_id=run.owner_id,
-        run_id=run.run_id,
-        kind=LOG_KIND,
-        source=file.path.name,
-        content_hash=content,
-        landed_as=landing_place(run.owner_id, LOG_KIND),
-        received_count=len(lines),
-        accepted_count=len(lines),
-        refused_count=0,
-        first_at=tally.first_at,
-        last_at=tally.last_at,
-        created_at=now(),
-        metadata={"parts": encode_parts(landing.parts)},
-    )
+def _name_content(file: LogFile, lines: Sequence[int]) -> bytes:
+    """What the lines of the file are, hashed: the same lines tried again are the same batch."""
+    return sha256(file.content_hash + ",".join(map(str, sorted(lines))).encode()).digest()
 
 
 def _save(run: OpenRun, batch: Batch, landing: Landing) -> None:
