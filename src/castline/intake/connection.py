@@ -95,7 +95,10 @@ class Desk(Proxies, Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A client. `since` is when what it owes us (the rest of a request, or the next one) began to be awaited."""
+    """A client. `since` is when what it owes us (the rest of a request, or the next one) began to be awaited.
+
+    It is zero behind a request, until the server's next look at whoever has its answer.
+    """
 
     __slots__ = (
         "_address",
@@ -227,7 +230,7 @@ class Connection(asyncio.Protocol):
             _log.exception("a request could not be answered")
             self._end(BadRequest(500, "the intake failed on this request"))
         if self.is_idle:
-            self.since = time.monotonic()
+            self.since = 0.0
 
     def _step(self) -> bool:
         if self._head is None and not self._read_head():

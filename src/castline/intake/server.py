@@ -9,8 +9,8 @@ import errno
 import logging
 import socket
 import time
+from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 
@@ -26,7 +26,6 @@ Durability = Literal["strict", "relaxed"]
 _DRAIN_SECONDS: Final = 10.0
 _FAREWELL_SECONDS: Final = 0.5  # a client at work is told with its next answer that it is the last
 _IDLE_SECONDS: Final = 1.0  # a connection that was used just now may bring its next request any moment
-_LOOKED_AT: Final = 64  # connections, the oldest first: enough against a crowd that only sits there
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,8 @@ class IntakeServer:
         self._complained_at = 0.0
         self._room = min(options.limits.connections, compute_room())
         self.connections: dict[Connection, None] = {}
+        # Who asked for nothing at the last look, the longest idle first: a request costs nothing to keep them in order.
+        self._resting: deque[Connection] = deque()
         self.redirect_start = encode_redirect_start(time.time())
         self.lost_count = 0
 
@@ -108,10 +109,11 @@ class IntakeServer:
         return True
 
     def _end_idle(self) -> bool:
-        """Whether one of the oldest connections was idle, and is ended."""
-        at = time.monotonic()
-        for one in islice(self.connections, _LOOKED_AT):
-            if one.is_idle and not one.is_done and one.since and at - one.since > _IDLE_SECONDS:
+        """Whether one of those that were idle at the last look still is, and is ended."""
+        while self._resting:
+            one = self._resting.popleft()
+            # A request since the look, answered or not, has set `since` to zero.
+            if one in self.connections and one.is_idle and not one.is_done and one.since:
                 del self.connections[one]
                 one.refuse_slow(408, "")
                 return True
@@ -182,20 +184,28 @@ class IntakeServer:
             )
 
     async def _sweep(self) -> None:
-        limits = self._options.limits
         while True:
-            await asyncio.sleep(limits.sweep_seconds)
+            await asyncio.sleep(self._options.limits.sweep_seconds)
             self.redirect_start = encode_redirect_start(time.time())
-            at = time.monotonic()
-            for connection in list(self.connections):
-                try:
-                    _judge_pace(connection, at, limits)
-                except Exception:  # noqa: BLE001  # one connection's trouble never ends the watch over the others
-                    _log.exception("a connection could not be ended")
+            self._look(time.monotonic())
+
+    def _look(self, at: float) -> None:
+        """Who is too slow is ended, and who asks for nothing is known."""
+        owed = {client for _, batch in [(0, self._batch), *self._unsynced] for client, _, _ in batch}
+        for connection in list(self.connections):
+            # Whoever waits for us is not slow, and not idle, however long the disk takes.
+            if connection in owed and not connection.is_paused:
+                continue
+            try:
+                _judge_pace(connection, at, self._options.limits)
+            except Exception:  # noqa: BLE001  # one connection's trouble never ends the watch over the others
+                _log.exception("a connection could not be ended")
+        idle = (one for one in self.connections if one.is_idle and one not in owed and at - one.since > _IDLE_SECONDS)
+        self._resting = deque(sorted(idle, key=lambda one: one.since))
 
 
 def _judge_pace(connection: Connection, at: float, limits: Limits) -> None:
-    if connection.since == 0.0:  # answered on the short way since the last look
+    if connection.since == 0.0:  # a request came since the last look
         connection.since = at
     waited = at - connection.since
     if (connection.is_paused and waited > limits.request_seconds) or (
