@@ -19,9 +19,16 @@ from castline.measure.figures.ad_plays import compute_ad_plays
 from castline.measure.figures.audience import compute_listen_through
 from castline.model.campaign import NewSponsor
 from castline.model.query import GRAINS, PLAY_MEASURES, Dimension, Filters, Grain, Measure, Query
-from castline.store.entities.campaigns import NewCampaign, create_campaign, create_sponsor
+from castline.store.entities.campaigns import (
+    NewCampaign,
+    NewPlacement,
+    create_campaign,
+    create_placement,
+    create_sponsor,
+)
 from castline.store.entities.shows import create_episode, create_podcast, load_episodes
 from castline.store.pool import Store
+from castline.store.upkeep.retention import apply_retention
 from make import make_account
 from make_logs import EPISODE_SECONDS
 from store.asking import ask, find_bucket
@@ -267,8 +274,83 @@ def test_plays_whose_rows_are_gone_are_withheld_and_never_a_part(own_store: Stor
     drain_intake(store)
     query = replace(WHOLE, measure="plays")
     assert ask(store, owner_id, query).total == 2
-    with store.ingest(owner_id) as connection:
-        connection.execute("delete from listener_events where timestamp < %s", (FIRST + timedelta(days=1),))
+    # The week of the first day is past its 90 days, that of the other is not.
+    apply_retention(store, at=datetime(2026, 10, 26, tzinfo=UTC) + timedelta(days=90))
     lost, kept = ask(store, owner_id, query), ask(store, owner_id, replace(query, first_on=date(2026, 10, 29)))
     assert lost.withheld is not None
     assert (lost.total, lost.withheld.reason, kept.total) == (None, "raw_not_kept", 1)
+    # Rows of the days between would be gone, too; but of those nobody told.
+    assert ask(store, owner_id, replace(query, first_on=date(2026, 10, 23))).total == 1
+
+
+def deliver(store: Store, owner_id: UUID, session_id: str, at: datetime, *events: dict[str, object]) -> None:
+    """What a session told of the first episode of the show `one` is taken in."""
+    url = f"https://{owner_id.hex}.example.net/one/0.mp3"
+    session: dict[str, object] = {"id": session_id, "started_at": at.isoformat(), "episode": {"url": url}}
+    log = LogWriter(store.settings.data_dir / LOG_FOLDER)
+    log.append([encode(APPS["Overcast"], session, list(events))])
+    log.close()
+    drain_intake(store)
+
+
+@pytest.mark.parametrize("named", [{"ad_id": "spot"}, {}], ids=["by its id", "nameless"])
+@pytest.mark.parametrize("border", [Decimal(90), Decimal("90.5")])
+def test_a_play_that_ends_where_the_next_ad_begins_is_one_play_of_its_own_campaign(
+    here: Store, named: dict[str, object], border: Decimal
+) -> None:
+    owner_id = make_account(here).user_id
+    podcast_id, episodes = make_show(here, owner_id, "one")
+    campaigns = make_campaigns(here, owner_id, podcast_id)
+    spans = [(Decimal(60), border), (border, Decimal(120))]
+    with here.account(owner_id) as connection:
+        for campaign_id, (start, end) in zip(campaigns, spans, strict=True):
+            place = NewPlacement(campaign_id, episodes[min(episodes)], "mid", start_seconds=start, end_seconds=end)
+            create_placement(connection, owner_id, place)
+    for number, (start, end) in enumerate(spans):
+        told = [
+            beacon(kind, FIRST + timedelta(seconds=float(second))) | named | {"position_seconds": float(second)}
+            for kind, second in (("ad_start", start), ("ad_complete", end))
+        ]
+        deliver(here, owner_id, f"s{number}", FIRST, *told)
+    deliver(here, owner_id, "stopped", FIRST, beacon("ad_start", FIRST) | named | {"position_seconds": float(border)})
+    by_campaign = {
+        measure: {row.members[0]: row.value for row in ask(here, owner_id, query).rows}
+        for measure in ("ad_plays", "ad_completes")
+        for query in [replace(WHOLE, measure=measure, dimensions=("campaign",))]
+    }
+    first, second = map(str, campaigns)
+    assert by_campaign == {"ad_plays": {first: 1, second: 2}, "ad_completes": {first: 1, second: 1}}
+    assert ask(here, owner_id, replace(WHOLE, measure="ad_plays")).total == 3
+
+
+def test_an_ad_whose_end_alone_knows_its_campaign_is_one_play_of_it(here: Store) -> None:
+    owner_id = make_account(here).user_id
+    podcast_id, _ = make_show(here, owner_id, "one")
+    campaign_id = str(make_campaigns(here, owner_id, podcast_id)[0])
+    spot: dict[str, object] = {"ad_id": "spot"}
+    end = beacon("ad_complete", FIRST + timedelta(seconds=30)) | spot | {"campaign_id": campaign_id}
+    deliver(here, owner_id, "s1", FIRST, beacon("ad_start", FIRST) | spot, end)
+    answer = ask(here, owner_id, replace(WHOLE, measure="ad_plays", dimensions=("campaign",)))
+    assert [(row.members, row.value) for row in answer.rows] == [((campaign_id,), 1)]
+
+
+def test_the_first_day_is_the_earliest_however_late_it_was_told(here: Store) -> None:
+    owner_id = make_account(here).user_id
+    make_show(here, owner_id, "one")
+    day = timedelta(days=1)
+    deliver(here, owner_id, "online", FIRST + 3 * day, beacon("start", FIRST + 3 * day))
+    late = [beacon("start", FIRST), beacon("progress", FIRST + 4 * day)]
+    deliver(here, owner_id, "offline", FIRST, *late)
+    answer = ask(here, owner_id, Query(FIRST.date() - day, FIRST.date() + 4 * day, "plays", grain="day"))
+    assert [row.value for row in answer.rows] == [None, 1, 0, 0, 1, 0]
+    assert (answer.counting.first_on, answer.counting.measured_day_count) == (FIRST.date(), 5)
+
+
+def test_a_day_without_a_play_before_the_first_one_is_none_that_is_gone(here: Store) -> None:
+    owner_id = make_account(here).user_id
+    make_show(here, owner_id, "one")
+    # The player's clock was wrong until its session began: what it told first is of a day on which nobody listened.
+    begun = FIRST + timedelta(days=7)
+    deliver(here, owner_id, "s1", begun, beacon("progress", FIRST), beacon("start", begun))
+    answer = ask(here, owner_id, replace(WHOLE, measure="plays"))
+    assert (answer.total, answer.withheld) == (1, None)

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
+from castline.base.period import start_of_day
 from castline.model.query import AD_PLAY_MEASURES, Filters, Measure, Query, Withheld
 from castline.store.listening.metrics import CountedDays, EventCount
-from castline.store.listening.playback import ToldDays, count_ad_plays, count_plays, find_told_days
+from castline.store.listening.playback import ToldDays, count_ad_plays, count_plays, find_first_told
 from castline.store.pool import Connection
+from castline.store.timeseries import list_partitions
 
 _NOBODY: Final = Withheld("no_player_told", "not measurable: no player told of any on these days")
 _LOST: Final = "not measurable: it needs what players told, which is kept for 90 days,"
@@ -35,15 +37,15 @@ def find_silence(connection: Connection, owner_id: UUID, query: Query) -> Withhe
 
 
 def find_lost_told(connection: Connection, owner_id: UUID, query: Query) -> Withheld | None:
-    """Why there is no figure where rows of the query's days that players told of are gone, None where all are kept."""
-    told = find_told_days(connection, owner_id)
-    if told.first_on is None or told.last_on is None:
-        return None
-    first_on = max(told.first_on, query.first_on)
-    is_kept = told.kept_from is not None and told.kept_from <= first_on
-    if is_kept or first_on > min(told.last_on, query.last_on):
-        return None
-    return Withheld("raw_not_kept", f"{_LOST} and those of {first_on} are gone")
+    """Why there is no figure where rows of the query's days that players told of are gone, None where all are kept.
+
+    Retention drops whole partitions, the oldest first, and each day that was told had one.
+    """
+    period = query.period
+    kept = [part.first_on for part in list_partitions(connection) if part.table == "listener_events"]
+    end_at = min(period.end_at, start_of_day(min(kept))) if kept else period.end_at
+    lost_on = find_first_told(connection, owner_id, period.start_at, end_at)
+    return Withheld("raw_not_kept", f"{_LOST} and those of {lost_on} are gone") if lost_on else None
 
 
 def count_as_days(told: ToldDays, days: CountedDays) -> CountedDays:

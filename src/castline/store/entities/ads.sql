@@ -78,6 +78,9 @@ from (
                     where places.episode_id = told.episode_id
                         and told.seconds >= floor(places.first_second)
                         and told.seconds <= ceil(places.end_second)
+                        -- where one ad ends the next may begin: an ad starts before its end and ends after its start
+                        and (told.event_type <> 'ad_start' or told.seconds < floor(places.end_second))
+                        and (told.event_type <> 'ad_complete' or told.seconds > floor(places.first_second))
                         and told.timestamp >= places.start_at
                         and told.timestamp < places.end_at
                     having count(distinct places.campaign_id) = 1

@@ -11,7 +11,7 @@ from psycopg import Connection
 
 from castline.model.query import Query
 from castline.store.listening.metrics import scope_events
-from castline.store.rows import find_one, load_all, save
+from castline.store.rows import find_one, load_all, load_scalars, save
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("playback")
@@ -101,12 +101,11 @@ class PlayCount:
 
 @dataclass(frozen=True, slots=True)
 class ToldDays:
-    """The UTC days that players told of, when they told last, and the first day of which raw rows are kept."""
+    """The first and the last UTC day that players told of, and when they told of the last."""
 
     first_on: date | None
     last_on: date | None
     told_at: datetime | None
-    kept_from: date | None
 
 
 def count_ad_plays(connection: Connection, owner_id: UUID, query: Query) -> list[AdPlayCount]:
@@ -121,7 +120,14 @@ def count_plays(connection: Connection, owner_id: UUID, query: Query) -> list[Pl
 
 def find_told_days(connection: Connection, owner_id: UUID) -> ToldDays:
     """What players told the account of; nothing where none ever did."""
-    return find_one(connection, ToldDays, _SQL["find_told_days"], {"tenant": owner_id}) or ToldDays(*[None] * 4)
+    return find_one(connection, ToldDays, _SQL["find_told_days"], {"tenant": owner_id}) or ToldDays(*[None] * 3)
+
+
+def find_first_told(connection: Connection, owner_id: UUID, start_at: datetime, end_at: datetime) -> date | None:
+    """The first UTC day in [start_at, end_at) that players told of, kept or not; None where they told of none."""
+    facts = {"tenant": owner_id, "start_at": start_at, "end_at": end_at}
+    [day] = load_scalars(connection, _SQL["find_first_told"], facts)
+    return day if isinstance(day, date) else None
 
 
 def save_sessions(connection: Connection, owner_id: UUID, run_id: UUID, rows: Sequence[SessionRow]) -> int:

@@ -75,24 +75,30 @@ on conflict (event_id, timestamp) do nothing
 
 -- name: count_ad_plays
 -- one row per hour, day, week or month of a time zone and member of up to two dimensions: ads played, and how far
--- a play is an ad of a session; it is of the time of its first event, and a day's slack finds the whole of it
-with told as (
-    select podcast_id, session_id, episode_id, campaign_id,
-        coalesce(metadata ->> 'ad_id', metadata ->> 'campaign', '') as ad,
-        min(timestamp) as begun_at,
-        (array_agg(coalesce(metadata ->> 'app', platform) order by timestamp, event_id))[1] as app,
-        (array_agg(country_code order by timestamp, event_id))[1] as country,
-        (array_agg(device_type order by timestamp, event_id))[1] as device,
-        bool_or(event_type in ('ad_start', 'ad_complete')) as is_played,
-        bool_or(event_type = 'ad_complete') as is_completed,
-        bool_or(event_type = 'ad_skip') as is_skipped
+-- a play is an ad of a session, called by its id, its campaign or, nameless, by the campaign at its place
+-- it is of the time of its first event, and a day's slack finds the whole of it; one event that knows its campaign will do
+with heard as (
+    select podcast_id, session_id, episode_id, campaign_id, timestamp, event_id, event_type, country_code, device_type,
+        coalesce(metadata ->> 'ad_id', metadata ->> 'campaign', campaign_id::text, '') as ad,
+        coalesce(metadata ->> 'app', platform) as app
     from my_listener_events
     where timestamp >= :start_at::timestamptz - interval '1 day' and timestamp < :end_at::timestamptz + interval '1 day'
         and event_type in ('ad_start', 'ad_complete', 'ad_skip')
         and :tenant::uuid = castline_tenant()
         and (:podcast_ids::uuid[] is null or podcast_id = any(:podcast_ids))
         and (:episode_ids::uuid[] is null or episode_id = any(:episode_ids))
-    group by podcast_id, session_id, episode_id, campaign_id, ad
+), told as (
+    select podcast_id, session_id, episode_id, ad,
+        (array_agg(campaign_id order by timestamp, event_id) filter (where campaign_id is not null))[1] as campaign_id,
+        min(timestamp) as begun_at,
+        (array_agg(app order by timestamp, event_id))[1] as app,
+        (array_agg(country_code order by timestamp, event_id))[1] as country,
+        (array_agg(device_type order by timestamp, event_id))[1] as device,
+        bool_or(event_type in ('ad_start', 'ad_complete')) as is_played,
+        bool_or(event_type = 'ad_complete') as is_completed,
+        bool_or(event_type = 'ad_skip') as is_skipped
+    from heard
+    group by podcast_id, session_id, episode_id, ad
 ), reached as (
     select session_id, episode_id, told.ad, max(told.percent::text::integer) as percent
     from my_listener_events
@@ -175,25 +181,36 @@ where (:platforms::text[] is null or coalesce(members ->> 'app', 'unknown') = an
 group by 1, 2, 3
 
 -- name: find_told_days
--- one row: the first and the last UTC day that players told of, when they told last, and since when raw rows are kept
-with told as (
-    select first_at, last_at, created_at
-    from batches
-    where user_id = :tenant and kind = 'player_events' and last_at is not null
-)
+-- one row: the first and the last UTC day that players told of, and when they told of the last
 select
-    (select (first_at at time zone 'utc')::date from told order by last_at limit 1) as first_on,
-    (select (last_at at time zone 'utc')::date from told order by last_at desc limit 1) as last_on,
-    (select created_at from told order by last_at desc limit 1) as told_at,
     (
-        select (min(oldest.timestamp) at time zone 'utc')::date
-        from podcasts
-        cross join lateral (
-            select timestamp
-            from my_listener_events as kept
-            where kept.podcast_id = podcasts.podcast_id
-            order by timestamp
-            limit 1
-        ) as oldest
-        where user_id = :tenant
-    ) as kept_from
+        -- whoever was offline tells late: what came first need not be of the first day
+        select (min(first_at) at time zone 'utc')::date
+        from batches
+        where user_id = :tenant and kind = 'player_events'
+    ) as first_on,
+    (
+        select (max(last_at) at time zone 'utc')::date
+        from batches
+        where user_id = :tenant and kind = 'player_events'
+    ) as last_on,
+    (
+        select created_at
+        from batches
+        where user_id = :tenant and kind = 'player_events' and last_at is not null
+        order by last_at desc
+        limit 1
+    ) as told_at
+
+-- name: find_first_told
+-- one row: the first UTC day in [start_at, end_at) with which a batch of what players told begins or ends, else null
+select (min(told.at) at time zone 'utc')::date as day_on
+from (
+    select min(first_at)
+    from batches
+    where user_id = :tenant and kind = 'player_events' and first_at >= :start_at and first_at < :end_at
+    union all
+    select min(last_at)
+    from batches
+    where user_id = :tenant and kind = 'player_events' and last_at >= :start_at and last_at < :end_at
+) as told (at)
