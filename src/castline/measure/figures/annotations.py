@@ -28,7 +28,7 @@ from castline.store.listening.annotations import (
 )
 from castline.store.pool import Connection
 
-# Where this many downloads a day are usual, a day without a request is one in a thousand (Poisson): no chance.
+# Where this many downloads or lines would be usual, none at all is one in a thousand (Poisson): no chance.
 _USUAL: Final = 7
 _CAUSES: Final = {
     "settings": "other settings",

@@ -73,7 +73,7 @@ def load_restated_days(connection: Connection, owner_id: UUID, query: Query) -> 
 def load_empty_days(connection: Connection, owner_id: UUID, query: Query, *, least_count: int) -> list[EmptyDay]:
     """The days between measured ones of which nothing is known, in order.
 
-    A day that logs cover without a request in them is one where days usually have `least_count` downloads or more.
+    Days within a log are among them where `least_count` downloads, or lines of the log, or more would be usual.
     """
     facts = _scope(owner_id, query) | {"least_count": least_count}
     return load_all(connection, EmptyDay, _SQL["load_empty_days"], facts)

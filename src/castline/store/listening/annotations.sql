@@ -25,14 +25,15 @@ order by day_on
 
 -- name: load_empty_days
 -- one row per UTC day between measured ones of which nothing was counted and no zero is known, and why
--- logs cover a day from their first line to their last; so does what continues a log, and the intake while it runs
+-- a hole is all the empty days between two measured ones; what is usual is so in the four weeks before it and after it
 with measured as (
     select min(day_on) as first_on, max(day_on) as last_on
     from request_verdicts
     where user_id = :tenant
 ), empty as (
     select day::date as day_on, first_on, last_on,
-        day at time zone 'utc' as begin_at, (day + interval '1 day') at time zone 'utc' as end_at
+        (select max(day_on) from request_verdicts where user_id = :tenant and day_on < day::date) as before_on,
+        (select min(day_on) from request_verdicts where user_id = :tenant and day_on > day::date) as after_on
     from measured
     cross join generate_series(
         greatest(:first_on::date, first_on)::timestamp, least(:last_on::date, last_on)::timestamp, '1 day'
@@ -43,32 +44,49 @@ with measured as (
             from request_verdicts
             where user_id = :tenant and day_on = day::date
         )
-), known as (
-    select day_on,
-        greatest(first_on, day_on - 28) as around_from,
-        least(last_on, day_on + 28) as around_to,
-        exists (
-            select
-            from dirty_days
-            where user_id = :tenant and dirty_days.day_on = empty.day_on
-        ) as is_waiting,
-        exists (
-            select
-            from (
-                -- an intake has a batch every few seconds, and none of them covers a day: half a day of them is enough
-                select first_at, (metadata ->> 'continues')::uuid as continues
-                from batches
-                where user_id = :tenant and kind = 'access_log' and last_at >= begin_at
-                order by last_at
-                limit 10000
-            ) as later
-            where first_at < end_at
-                or exists (
-                    select
-                    from batches as earlier
-                    where earlier.batch_id = later.continues and earlier.user_id = :tenant and earlier.last_at < begin_at
-                )
-        ) as is_covered,
+), holes as materialized (
+    select distinct before_on, after_on, after_on - before_on - 1 as day_count,
+        greatest(before_on - 27, first_on) as around_from,
+        least(after_on + 27, last_on) as around_to,
+        (before_on + 1)::timestamp at time zone 'utc' as begin_at,
+        after_on::timestamp at time zone 'utc' as end_at
+    from empty
+), around as (
+    select distinct day::date as day_on
+    from holes
+    cross join lateral (
+        select generate_series(around_from::timestamp, before_on::timestamp, '1 day') as day
+        union all
+        select generate_series(after_on::timestamp, around_to::timestamp, '1 day')
+    ) as days
+), heard as (
+    select day_on, sum(value) as value
+    from my_daily_metrics
+    where metric = 'downloads' and dimension = 'total'
+        and day_on >= (select min(around_from) from holes) and day_on <= (select max(around_to) from holes)
+    group by day_on
+), known as materialized (
+    select day_on, coalesce(value, 0) as value
+    from around
+    left join heard using (day_on)
+    where exists (
+        select
+        from request_verdicts
+        where user_id = :tenant and request_verdicts.day_on = around.day_on
+    )
+), usual as (
+    select before_on, after_on, begin_at, end_at,
+        (
+            select percentile_cont(0.5) within group (order by value)
+                * greatest(1, holes.day_count::numeric * count(*) / (around_to - around_from + 1 - holes.day_count))
+            from known
+            where day_on >= around_from and day_on <= around_to
+        ) as expected_count
+    from holes
+), covered as (
+    select before_on, after_on, usual.expected_count,
+        count(logs.batch_id) > 0 as is_within_log,
+        coalesce(min(logs.expected_count) < :least_count::int, false) as is_quiet_log,
         (
             select coalesce(metadata ->> 'format', '')
             from batches
@@ -83,26 +101,65 @@ with measured as (
             order by last_at
             limit 1
         ) as format_after
-    from empty
+    from usual
+    left join lateral (
+        select bridges.batch_id, rhythm.expected_count
+        from (
+            select later.batch_id,
+                coalesce(later.metadata -> 'parts', '[]') || coalesce(earlier.metadata -> 'parts', '[]') as parts
+            from (
+                -- an intake has a batch every few seconds, and none of them covers a day: half a day of them is enough
+                select batch_id, first_at, last_at, metadata
+                from batches
+                where user_id = :tenant and kind = 'access_log' and last_at >= end_at
+                order by last_at
+                limit 10000
+            ) as later
+            left join batches as earlier
+                on earlier.batch_id = (later.metadata ->> 'continues')::uuid
+                and earlier.user_id = :tenant and earlier.last_at < begin_at
+            -- the log of a day has lines that are a day late: only what reaches farther says what lies between
+            where earlier.batch_id is not null
+                or (later.first_at < begin_at and later.last_at > later.first_at + interval '48 hours')
+        ) as bridges
+        cross join lateral (
+            select count(*) as day_count,
+                max(day_on) - min(day_on) + 1 as span_count,
+                percentile_cont(0.5) within group (order by line_count) as median_count,
+                min(day_on) filter (where day_on >= after_on) - max(day_on) filter (where day_on <= before_on) - 1
+                    as quiet_count
+            from (
+                select (part ->> 0)::date as day_on, sum((part ->> 2)::bigint) as line_count
+                from jsonb_array_elements(parts) as parts (part)
+                group by 1
+            ) as days
+        ) as lines
+        cross join lateral (
+            select median_count * greatest(1, quiet_count::numeric * lines.day_count / (span_count - quiet_count))
+                as expected_count
+        ) as rhythm
+    ) as logs on true
+    group by before_on, after_on, begin_at, end_at, usual.expected_count
 ), judged as (
-    select day_on, around_from, around_to,
+    select day_on,
         case
-            when is_waiting then 'not_counted'
-            when is_covered or (format_before = 'castline' and format_after = 'castline') then 'no_request'
-            when format_before is not null and format_after is not null then 'no_log'
-            else 'no_request'
+            when exists (
+                select
+                from dirty_days
+                where user_id = :tenant and dirty_days.day_on = empty.day_on
+            ) then 'not_counted'
+            when is_within_log then
+                case when not is_quiet_log or expected_count >= :least_count::int then 'no_request' end
+            when format_before is not null and format_after is not null
+                and (format_before, format_after) <> ('castline', 'castline') then 'no_log'
+            when expected_count >= :least_count::int then 'no_request'
         end as cause
-    from known
+    from empty
+    join covered using (before_on, after_on)
 )
 select day_on, cause
 from judged
-where cause <> 'no_request' or (
-    -- whatever days are asked for, what is usual is so in the four weeks before and after
-    select sum(value) >= :least_count * (around_to - around_from + 1)
-    from my_daily_metrics
-    where metric = 'downloads' and dimension = 'total'
-        and my_daily_metrics.day_on >= around_from and my_daily_metrics.day_on <= around_to
-)
+where cause is not null
 order by day_on
 
 -- name: load_release_days
