@@ -19,6 +19,7 @@ from castline.sources.logs.table import find_format
 from read_log import MIDNIGHT, Read
 
 COMBINED = find_format("combined").example
+COMBINED_FORMAT = '%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'
 INNER = [find_format(name).example for name in ("combined", "caddy", "cloudfront-json", "s3")]
 STAMP = "2026-09-07T00:00:00.123456789Z"
 
@@ -103,6 +104,64 @@ def test_an_access_log_with_a_message_of_its_own_is_no_envelope(tmp_path: Path) 
     told = json.loads(find_format("json").example) | {"message": "served", "log": "x"}
     read = Read(tmp_path / "x.log", f"{json.dumps(told)}\n")
     assert (read.file.format_name, len(read.rows)) == ("json", 1)
+
+
+START = {"level": "info", "message": "server started", "time": "2026-09-07T00:00:00Z"}
+SERVED = START | {
+    "message": "request completed", "remote_addr": "203.0.113.9", "method": "GET", "uri": "/one.mp3", "status": 200,
+    "user_agent": "Overcast/3.0",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("asked", [None, "json"])
+@pytest.mark.parametrize("wrap", [json.dumps, lambda row: json.dumps({"_index": "i", "_source": row})])
+def test_a_server_that_logs_messages_beside_its_requests_is_read_whatever_comes_first(
+    wrap: Callable[[object], str], asked: str | None, tmp_path: Path
+) -> None:
+    content = "".join(f"{wrap(row)}\n" for row in (START, START, SERVED, START, SERVED))
+    read = Read(tmp_path / "x.log", content, ReadAs(find_format(asked)) if asked else None)
+    assert (read.file.format_name, read.numbers) == ("json", [3, 5])
+    assert [row["path"] for row in read.rows] == ["/one.mp3"] * 2
+    assert read.refused == [(number, "malformed_line") for number in (1, 2, 4)]
+
+
+def test_requests_stand_beside_texts_and_other_objects_of_the_same_cloud(tmp_path: Path) -> None:
+    entry = json.loads(find_format("google").example) | {"jsonPayload": {"@type": "LoadBalancerLogEntry"}}
+    text = {"insertId": "x", "textPayload": "Listening on port 8080", "timestamp": STAMP}
+    read = Read(tmp_path / "x.json", "".join(f"{json.dumps(row)}\n" for row in (text, entry, text, entry)))
+    assert (read.file.format_name, read.numbers) == ("google", [2, 4])
+    assert read.refused == [(1, "malformed_line"), (3, "malformed_line")]
+
+
+def test_requests_that_come_behind_more_messages_than_are_looked_at_are_read(tmp_path: Path) -> None:
+    content = f"{json.dumps(START)}\n" * 1_500 + f"{json.dumps(SERVED)}\n{json.dumps(START)}\n"
+    assert len(content) > 64 * 1024
+    read = Read(tmp_path / "x.log", content, ReadAs(find_format("json")))
+    assert (read.numbers, len(read.refused)) == ([1_501], 1_501)
+
+
+def test_other_messages_first_do_not_keep_an_envelope_shut(tmp_path: Path) -> None:
+    other = json.dumps({"level": "info", "msg": "agent started"})
+    read = Read(tmp_path / "x.log", f"{other}\n{_docker(COMBINED)}\n{_docker(COMBINED)}\n")
+    assert (read.file.format_name, read.numbers, read.refused) == ("combined", [2, 3], [(1, "malformed_line")])
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        (
+            'nginx:{"t":"$msec","ip":"$remote_addr","message":"$request","s":"$status","ua":"$http_user_agent"}',
+            '{"t":"1788739200.000","ip":"203.0.113.9","message":"GET /one.mp3 HTTP/1.1","s":"206","ua":"Overcast/3.0"}',
+        ),
+        (f"apache:%{{%Y-%m-%dT%H:%M:%SZ}}t {COMBINED_FORMAT}", f"2026-09-07T00:00:00Z {COMBINED}"),
+        ("combined", f"2026-09-07T00:00:00Z {COMBINED}"),
+        (f"apache:{COMBINED_FORMAT}", f"2026-09-07T00:00:00Z {COMBINED}"),
+    ],
+)
+def test_what_a_written_format_has_of_an_envelope_is_no_envelope(written: str, line: str, tmp_path: Path) -> None:
+    read = Read(tmp_path / "x.log", f"{line}\n{line}\n", ReadAs(find_format(written)))
+    told = [(row["time"], row["address"], row["path"], row["host"]) for row in read.rows]
+    assert (told, read.refused) == ([(MIDNIGHT, "203.0.113.9", "/one.mp3", None)] * 2, [])
 
 
 def test_broken_envelopes_are_refused_and_the_others_stay(tmp_path: Path) -> None:

@@ -251,6 +251,12 @@ def test_traefik_tells_headers_only_if_it_keeps_them(tmp_path: Path) -> None:
     assert _one(tmp_path, json.dumps(told))["range"] == "bytes=0-959999"
 
 
+def test_an_object_with_two_of_traefiks_keys_and_no_client_of_it_is_another_servers(tmp_path: Path) -> None:
+    told = json.loads(find_format("json").example) | {"RequestMethod": "GET", "RequestPath": "/two.mp3"}
+    read = Read(tmp_path / "x.log", json.dumps(told))
+    assert (read.file.format_name, read.rows[0]["path"]) == ("json", "/one.mp3")
+
+
 HAPROXY = (
     "203.0.113.9:41342 [07/Sep/2026:00:00:00.042] https-in~ audio/srv1 10/0/30/69/109 206 960000 - - ---- 1/1/1/1/0 0/0"
     '{captured} "GET /one.mp3 HTTP/1.1"'
@@ -270,6 +276,25 @@ def test_haproxy_tells_captured_headers_by_shape_or_by_name(captured: str, writt
     for front in ("", "Sep  7 00:00:00 localhost haproxy[14389]: ", "<134>Sep  7 00:00:00 haproxy[14389]: "):
         row = _one(tmp_path, f"{front}{line}\n", _named(written))
         assert (_same(row), row["range"]) == (WANTED, "bytes=0-959999")
+
+
+@pytest.mark.parametrize(
+    ("captured", "host", "agent"),
+    [
+        ("localhost|Overcast/3.0 (+x)", "localhost", "Overcast/3.0 (+x)"),
+        ("cdn.example.org|en-US|Overcast/3.0", "cdn.example.org", "Overcast/3.0"),
+        ("keep-alive|Overcast/3.0", None, "Overcast/3.0"),
+        ("keep-alive|Mozilla (X11)|bytes=0-1", None, "Mozilla (X11)"),
+        ("cdn.example.org|Overcast", "cdn.example.org", "Overcast"),
+        ("cdn.example.org|podcasts.apple.com|gzip", "cdn.example.org", "gzip"),
+        ("cdn.example.org|podcasts.apple.com", "cdn.example.org", ""),
+    ],
+)
+def test_haproxy_takes_a_bare_word_for_an_agent_only_where_nothing_else_is_one(
+    captured: str, host: str | None, agent: str, tmp_path: Path
+) -> None:
+    row = _one(tmp_path, HAPROXY.replace("{captured}", f" {{{captured}}}"))
+    assert (row["host"], row["user_agent"]) == (host, agent)
 
 
 def test_haproxy_writes_what_separates_its_fields_as_codes_and_cuts_long_lines(tmp_path: Path) -> None:
@@ -328,7 +353,7 @@ def test_lighttpd_names_its_host_where_the_format_is_written(tmp_path: Path) -> 
         '{"httpRequest": "none", "timestamp": "2026-09-07T00:00:00Z"}',
         '{"cliIP": "203.0.113.9", "reqTimeSec": "x", "reqPath": null}',
         '{"time": "x", "operationName": "GetBlob", "properties": [], "uri": "/", "callerIpAddress": 5}',
-        '{"RequestPath": {}, "RequestMethod": ["GET"]}',
+        '{"RequestPath": {}, "RequestMethod": ["GET"], "ClientHost": 5}',
     ],
 )
 def test_objects_of_the_right_keys_and_the_wrong_kind_are_refused(line: str, tmp_path: Path) -> None:

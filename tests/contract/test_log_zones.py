@@ -1,7 +1,7 @@
 """Times whose text names no zone are those of a clock in the zone that is told for them; others stay as they are."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ from castline.sources.logs.table import LOG_FORMATS, find_format
 from read_log import MIDNIGHT, Read
 
 ASKED = '"GET /one.mp3 HTTP/1.1" 200 7'
-BARE = {"haproxy", "w3c"}  # formats whose times name no zone
+BARE = {"haproxy"}  # formats whose times name no zone and are not UTC by their standard
 
 
 @pytest.mark.parametrize("name", [log_format.name for log_format in LOG_FORMATS])
@@ -21,6 +21,20 @@ def test_only_times_without_a_zone_are_moved(name: str, tmp_path: Path) -> None:
     assert isinstance(told, datetime)
     expected = datetime(2026, 9, 7, 4, tzinfo=UTC) if name in BARE else MIDNIGHT
     assert told.replace(microsecond=0) == expected
+
+
+def test_the_utc_of_the_w3c_is_moved_only_where_its_format_is_named(tmp_path: Path) -> None:
+    w3c, zone = find_format("w3c"), "America/New_York"
+    (found,) = Read(tmp_path / "x.log", w3c.example, ReadAs(zone=zone)).rows
+    (named,) = Read(tmp_path / "x.log", w3c.example, ReadAs(w3c, zone=zone)).rows
+    # Four hours behind UTC in summer.
+    assert (found["time"], named["time"]) == (MIDNIGHT, MIDNIGHT + timedelta(hours=4))
+
+
+def test_each_format_of_a_log_that_was_changed_has_the_clock_that_is_its_own(tmp_path: Path) -> None:
+    content = "\n".join(find_format(name).example for name in ("haproxy", "w3c"))
+    requests = Read(tmp_path / "x.log", content, ReadAs(zone="America/New_York")).requests
+    assert requests["time"].dt.truncate("1s").to_list() == [MIDNIGHT + timedelta(hours=4), MIDNIGHT]
 
 
 @pytest.mark.parametrize(

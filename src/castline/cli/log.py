@@ -35,7 +35,13 @@ def log() -> None:
     show_default=True,
     help="What the server that wrote the logs gives: files, HLS segments, or redirects to files.",
 )
-@click.option("--tz", "zone_name", default="UTC", show_default=True, help="The time zone of times without one.")
+@click.option(
+    "--tz",
+    "zone_name",
+    default="UTC",
+    show_default=True,
+    help="The zone of times without one; of w3c, only with --format.",
+)
 @click.option("--again", is_flag=True, help="Try refused lines of logs that were imported before once more.")
 @click.option("--watch", is_flag=True, help="Go on importing what comes, until interrupted.")
 @click.option("--every", type=click.FloatRange(min=0.1), default=10.0, help="Seconds between two looks of --watch.")

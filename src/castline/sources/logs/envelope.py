@@ -2,18 +2,23 @@
 
 Docker's json-file, `journalctl -o json`, CloudWatch Logs (exports, subscriptions, `filter-log-events`), Azure's
 `records`, exports of Elasticsearch and Splunk, Fluent Bit, Filebeat, Loki: JSON with the line as a text of one key, or
-with a list of such objects. Envelopes are opened only where the file's first lines are no access log as they stand.
-Lines are numbered as they come out.
+with a list of such objects. Envelopes are opened only where the file's first lines are no access log as they stand,
+and no object is that is a request itself: a server may write a `message` of its own beside it. Lines are numbered as
+they come out.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Final, TypeAlias
 
 import msgspec
+import polars as pl
 
+from castline.sources.logs.format import LogFormat
 from castline.sources.logs.json_text import DECODE_ERRORS, is_object
+from castline.sources.logs.rows import compute_requests
 from castline.sources.logs.table import try_recognise
 
 # A line, with its line feed if it has one, as the lines that it holds; as itself where it holds none.
@@ -26,6 +31,7 @@ _LISTS: Final = ("logEvents", "records", "events")
 _TEXTS: Final = ("log", "MESSAGE", "message", "line", "textPayload", "_raw")
 _OBJECTS: Final = ("_source", "log", "message", "jsonPayload", "result", "info")
 _DEPTH: Final = 4
+_KEY_SETS: Final = 128  # a log has few; a hostile one shall not fill the memory
 _DOCKER: Final = frozenset({"log", "stream", "time", "attrs"})
 _DOCKER_CUT: Final = 16_000  # Docker cuts lines at 16 KiB; only the last part of one has its line feed
 _BETWEEN: Final = b'}{"'  # Firehose may write objects with nothing between them
@@ -37,8 +43,8 @@ _TEXT: Final = msgspec.json.Decoder(str | list[int])
 _BOM: Final = b"\xef\xbb\xbf"
 
 
-def unwrap(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The content without its envelopes; of a log that has none the pieces as they come."""
+def unwrap(pieces: Iterator[bytes], asked: LogFormat | None = None) -> Iterator[bytes]:
+    """The content without its envelopes; as it comes where it has none, or where `asked` reads lines that have them."""
     held, size = [], 0
     for piece in pieces:
         held.append(piece)
@@ -46,8 +52,9 @@ def unwrap(pieces: Iterator[bytes]) -> Iterator[bytes]:
         if size >= _LOOKED_AT:
             break
     first = b"".join(held)
-    opened = _find_envelope(first[:_LOOKED_AT].removeprefix(_BOM))
-    if opened is None:
+    lines = [text for line in first[:_LOOKED_AT].removeprefix(_BOM).split(b"\n") if (text := line.strip())]
+    opened = _find_envelope(lines)
+    if opened is None or (asked is not None and _reads_some(asked, lines)):
         yield first
         yield from pieces
     else:
@@ -55,25 +62,56 @@ def unwrap(pieces: Iterator[bytes]) -> Iterator[bytes]:
         yield from _iter_document(content) if opened is _open_document else _iter_opened(content, opened)
 
 
-def _find_envelope(start: bytes) -> Open | None:
-    """How the lines come out; None where they stand there as they are."""
-    for line in start.split(b"\n"):
-        if not (text := line.strip()):
-            continue
+def _find_envelope(lines: Sequence[bytes]) -> Open | None:
+    """How the lines come out; None where they stand there as they are.
+
+    The first line that is a request or holds one decides: a server's other messages may look like envelopes, and those
+    in envelopes like none. Where no line does, the first object decides.
+    """
+    found: list[Open | None] = []
+    for text in lines:
         # First, as the combined format takes what stands in front of the address for a host.
         if (stamp := _STAMP.match(text)) and (_fits(rest := text[stamp.end() :]) or _try_open(rest)):
             return _open_stamped
         if _fits(text):
             return None
-        if text.startswith(b"{"):
-            if _try_open(text) or _are_several(text):
+        if not text.startswith(b"{"):
+            continue
+        if (opened := _try_open(text)) and any(map(_fits, opened)):
+            return _open_line
+        if opened is None and not is_object(_text_of(text)):
+            if _are_several(text):
                 return _open_line
-            return None if is_object(_text_of(text)) else _open_document
-    return None
+            if not found:
+                return _open_document
+        found.append(_open_line if opened else None)
+    return found[0] if found else None
+
+
+def _reads_some(asked: LogFormat, lines: Sequence[bytes]) -> bool:
+    """Whether the format reads some line as it stands that it would not read without the time in front."""
+    read = _find_read(asked, lines)
+    return any(not _STAMP.match(lines[place]) for place in read) or not read <= _find_read(
+        asked, [_STAMP.sub(b"", line) for line in lines]
+    )
+
+
+def _find_read(asked: LogFormat, lines: Sequence[bytes]) -> set[int]:
+    """The places of the lines that are requests in that format."""
+    texts = pl.Series("line", map(_text_of, lines), dtype=pl.String)
+    numbered = pl.DataFrame({"line_number": pl.Series(range(len(lines)), dtype=pl.UInt32), "line": texts})
+    requests = compute_requests(asked.open().read(numbered), asked.id_space)
+    return set(requests.drop_nulls(["time", "path"])["line_number"])
 
 
 def _fits(line: bytes) -> bool:
     return try_recognise([_text_of(line)]) is not None
+
+
+@lru_cache(_KEY_SETS)
+def _are_request(keys: frozenset[str]) -> bool:
+    """Whether an object with these keys is a request in some format as it stands."""
+    return _fits(msgspec.json.encode(dict.fromkeys(keys)))
 
 
 def _text_of(line: bytes) -> str:
@@ -120,6 +158,8 @@ def _try_open(text: bytes, depth: int = 0) -> list[bytes] | None:
     for key in _LISTS:
         if key in fields and (items := _try_items(fields[key])) is not None:
             return [line for item in items for line in _inner(item, depth)]
+    if len(text) <= _LOOKED_AT and _are_request(frozenset(fields)):
+        return None
     for key in _TEXTS:
         if key in fields and (line := _try_text(fields, key)) is not None:
             return [line]

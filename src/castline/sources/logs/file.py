@@ -16,6 +16,7 @@ from castline.base.ahead import read_ahead
 from castline.base.errors import SourceUnreadable
 from castline.sources.logs.columnar import PARQUET, ParquetBroken, iter_rows
 from castline.sources.logs.envelope import unwrap
+from castline.sources.logs.format import LogFormat
 
 BLOCK_BYTES: Final = 24 * 1024 * 1024  # about 150,000 lines: larger blocks were no faster, and memory grows with them
 _PORTION_LINES: Final = 750_000  # a block of ordinary lines has half as many
@@ -75,6 +76,7 @@ class LogFile:
     longest_line: int | None = None  # of more bytes a line is skipped; None: than a block has
     stream: BinaryIO | None = None  # read instead of the path, which then is its name alone
     unwraps: bool = True  # whether lines are taken out of collectors' envelopes, and rows out of Parquet
+    asked: LogFormat | None = None  # whose lines are left in what looks like an envelope where it reads them there
     problem: str | None = None
     format_name: str | None = None
     read_bytes: int = 0
@@ -164,7 +166,7 @@ class LogFile:
                             detail=f"line 1: it is {name}, where an access log, plain, gzip or zstd, is expected",
                         )
                 content = _in_utf8(self._unpack(file, start))
-                for piece in unwrap(content) if self.unwraps else content:
+                for piece in unwrap(content, self.asked) if self.unwraps else content:
                     self._take(piece)
                     yield piece
         except OSError as error:

@@ -36,6 +36,7 @@ class LogFormat:
     tells_bytes: Bytes = "body"
     tells_request_id: bool = False
     lateness: str = "written at once"
+    is_utc: bool = False  # its times name no zone and are UTC by its standard
     needs_forwarded: bool = False  # it tells no address but that of X-Forwarded-For
 
     @property

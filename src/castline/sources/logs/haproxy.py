@@ -24,12 +24,14 @@ _HEADERS: Final = {
     "host": "host", "user-agent": "user_agent", "range": "range", "referer": "referer",
     "x-forwarded-for": "forwarded", "x-unique-id": "request_id", "x-request-id": "request_id",
 }  # fmt: skip
-# What a captured header is, where nobody names it; an agent has a product and its version.
+# What a captured header is, where nobody names it: an agent has a product and its version, or is the first bare word
+# where nothing else is one, as many apps write their name alone, and some headers one word.
 _SHAPES: Final = {
     "range": "^bytes=",
     "referer": "^https?://",
-    "host": r"^[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+(?::[0-9]+)?$",
-    "user_agent": "[0-9A-Za-z)]/[0-9]|Mozilla|^[A-Za-z][0-9A-Za-z ._-]{2,}$",
+    "host": r"^(?:localhost|[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+)(?::[0-9]+)?$",
+    "user_agent": "[0-9A-Za-z)]/[0-9]|Mozilla",
+    "word": "^[A-Za-z][0-9A-Za-z ._-]{2,}$",
 }
 _CODE: Final = re.compile("#([0-9A-F]{2})")  # how it writes what stands for something else
 
@@ -60,6 +62,8 @@ class HaproxyReader(PatternReader):
             kind = next((kind for kind, shape in _SHAPES.items() if re.search(shape, text)), None)
             if kind is not None:
                 found.setdefault(kind, text)
+        if (word := found.pop("word", None)) is not None:
+            found.setdefault("user_agent", word)
         return found
 
 

@@ -62,13 +62,17 @@ class NotAnAccessLog(SourceUnreadable):
 class ReadAs:
     """How to read a log: `log_format` None finds it out; forwarded addresses are believed only if `trust_forwarded`.
 
-    `zone` is that of times that name none.
+    `zone` is that of times that name none, but for those of a format that was not asked for and is UTC by its standard.
     """
 
     log_format: LogFormat | None = None
     trust_forwarded: bool = False
     trusted_proxies: tuple[Network, ...] = ()
     zone: str = "UTC"
+
+    def zone_of(self, log_format: LogFormat) -> str:
+        """The zone of times that name none in a log of that format."""
+        return "UTC" if log_format.is_utc and self.log_format is None else self.zone
 
 
 def iter_requests(
@@ -80,6 +84,7 @@ def iter_requests(
     """
     found: _Reading | None = None
     is_known = after_line > 0
+    file.asked = read_as.log_format
     for lines in file.iter_lines():
         if found is not None and lines.first_line + lines.text.count(b"\n") <= after_line:
             continue
@@ -136,7 +141,7 @@ class _Reading:
         if self.read_as.trust_forwarded:
             self.has_forwarded |= "forwarded" in told.columns and told["forwarded"].null_count() < told.height
             told = replace_addresses(told, self.read_as.trusted_proxies)
-        found = _drop_empty(compute_requests(told, self.log_format.id_space, self.read_as.zone))
+        found = _drop_empty(compute_requests(told, self.log_format.id_space, self.read_as.zone_of(self.log_format)))
         block = split_requests(found, numbered, now_at)
         if found.height == numbered.height:
             return block
@@ -154,7 +159,7 @@ class _Reading:
             detail = pl.lit(f"does not fit the format {self.log_format.name}")
             return LogBlock(REQUEST_SCHEMA.to_frame(), refuse(missed, "malformed_line", detail))
         if other.name not in self.others:
-            read_as = replace(self.read_as, log_format=other)
+            read_as = replace(self.read_as, log_format=other, zone=self.read_as.zone_of(other))
             self.others[other.name] = _Reading(other, other.open(), read_as, has_syslog=False)
         block = self.others[other.name].read(missed, now_at)
         strange = block.refused.filter(pl.col("reason") == "malformed_line")

@@ -24,7 +24,9 @@ _FIELDS: Final = {
 TRAEFIK: Final = LogFormat(
     name="traefik",
     title="Traefik's JSON access log",
-    fits=lambda line: {"RequestPath", "RequestMethod"} <= json_keys(line),
+    fits=lambda line: (
+        {"RequestPath", "RequestMethod"} <= (keys := json_keys(line)) and not keys.isdisjoint(_FIELDS["address"])
+    ),
     open=lambda: JsonReader(_FIELDS),
     example=(
         '{"ClientAddr":"203.0.113.9:41342","ClientHost":"203.0.113.9","ClientPort":"41342","DownstreamContentSize":'

@@ -148,5 +148,6 @@ W3C: Final = LogFormat(
     ),
     reference="https://learn.microsoft.com/en-us/windows/win32/http/w3c-logging",
     tells_bytes="body and headers",
-    lateness="written at once; IIS tells no bytes unless sc-bytes is chosen",
+    lateness="written at once; IIS tells no bytes unless sc-bytes is chosen; --tz moves its UTC only if it is named",
+    is_utc=True,
 )
