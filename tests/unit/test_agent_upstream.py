@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 
 from castline.base.config import Settings
-from castline.base.errors import SourceUnreadable
+from castline.base.errors import SourceUnavailable, SourceUnreadable
 from castline.measure.agents.classifier import (
     Agent,
     classify_agent,
@@ -154,6 +154,14 @@ def test_what_is_no_list_is_refused(here: Settings, tmp_path: Path) -> None:
         with pytest.raises(SourceUnreadable):
             update_published_list(here, str(source))
     assert not (here.data_dir / "agents").exists()
+
+
+def test_without_a_network_it_is_said_how_else_the_list_can_be_loaded(here: Settings) -> None:
+    with pytest.raises(SourceUnavailable) as caught:
+        update_published_list(here, "http://agents.invalid/src")
+    assert caught.value.message.startswith("http://agents.invalid/src/")
+    assert caught.value.message.endswith(" The list in use stays as it is.")
+    assert "`castline agents update` takes a folder or a zip file" in caught.value.advice
 
 
 def test_a_damaged_copy_says_so(here: Settings, tmp_path: Path) -> None:

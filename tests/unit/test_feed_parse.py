@@ -2,9 +2,12 @@
 """Feeds that are as they should be, in each dialect."""
 
 import json
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from castline.cli.feed import feed
 from castline.model import feed as model
 from castline.model.feed import FeedEpisode, FeedShow, FeedTranscript
 from castline.sources.feeds.errors import NotAFeed
@@ -243,6 +246,17 @@ def test_a_source_that_is_no_feed_is_one_line_too() -> None:
         "problems": [{"code": "not_a_feed", "message": "x is not a feed: it is an HTML page"}],
         "item_count": 0,
     }
+
+
+def test_a_source_that_is_not_there_says_how_to_name_one(tmp_path: Path) -> None:
+    result = CliRunner().invoke(feed, ["parse", str(tmp_path / "missing")])
+    assert (result.exit_code, result.output.splitlines()) == (
+        1,
+        [
+            f"'{tmp_path}/missing' is neither a file that exists nor an http address",
+            "  fix: Give the path of a file as it is seen from here, or the feed's whole address with https://.",
+        ],
+    )
 
 
 def test_every_code_of_a_problem_is_documented() -> None:

@@ -112,6 +112,7 @@ class SchemaOutdated(Terminal):
 class SourceUnavailable(Transient):
     """{source} could not be fetched: {detail}"""
 
+    fix = "Check the address and this machine's network, then try again."
     exit_code = EXIT_SOURCE
 
 

@@ -50,24 +50,27 @@ def parse(ctx: click.Context, sources: tuple[str, ...], as_json: bool) -> None:
     settings, code = load_settings(), 0
     with progress(sources, "reading feeds") as each:
         for source in each:
+            advice = ""
             try:
                 is_stream = source == STDIN
                 line = to_line(read_feed_stream(sys.stdin.buffer) if is_stream else read_feed(settings, source))
             except CastlineError as error:
                 code = max(code, EXIT_SOURCE if error.exit_code == EXIT_SOURCE else EXIT_FAILURE)
-                line = failure_line(source, error)
+                line, advice = failure_line(source, error), error.advice
             line["source"] = printable(source)
             if as_json:
                 show_json(line)
             else:
-                _show_feed(line)
+                _show_feed(line, advice)
     ctx.exit(code)
 
 
-def _show_feed(line: dict[str, Any]) -> None:
+def _show_feed(line: dict[str, Any], advice: str) -> None:
     show = line["show"]
     if show is None:
         say(line["problems"][0]["message"])
+        if advice:
+            say(f"  fix: {advice}")
         return
     episodes, items = count_noun(len(line["episodes"]), "episode"), count_noun(line["item_count"], "item")
     say(f"{show['title']} ({line['source']}): {episodes} of {items}")

@@ -1,5 +1,6 @@
 """The socket to listen on, bound before anything says that it answers."""
 
+import os
 import socket
 
 from castline.base.errors import Terminal
@@ -8,7 +9,7 @@ from castline.base.errors import Terminal
 class AddressTaken(Terminal):
     """castline cannot listen on {host}:{port}: {detail}"""
 
-    fix = "Choose another with --port, or --port 0 for any free one."
+    fix = "Choose another port with --port, 0 for any free one; --host takes an address of this machine."
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -17,9 +18,14 @@ def bind(host: str, port: int) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         sock = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        raise AddressTaken(host=host, port=port, detail=error.strerror or error) from error
+        raise AddressTaken(host=host, port=port, detail=_explain(error)) from error
     sock.settimeout(0)
     return sock
+
+
+def _explain(error: OSError) -> str:
+    """The system's words: Python adds to them what it was doing, and names that are not found have negative numbers."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)
 
 
 def page_address(sock: socket.socket) -> str:

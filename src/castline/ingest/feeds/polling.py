@@ -47,6 +47,12 @@ _OK: Final = range(200, 300)
 _NEWS: Final = {"created", "changed"}  # what a reading counts of episodes when it brings anything
 
 
+class NoSuchFeed(InvalidInput):
+    """{source!r} is neither a file that exists nor an http address"""
+
+    fix = "Give the path of a file as it is seen from here, or the feed's whole address with https://."
+
+
 class FeedGone(SourceUnavailable):
     """{source} is gone for good (410); its show is paused."""
 
@@ -236,7 +242,7 @@ def _feed_url(source: str) -> str:
         return "https:" + source.partition(":")[2].removeprefix("https:").removeprefix("http:")
     path = (_path_of(source) if scheme == "file" else Path(source)).expanduser()
     if not path.exists():
-        raise InvalidInput(field="source", detail=f"{source!r} is neither a file that exists nor an http address")
+        raise NoSuchFeed(field="source", source=source)
     return path.resolve().as_uri()
 
 

@@ -56,6 +56,15 @@ class AgentListRefused(Terminal):
     fix = "The list in use stays as it is. Report the entry to the list's makers, or load an earlier state of it."
 
 
+class AgentListUnavailable(SourceUnavailable):
+    """{source} could not be fetched: {detail}. The list in use stays as it is."""
+
+    fix = (
+        "Check this machine's network and try again. Without one, `castline agents update` takes a folder or a zip file"
+        " that holds the list."
+    )
+
+
 class PublishedEntry(msgspec.Struct, frozen=True):
     """One entry as published; what else stands there (links, icons) is not used."""
 
@@ -112,7 +121,7 @@ def update_published_list(settings: Settings, source: str = PUBLISHED_URL) -> Pu
     """The list at a web address, in a folder or in a zip file is checked and used from now on.
 
     All or nothing: AgentListRefused names the entry that is wrong, and the list in use stays. Also raises
-    SourceUnavailable and SourceUnreadable.
+    AgentListUnavailable and SourceUnreadable.
     """
     contents = {name: content for name, content in _read_files(settings, source).items() if content is not None}
     files = {name: _parse(source, name, content) for name, content in contents.items()}
@@ -168,12 +177,17 @@ def _reader(settings: Settings, source: str) -> Callable[[str], bytes | None]:
 
 def _fetch_file(settings: Settings, source: str, name: str) -> bytes | None:
     policy = FetchPolicy(allow_private_addresses=settings.allow_private_addresses, max_bytes=_MAX_BYTES)
-    answer = fetch(f"{source.rstrip('/')}/{name}.json", policy=policy)
+    address = f"{source.rstrip('/')}/{name}.json"
+    try:
+        answer = fetch(address, policy=policy)
+    except SourceUnavailable as error:
+        detail = error.facts["detail"]
+        raise AgentListUnavailable(source=address, detail=detail, retry_after=error.retry_after) from error
     if answer.status == _OK:
         return answer.body
     if name == "referrers":
         return None
-    raise SourceUnavailable(source=f"{source.rstrip('/')}/{name}.json", detail=f"the server answered {answer.status}")
+    raise AgentListUnavailable(source=address, detail=f"the server answered {answer.status}")
 
 
 def _read_member(path: Path, name: str) -> bytes | None:
