@@ -31,19 +31,19 @@ with measured as (
     from request_verdicts
     where user_id = :tenant
 ), empty as (
-    select day::date as day_on, first_on, last_on,
-        (select max(day_on) from request_verdicts where user_id = :tenant and day_on < day::date) as before_on,
-        (select min(day_on) from request_verdicts where user_id = :tenant and day_on > day::date) as after_on
+    select day::date as day_on, first_on, last_on, after_on,
+        (select max(day_on) from request_verdicts where user_id = :tenant and day_on < day::date) as before_on
     from measured
     cross join generate_series(
         greatest(:first_on::date, first_on)::timestamp, least(:last_on::date, last_on)::timestamp, '1 day'
     ) as days (day)
-    where first_on is not null
-        and not exists (
-            select
-            from request_verdicts
-            where user_id = :tenant and day_on = day::date
-        )
+    cross join lateral (
+        -- looked up day by day in the index: a join would read every verdict of the account
+        select min(day_on) as after_on
+        from request_verdicts
+        where user_id = :tenant and day_on >= day::date
+    ) as next
+    where first_on is not null and after_on > day::date
 ), holes as materialized (
     select distinct before_on, after_on, after_on - before_on - 1 as day_count,
         greatest(before_on - 27, first_on) as around_from,
@@ -115,9 +115,13 @@ with measured as (
                 order by last_at
                 limit 10000
             ) as later
-            left join batches as earlier
-                on earlier.batch_id = (later.metadata ->> 'continues')::uuid
-                and earlier.user_id = :tenant and earlier.last_at < begin_at
+            left join lateral (
+                -- the limit keeps this a look into the index: a join would read every batch of the account
+                select batch_id, metadata
+                from batches
+                where batch_id = (later.metadata ->> 'continues')::uuid and user_id = :tenant and last_at < begin_at
+                limit 1
+            ) as earlier on true
             -- the log of a day has lines that are a day late: only what reaches farther says what lies between
             where earlier.batch_id is not null
                 or (later.first_at < begin_at and later.last_at > later.first_at + interval '48 hours')
