@@ -2,6 +2,7 @@
 
 import json
 import logging
+import select
 import socket
 import time
 from collections.abc import Iterator
@@ -43,18 +44,49 @@ def post(body: bytes, *fields: bytes) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "parts",
-    [[], [b"GET / HTTP/1.1\r\nHo"], [b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"]],
+    ("parts", "answer"),
+    [
+        ([], b""),
+        ([b"GET / HTTP/1.1\r\nHo"], b""),
+        ([b"POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n{"], connection._TOO_SLOW),
+    ],
     ids=["silent", "half a head", "half a body"],
 )
 def test_whoever_does_not_come_to_an_end_is_sent_away(
-    port: int, monkeypatch: pytest.MonkeyPatch, parts: list[bytes]
+    port: int, monkeypatch: pytest.MonkeyPatch, parts: list[bytes], answer: bytes
 ) -> None:
     for name in ("HEAD_SECONDS", "BODY_SECONDS", "_LOOK_SECONDS"):
         monkeypatch.setattr(connection, name, 0.2)
     began = time.monotonic()
-    assert ask(port, *parts) == b""
+    assert ask(port, *parts) == answer
     assert time.monotonic() - began < 4  # uvicorn alone waits for ever, the client here for five seconds
+
+
+def test_a_body_that_goes_on_is_waited_for_and_one_that_drips_is_told_that_it_is_too_slow(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BODY_SECONDS", 0.6)
+    monkeypatch.setattr(connection, "_LOOK_SECONDS", 0.1)
+    size = connection._PART_BYTES
+    body = json.dumps({"session": _SESSION, "events": [], "x": "x" * 5 * size}).encode()
+    slow = ask_slowly(port, post(body, b"Content-Length: %d" % len(body)), size)
+    assert slow.startswith(b"HTTP/1.1 ")
+    assert not slow.startswith(b"HTTP/1.1 408 ")
+    drip = ask_slowly(port, post(b"{" * 30, b"Content-Length: 30"), 10)
+    assert drip.startswith(b"HTTP/1.1 408 ")
+
+
+def ask_slowly(port: int, sent: bytes, size: int) -> bytes:
+    """What is answered to bytes that come in parts of this size, with a third of a second between them."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as client:
+        for start in range(0, len(sent), size):
+            try:
+                client.sendall(sent[start : start + size])
+            except OSError:
+                break
+            if select.select([client], [], [], 0.3)[0]:
+                break
+        return read_all(client)
 
 
 def test_a_delivery_of_a_thousand_events_is_taken_as_at_the_intake(port: int, tmp_path: Path) -> None:
