@@ -59,6 +59,9 @@ def test_before_any_conversion_came_in_a_return_is_as_unknown_as_its_revenue(
     untold = ("—", "Not measured: no conversion had come in by then.")
     money = ("Attributed orders", "Attributed revenue", "Return on investment")
     assert [tiles[name] for name in money] == [untold] * 3
+    cells = re.findall(r'data-label="(Orders|Net revenue|ROI)">(.*?)</td>', browser.get("/").text)
+    words = "not measured : no conversion has come in"
+    assert [(name, _strip(cell)) for name, cell in cells] == [("Orders", words), ("Net revenue", words), ("ROI", words)]
 
 
 def test_orders_of_measured_days_without_any_are_a_zero_once_conversions_came_in(signed_in: Browser) -> None:

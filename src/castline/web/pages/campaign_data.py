@@ -171,7 +171,11 @@ def find_currency(rows: Sequence[CampaignRow], earned: Earned) -> str | None:
 
 
 def compute_joint_roi(rows: Sequence[CampaignRow], currency: str) -> Decimal | None:
-    """(net revenue - cost) / cost over the campaigns of a currency; None where they cost nothing."""
-    net = sum((row.net_revenue for row in rows if row.currency == currency), Decimal(0))
-    cost = sum((row.cost for row in rows if row.currency == currency), Decimal(0))
+    """(net revenue - cost) / cost over the campaigns of a currency; None where they cost nothing.
+
+    A draft is not agreed: it cost nothing yet.
+    """
+    agreed = [row for row in rows if row.currency == currency and row.status != "draft"]
+    net = sum((row.net_revenue for row in agreed), Decimal(0))
+    cost = sum((row.cost for row in agreed), Decimal(0))
     return (net - cost) / cost if cost else None
