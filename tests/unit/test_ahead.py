@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from threading import Event
+from itertools import islice
+from threading import Event, current_thread
 from threading import enumerate as enumerate_threads
 
 import pytest
@@ -47,3 +48,19 @@ def test_who_stops_taking_leaves_no_thread() -> None:
     with closing(read_ahead(iter(range(100)))) as items:
         next(items)
     assert set(enumerate_threads()) <= before
+
+
+@pytest.mark.parametrize("wanted", [1, 100])
+def test_the_source_is_closed_when_its_last_item_was_made_and_when_nobody_takes_more(wanted: int) -> None:
+    closed_in: list[str] = []
+
+    def make() -> Iterator[int]:
+        try:
+            yield from range(100)
+        finally:
+            closed_in.append(current_thread().name)
+
+    source = make()
+    with closing(read_ahead(source)) as items:
+        assert list(islice(items, wanted)) == list(range(wanted))
+    assert closed_in == ["read-ahead"]

@@ -10,7 +10,10 @@ Item = TypeVar("Item")
 
 
 def read_ahead(source: Iterator[Item]) -> Generator[Item, None, None]:
-    """The same items; the next one is made in a thread meanwhile (zlib, SHA-256 and polars let other threads run)."""
+    """The same items; the next one is made in a thread meanwhile (zlib, SHA-256 and polars let other threads run).
+
+    Closed before the end, it closes the source and leaves no thread: whoever may stop taking uses `closing`.
+    """
     ready: Queue[_Entry[Item]] = Queue(maxsize=1)
     stopped = Event()
     thread = Thread(target=_fill, args=(source, ready, stopped), name="read-ahead", daemon=True)
@@ -34,6 +37,9 @@ def _fill(source: Iterator[Item], ready: "Queue[_Entry[Item]]", stopped: Event) 
         _put(ready, _Entry(None), stopped)
     except BaseException as error:  # noqa: BLE001  # it is raised again where the items are taken
         _put(ready, _Entry(None, error), stopped)
+    finally:
+        if isinstance(source, Generator):
+            source.close()
 
 
 def _put(ready: "Queue[_Entry[Item]]", entry: "_Entry[Item]", stopped: Event) -> None:

@@ -7,10 +7,10 @@ many bytes as an earlier import had whole lines of. Method: docs/how-to/import-l
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
+from castline.ingest.logs.opened import OpenedLog
 from castline.model.lineage import Batch
 from castline.sources.logs.file import LogFile
 from castline.store.listening.downloads import load_log_beginnings
@@ -19,16 +19,16 @@ from castline.store.pool import Connection
 
 @dataclass(frozen=True, slots=True)
 class LogName:
-    """What a log is looked for by: where it lies, what the ledger calls it, and the hash of its first line."""
+    """What a log is looked for by: the open file, what the ledger calls it, and the hash of its first line."""
 
-    path: Path
+    log: OpenedLog
     source: str
     first_line: str
 
     @classmethod
-    def of(cls, path: Path, source: str) -> Self:
-        """The name of the log there. Raises SourceUnreadable."""
-        return cls(path, source, sha256(LogFile(path).read_first_line()).hexdigest())
+    def of(cls, log: OpenedLog, source: str) -> Self:
+        """The name of the log. Raises SourceUnreadable."""
+        return cls(log, source, sha256(log.read_anew().read_first_line()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _load_known(connection: Connection, owner_id: UUID, name: LogName) -> list[B
 def _look(name: LogName, known: Sequence[Batch]) -> Looked:
     seen = frozenset(batch.batch_id for batch in known)
     sizes = {size for batch in known for size in (_size_of(batch), _size_of(batch) + _open_of(batch))}
-    hashes = dict(LogFile(name.path).iter_hashes(sizes)) if sizes else {}
+    hashes = dict(name.log.read_anew().iter_hashes(sizes)) if sizes else {}
     begun = [batch for batch in known if _fits(batch, hashes)]
     longest = max(begun, key=lambda batch: _count_of(batch, hashes), default=None)
     if longest is None:

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from hashlib import blake2b, sha256
+from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -18,6 +19,7 @@ from castline.base.errors import Conflict, SourceUnreadable
 from castline.base.text import printable
 from castline.ingest.logs.growth import LogName, Looked, describe_content, is_overtaken, look_for_beginning
 from castline.ingest.logs.locator import Assumed, Delivery, Locator
+from castline.ingest.logs.opened import OpenedLog, open_log
 from castline.ingest.logs.within import ReadLog, find_longer
 from castline.ingest.places import truncate_ip, try_pack_address
 from castline.model.lineage import Batch, DatasetUse, Drop
@@ -31,7 +33,6 @@ from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, find_batch, mark_lines_replayed, open_run, save_batch
 
 _REFUSED_LINES: Final = 1_000_000  # a file with more, and fewer requests, is of another format or damaged
-_CHUNK: Final = 1024 * 1024
 _V4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")
 _V6: Final = re.compile(r"[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
 # RFC 9562, section 5.8: version 8 and the variant, by their places in the number.
@@ -92,19 +93,21 @@ def import_log(
     """
     reading = reading_of(store, path, host, options)
     # Whoever was overtaken reads again, from the end of what the other process has landed meanwhile.
-    while (done := _import_once(store, owner_id, path, reading)) is None:
-        pass
+    done: LogImport | None = None
+    while done is None:
+        with open_log(path) as log:
+            done = _import_once(store, owner_id, log, reading)
     return done
 
 
-def _import_once(store: Store, owner_id: UUID, path: Path, reading: "Reading") -> LogImport | None:
-    file_hash = _hash_file(path)
+def _import_once(store: Store, owner_id: UUID, log: OpenedLog, reading: "Reading") -> LogImport | None:
+    file_hash = log.compute_hash()
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
     if known is not None:
         return _result(known, is_new=False, source=reading.source)
     try:
-        return _import_new(store, owner_id, path, file_hash, reading)
+        return _import_new(store, owner_id, log, file_hash, reading)
     except Conflict:
         # Another process finished the same content first: its batch is ours too.
         with store.account(owner_id) as connection:
@@ -167,12 +170,16 @@ class Tally:
         self.last_at = max(last, self.last_at or last)
 
 
-def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, reading: Reading) -> LogImport | None:
-    """What became of the log; None, and nothing landed, where another process has landed more of it meanwhile."""
-    file, tally, name = LogFile(path), Tally(), LogName.of(path, reading.source)
+def _import_new(store: Store, owner_id: UUID, log: OpenedLog, file_hash: str, reading: Reading) -> LogImport | None:
+    """What became of the log; None, and nothing landed, where it is to be read again from elsewhere.
+
+    Another process has landed more of it meanwhile, or it was emptied.
+    """
+    tally, name = Tally(), LogName.of(log, reading.source)
     with store.account(owner_id) as connection:
         looked = look_for_beginning(connection, owner_id, name)
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
+        file = log.read_anew()
         drops = _read(store, owner_id, file, reading, _Target(landing, tally, looked.line_count))
         with open_run(store, owner_id, "log.import", parameters=reading.parameters(file)) as run:
             hold_log_beginning(run.connection, owner_id, name.first_line)
@@ -180,19 +187,22 @@ def _import_new(store: Store, owner_id: UUID, path: Path, file_hash: str, readin
             if known is not None:
                 run.count("already_imported")
                 return _result(known, is_new=False, source=reading.source)
+            if looked.line_count and log.was_emptied_under(file):  # the lines left out may be others
+                run.count("emptied")
+                return None
             if is_overtaken(run.connection, owner_id, name, looked):
                 run.count("overtaken")
                 return None
-            read = ReadLog(file, name, landing, drops["line_number"].to_list(), tally.first_at, looked.batch_id)
+            read = ReadLog(file, name, landing, drops, tally.first_at, looked)
             if (longer := find_longer(run.connection, owner_id, store.settings.landing_dir, read)) is not None:
                 drops, tally, looked = drops.clear(), Tally(), longer
                 landing.discard()
             batch = make_batch(run, reading.source, file.content_hash, tally, landing)
             if file.problem:
                 batch.metadata["problem"] = file.problem
-            batch.metadata.update(
-                reading.options.facts, file_hash=file_hash, host=reading.assumed.host, format=file.format_name
-            )
+            batch.metadata.update(reading.options.facts, host=reading.assumed.host, format=file.format_name)
+            if log.is_unchanged():  # else what was read is not what was hashed
+                batch.metadata["file_hash"] = file_hash
             batch.metadata.update(tz=reading.options.tz)
             batch.metadata.update(describe_content(name, file, drops["line_number"].tail(1).to_list()))
             batch.metadata.update(looked.facts)
@@ -216,19 +226,20 @@ def _read(store: Store, owner_id: UUID, file: LogFile, reading: Reading, target:
     tally, refused = target.tally, [REFUSED_SCHEMA.to_frame()]
     locator = Locator(store.settings, owner_id, reading.assumed)
     requests_of = iter_requests(file, now_at=now(), read_as=reading.read_as, after_line=target.after_line)
-    for block in read_ahead(requests_of):
-        requests, strange = locator.locate(block)
-        target.landing.add(requests)
-        tally.add(requests)
-        fresh = pl.concat([block.refused, strange])
-        tally.refused += fresh.height
-        if tally.refused > max(_REFUSED_LINES, tally.landed):
-            raise SourceUnreadable(
-                source=file.path, detail=f"{tally.refused:,} lines fit no format: name it by --format"
-            )
-        refused.append(_masked(fresh, store.settings.ip_privacy))
-        if reading.options.report:
-            reading.options.report(tally.landed + tally.refused)
+    with closing(read_ahead(requests_of)) as blocks:
+        for block in blocks:
+            requests, strange = locator.locate(block)
+            target.landing.add(requests)
+            tally.add(requests)
+            fresh = pl.concat([block.refused, strange])
+            tally.refused += fresh.height
+            if tally.refused > max(_REFUSED_LINES, tally.landed):
+                raise SourceUnreadable(
+                    source=file.path, detail=f"{tally.refused:,} lines fit no format: name it by --format"
+                )
+            refused.append(_masked(fresh, store.settings.ip_privacy))
+            if reading.options.report:
+                reading.options.report(tally.landed + tally.refused)
     return pl.concat(refused).sort("line_number")
 
 
@@ -323,15 +334,3 @@ def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:
         problem=batch.metadata.get("problem"),
         log_format=batch.metadata.get("format"),
     )
-
-
-def _hash_file(path: Path) -> str:
-    """SHA-256 of the file as it lies there, so that a second import need not even unpack it."""
-    digest = sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
-    except OSError as error:
-        raise SourceUnreadable(source=path, detail=error.strerror or str(error)) from error
-    return digest.hexdigest()

@@ -4,7 +4,8 @@ The quarantine keeps a line's text with its address cut, so the log itself is re
 taken from it; they become a batch of their own. Method: docs/how-to/quarantine.md
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from hashlib import sha256
@@ -45,10 +46,11 @@ def replay_log(store: Store, owner_id: UUID, path: Path, reading: Reading, known
         return known
     lines: list[int] = []
     with open_landing(store.settings.landing_dir, owner_id, LOG_KIND) as landing:
-        for requests in _iter_waiting(store, owner_id, file, reading, list(waiting)):
-            landing.add(requests)
-            tally.add(requests)
-            lines += requests["line_number"].to_list()
+        with closing(_iter_waiting(store, owner_id, file, reading, list(waiting))) as found:
+            for requests in found:
+                landing.add(requests)
+                tally.add(requests)
+                lines += requests["line_number"].to_list()
         if not lines:
             return known
         with open_run(store, owner_id, _JOB, parameters={**reading.parameters(file), "again": True}) as run:
@@ -98,12 +100,13 @@ def _mark_replayed(run: OpenRun, lines: Sequence[int], waiting: Mapping[int, UUI
 
 def _iter_waiting(
     store: Store, owner_id: UUID, file: LogFile, reading: Reading, waiting: list[int]
-) -> Iterator[pl.DataFrame]:
+) -> Generator[pl.DataFrame, None, None]:
     locator = Locator(store.settings, owner_id, reading.assumed)
     lines = pl.DataFrame({"line_number": waiting}, schema={"line_number": pl.UInt32()})
-    for block in read_ahead(iter_requests(file, now_at=now(), read_as=reading.read_as)):
-        requests, _ = locator.locate(block)
-        yield requests.join(lines, on="line_number", how="semi", maintain_order="left")
+    with closing(read_ahead(iter_requests(file, now_at=now(), read_as=reading.read_as))) as blocks:
+        for block in blocks:
+            requests, _ = locator.locate(block)
+            yield requests.join(lines, on="line_number", how="semi", maintain_order="left")
 
 
 def _name_content(file: LogFile, lines: Sequence[int]) -> bytes:

@@ -133,6 +133,12 @@ def load_log_beginnings(connection: Connection, owner_id: UUID, first_line: str,
     return load_all(connection, Batch, _SQL["load_log_beginnings"], facts)
 
 
+def load_replays(connection: Connection, owner_id: UUID, run_ids: Iterable[UUID]) -> list[Batch]:
+    """The batches that these runs made of refused lines of logs."""
+    facts = {"tenant": owner_id, "kind": LOG_KIND, "run_ids": list(run_ids)}
+    return load_all(connection, Batch, _SQL["load_replays"], facts)
+
+
 def hold_log_beginning(connection: Connection, owner_id: UUID, first_line: str) -> None:
     """Until the transaction ends, nobody else lands a log of the account whose first line has that hash."""
     connection.execute(_SQL["hold_log_beginning"], {"tenant": owner_id, "first_line": first_line})

@@ -62,6 +62,14 @@ where user_id = :tenant and kind = :kind and metadata ->> 'first_line' = :first_
 order by source = :source desc, created_at desc
 limit 200
 
+-- name: load_replays
+-- one row per batch that these runs made of refused lines which went through on a second try
+select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
+    first_at, last_at, created_at, metadata
+from batches
+where user_id = :tenant and kind = :kind and run_id = any(:run_ids) and metadata ->> 'replay_of' is not null
+order by batch_id
+
 -- name: hold_log_beginning
 -- one row of nothing: until the transaction ends, no other log of the account that begins with this line is landed
 select pg_advisory_xact_lock(hashtextextended('log ' || :tenant::uuid::text || ' ' || :first_line::text, 0))

@@ -210,6 +210,24 @@ def load_waiting_lines(connection: Connection, owner_id: UUID, batch_id: UUID) -
     return {int(line): batch for batch, line in rows}
 
 
+@dataclass(frozen=True, slots=True)
+class RefusedLine:
+    """A refused line of a batch, its text as it is kept, and the run in which it went through after all."""
+
+    batch_id: UUID
+    line_number: int
+    payload: str
+    replayed_by: UUID | None
+
+
+def load_refused_lines(
+    connection: Connection, owner_id: UUID, batch_ids: Sequence[UUID], last_line: int
+) -> list[RefusedLine]:
+    """The refused lines of the batches up to `last_line`, replayed or not, in no order."""
+    facts = {"tenant": owner_id, "batch_ids": list(batch_ids), "last_line": last_line}
+    return load_all(connection, RefusedLine, _SQL["load_refused_lines"], facts)
+
+
 def mark_lines_replayed(run: OpenRun, batch_id: UUID, line_numbers: Sequence[int]) -> list[int]:
     """The refused lines of the batch went through in this run; returns those that had not before."""
     facts = _batch(run.owner_id, batch_id) | {"run_id": run.run_id, "line_numbers": list(line_numbers)}

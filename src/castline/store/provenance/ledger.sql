@@ -110,6 +110,12 @@ join quarantine on quarantine.batch_id = chain.batch_id
 where quarantine.user_id = :tenant and replayed_at is null and (last_line is null or line_number <= last_line)
 order by line_number
 
+-- name: load_refused_lines
+-- one row per refused line of the batches up to that line, replayed or not
+select batch_id, line_number, payload, replayed_by
+from quarantine
+where user_id = :tenant and batch_id = any(:batch_ids) and line_number <= :last_line
+
 -- name: mark_lines_replayed
 -- one row per line of the batch that went through on a second try and had not before
 update quarantine

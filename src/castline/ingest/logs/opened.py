@@ -1,0 +1,71 @@
+"""A log file that is opened once: hashed, looked into and read it stays the same file, whoever renames it meanwhile."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from io import FileIO
+from pathlib import Path
+from typing import Final
+
+from castline.base.errors import SourceUnreadable
+from castline.sources.logs.file import LogFile
+
+_CHUNK: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedLog:
+    """A log file, open under the name `path`, and what it was when it was opened. One reading of it at a time."""
+
+    path: Path
+    descriptor: int
+    begun: os.stat_result
+
+    def read_anew(self) -> LogFile:
+        """The log from its first byte; an earlier reading of it is at its end."""
+        return LogFile(self.path, stream=self._rewind())
+
+    def compute_hash(self) -> str:
+        """SHA-256 of the file as it lies there, so that a second import need not even unpack it."""
+        digest, file = sha256(), self._rewind()
+        try:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        return digest.hexdigest()
+
+    def was_emptied_under(self, reading: LogFile) -> bool:
+        """Whether the file was cut, as logrotate's copytruncate does, before the reading came to its former end."""
+        size, read_bytes = self.begun.st_size, reading.whole_lines.byte_count + reading.open_bytes
+        return os.fstat(self.descriptor).st_size < size and read_bytes < size
+
+    def is_unchanged(self) -> bool:
+        """Whether nothing was written to the file since it was opened."""
+        now = os.fstat(self.descriptor)
+        return (now.st_size, now.st_mtime_ns) == (self.begun.st_size, self.begun.st_mtime_ns)
+
+    def _rewind(self) -> FileIO:
+        try:
+            file = FileIO(self.descriptor, closefd=False)
+            file.seek(0)
+        except OSError as error:
+            raise _unreadable(self.path, error) from error
+        return file
+
+
+@contextmanager
+def open_log(path: Path) -> Iterator[OpenedLog]:
+    """The log is open until the block ends. Raises SourceUnreadable."""
+    try:
+        file = path.open("rb", buffering=0)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+    with file:
+        yield OpenedLog(path, file.fileno(), os.fstat(file.fileno()))
+
+
+def _unreadable(path: Path, error: OSError) -> SourceUnreadable:
+    return SourceUnreadable(source=path, detail=error.strerror or str(error))
