@@ -291,3 +291,35 @@ def test_a_copy_that_comes_when_the_requests_passed_their_retention_is_landed(
         path.unlink()
     (tmp_path / "noon.log").write_text("".join(LINES[:20]))
     assert _counts(import_log(store, account.user_id, tmp_path / "noon.log")) == (True, 20, 0)
+
+
+def test_a_log_that_a_written_format_keeps_whole_is_known_again_when_it_grew(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    path, asked = tmp_path / "access.log", 'nginx:{"t":"$msec","ip":"$remote_addr","message":"$request"}'
+    lines = [
+        f'{{"t":"17779{number:05}.000","ip":"198.51.100.{number}","message":"GET /one.mp3 HTTP/1.1"}}\n'
+        for number in range(6)
+    ]
+    landed = []
+    for count in (4, 6):
+        path.write_text("".join(lines[:count]))
+        done = import_log(store, account.user_id, path, options=ImportOptions(log_format=asked))
+        landed.append((done.landed_count, done.refused_count))
+    assert landed == [(4, 0), (2, 0)]
+
+
+def test_who_imports_a_log_again_under_another_zone_is_told_that_nothing_changed(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    path = tmp_path / "access.log"
+    path.write_text("".join(LINES))
+    again = [
+        import_log(store, account.user_id, path, options=ImportOptions(tz=tz)).problem
+        for tz in ("UTC", "UTC", "Europe/Oslo")
+    ]
+    assert again == [
+        None,
+        None,
+        "it was imported before with --tz UTC, and its times stay as they were read then",
+    ]

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from hashlib import blake2b
 from pathlib import Path
@@ -95,7 +95,7 @@ def import_log(
     # Whoever was overtaken reads again, from the end of what the other process has landed meanwhile.
     done: LogImport | None = None
     while done is None:
-        with open_log(path) as log:
+        with open_log(path, reading.read_as.log_format) as log:
             done = _import_once(store, owner_id, log, reading)
     return done
 
@@ -105,7 +105,7 @@ def _import_once(store: Store, owner_id: UUID, log: OpenedLog, reading: "Reading
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
     if known is not None:
-        return _result(known, is_new=False, source=reading.source)
+        return _tell_zone(_result(known, is_new=False, source=reading.source), known, reading.options.tz)
     try:
         return _import_new(store, owner_id, log, file_hash, reading)
     except Conflict:
@@ -316,6 +316,16 @@ def _save(run: OpenRun, batch: Batch, drops: pl.DataFrame, landing: Landing) -> 
 def _iter_drops(drops: pl.DataFrame) -> Iterator[Drop]:
     for line_number, reason, detail, payload in drops.iter_rows():
         yield Drop(line_number, reason, detail, payload)
+
+
+def _tell_zone(done: LogImport, known: Batch, tz: str) -> LogImport:
+    """The result, with a problem where the log was imported under another zone than is asked for now."""
+    stored = str(known.metadata.get("tz", "UTC"))
+    if stored == tz:
+        return done
+    return replace(
+        done, problem=f"it was imported before with --tz {stored}, and its times stay as they were read then"
+    )
 
 
 def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:

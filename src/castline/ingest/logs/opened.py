@@ -11,21 +11,26 @@ from typing import Final
 
 from castline.base.errors import SourceUnreadable
 from castline.sources.logs.file import LogFile
+from castline.sources.logs.format import LogFormat
 
 _CHUNK: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedLog:
-    """A log file, open under the name `path`, and what it was when it was opened. One reading of it at a time."""
+    """A log file, open under the name `path`, and what it was when it was opened. One reading of it at a time.
+
+    Every reading of it has the same lines: those that the format `asked` for has, or that no envelope is left around.
+    """
 
     path: Path
     descriptor: int
     begun: os.stat_result
+    asked: LogFormat | None = None
 
     def read_anew(self) -> LogFile:
         """The log from its first byte; an earlier reading of it is at its end."""
-        return LogFile(self.path, stream=self._rewind())
+        return LogFile(self.path, stream=self._rewind(), asked=self.asked)
 
     def compute_hash(self) -> str:
         """SHA-256 of the file as it lies there, so that a second import need not even unpack it."""
@@ -57,14 +62,14 @@ class OpenedLog:
 
 
 @contextmanager
-def open_log(path: Path) -> Iterator[OpenedLog]:
+def open_log(path: Path, asked: LogFormat | None = None) -> Iterator[OpenedLog]:
     """The log is open until the block ends. Raises SourceUnreadable."""
     try:
         file = path.open("rb", buffering=0)
     except OSError as error:
         raise _unreadable(path, error) from error
     with file:
-        yield OpenedLog(path, file.fileno(), os.fstat(file.fileno()))
+        yield OpenedLog(path, file.fileno(), os.fstat(file.fileno()), asked)
 
 
 def _unreadable(path: Path, error: OSError) -> SourceUnreadable:
