@@ -20,6 +20,7 @@ INSIDE_JSON = {  # the filling leaves JSON empty
     "campaigns.find_code_holder",
     "downloads.find_log_by_file",
     "downloads.load_log_beginnings",
+    "downloads.load_replays",
     "log_objects.load_log_objects",
 }
 # The filling has no players' events; test_ad_plays and test_plays ask as two accounts.

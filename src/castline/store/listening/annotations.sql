@@ -77,8 +77,12 @@ with measured as (
 ), usual as (
     select before_on, after_on, begin_at, end_at,
         (
-            select percentile_cont(0.5) within group (order by value)
-                * greatest(1, holes.day_count::numeric * count(*) / (around_to - around_from + 1 - holes.day_count))
+            -- where most days have no line, so may any ten of them
+            select case
+                when count(*) * 2 < around_to - around_from + 1 - holes.day_count then 0
+                else percentile_cont(0.5) within group (order by value)
+                    * greatest(1, holes.day_count::numeric * count(*) / (around_to - around_from + 1 - holes.day_count))
+            end
             from known
             where day_on >= around_from and day_on <= around_to
         ) as expected_count
@@ -139,8 +143,10 @@ with measured as (
             ) as days
         ) as lines
         cross join lateral (
-            select median_count * greatest(1, quiet_count::numeric * lines.day_count / (span_count - quiet_count))
-                as expected_count
+            select case
+                when lines.day_count * 2 < span_count - quiet_count then 0
+                else median_count * greatest(1, quiet_count::numeric * lines.day_count / (span_count - quiet_count))
+            end as expected_count
         ) as rhythm
     ) as logs on true
     group by before_on, after_on, begin_at, end_at, usual.expected_count
