@@ -89,9 +89,23 @@ class Round:
         return sum(part.cpu_seconds + part.server_cpu_seconds for part in (self.importing, self.measuring))
 
     @property
+    def limit_cpu_seconds(self) -> float:
+        """Of the limit, with the server's."""
+        return sum(part.cpu_seconds + part.server_cpu_seconds for part in (self.zcat_wc, self.raw_copy))
+
+    @property
     def share(self) -> float:
         """The limit's time over ours."""
         return (self.zcat_wc.seconds + self.raw_copy.seconds) / self.seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Lines per CPU second, the server's counted in: our own, and those of the limit, which nothing that keeps the
+    same rows goes beyond."""
+
+    castline: float
+    limit: float
 
 
 def main() -> int:
@@ -114,9 +128,12 @@ def main() -> int:
             if not chosen.database:
                 remove_embedded(settings.data_dir)
         found = _summarise(rounds, chosen.lines)
-        rate = chosen.lines / statistics.median(one.cpu_seconds for one in rounds)
-        found["goaccess"] = _measure_goaccess(log, chosen.lines, rate)
-        found["matomo"] = _measure_matomo(log, rate)
+        rates = Rates(
+            castline=chosen.lines / statistics.median(one.cpu_seconds for one in rounds),
+            limit=chosen.lines / statistics.median(one.limit_cpu_seconds for one in rounds),
+        )
+        found["goaccess"] = _measure_goaccess(log, chosen.lines, rates)
+        found["matomo"] = _measure_matomo(log, rates)
     print(json.dumps(found))
     return 0 if found["within_limit"] else 1
 
@@ -221,7 +238,7 @@ def _time_copy(store: Store) -> tuple[Timed, int]:
     return _time(store, copy_all)
 
 
-def _measure_goaccess(log: Path, lines: int, rate: float) -> dict[str, object]:
+def _measure_goaccess(log: Path, lines: int, rates: Rates) -> dict[str, object]:
     if not shutil.which("goaccess"):
         return {"missing": True, "goal": _GOAL_GOACCESS}
     form = """%h %^[%d:%t %^] "%r" %s %b "%R" "%u" "%^\""""
@@ -231,10 +248,10 @@ def _measure_goaccess(log: Path, lines: int, rate: float) -> dict[str, object]:
     )
     cpu = _cpu()
     subprocess.run(["sh", "-c", command], check=True, capture_output=True)
-    return _beside(lines / (_cpu() - cpu), rate, _GOAL_GOACCESS)
+    return _beside(lines / (_cpu() - cpu), rates, _GOAL_GOACCESS)
 
 
-def _measure_matomo(log: Path, rate: float) -> dict[str, object]:
+def _measure_matomo(log: Path, rates: Rates) -> dict[str, object]:
     importer = shutil.which("import_logs.py")
     if importer is None:
         return {"missing": True, "goal": _GOAL_MATOMO}
@@ -247,7 +264,7 @@ def _measure_matomo(log: Path, rate: float) -> dict[str, object]:
         subprocess.run(
             [*command, *options, "--log-format-name=ncsa_extended", part.name], check=True, capture_output=True
         )
-        return _beside(count / (_cpu_of_children() - cpu), rate, _GOAL_MATOMO)
+        return _beside(count / (_cpu_of_children() - cpu), rates, _GOAL_MATOMO)
 
 
 def _cpu_of_children() -> float:
@@ -255,9 +272,16 @@ def _cpu_of_children() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def _beside(peer: float, rate: float, goal: float) -> dict[str, object]:
-    rates = {"lines_per_cpu_second": peer, "castline_lines_per_cpu_second": rate, "times": rate / peer}
-    return {**rates, "goal": goal, "within_goal": rate / peer >= goal}
+def _beside(peer: float, rates: Rates, goal: float) -> dict[str, object]:
+    times = rates.castline / peer
+    return {
+        "lines_per_cpu_second": peer,
+        "castline_lines_per_cpu_second": rates.castline,
+        "times": times,
+        "limit_times": rates.limit / peer,
+        "goal": goal,
+        "within_goal": times >= goal,
+    }
 
 
 class _Site(BaseHTTPRequestHandler):
