@@ -7,12 +7,13 @@ from typing import Final
 
 import polars as pl
 
-from castline.measure.behaviour.farms import count_by
+from castline.measure.behaviour.counts import count_by
 from castline.measure.behaviour.habits import Finding, is_tasteless
 from castline.measure.behaviour.traffic import ADDRESS, Traffic
 from castline.measure.behaviour.usual import USUAL_TAKES, compute_common_tastes, compute_tastes
 
 _MINUTE: Final = 60_000_000
+_DAY_MINUTES: Final = 1_440
 # An office's agents are few that many have and many that few have; a list of agents is worked off evenly.
 AGENT_ROTATION: Final = {
     "agents": 40,
@@ -106,12 +107,11 @@ def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
 
 def find_crowd_bursts(traffic: Traffic) -> list[Finding]:
     """Episodes that many addresses take within minutes, which take nothing else, and hardly anybody at other times."""
-    at = traffic.ends["time"].dt.epoch("us").gather(traffic.takes["place"])
-    episodes = _dense_episodes(traffic.takes, at)
+    episodes = _dense_episodes(traffic)
     if episodes.is_empty():
         return []
     keys = ("day_on", "episode")
-    takes = traffic.takes.with_columns(at=at // _MINUTE)
+    takes = traffic.takes.with_columns(at=traffic.find_times(traffic.takes) // _MINUTE)
     days = takes.group_by("day_on").agg(day_ends_at=pl.col("at").max(), of_day=pl.len())
     takes = takes.join(episodes, on=keys).sort(*keys, "at", "take")
     # The shortest time that holds nearly all of an episode's takes.
@@ -146,18 +146,21 @@ def find_crowd_bursts(traffic: Traffic) -> list[Finding]:
     ]
 
 
-def _dense_episodes(takes: pl.DataFrame, at: pl.Series) -> pl.DataFrame:
-    """The episodes with enough `takes` that may lie within the minutes of a burst: two steps of so many hold it."""
+def _dense_episodes(traffic: Traffic) -> pl.DataFrame:
+    """The episodes with enough takes that may lie within the minutes of a burst: two steps of so many hold it."""
     least, share = int(CROWD_BURST["crowd_addresses"]), CROWD_BURST["crowd_share_of_day"]
-    step = at.to_numpy() // (int(CROWD_BURST["crowd_minutes"]) * _MINUTE)
+    step = int(CROWD_BURST["crowd_minutes"])
     half = int(least * share / 2)
-    steps = count_by(
-        takes.select("day_on", "episode").with_columns(step=step), "episode", "step", count="n", least=half
+    episodes = traffic.counts.by("episode", count="takes", least=least)
+    if episodes.is_empty():
+        return episodes
+    # A step is of one day, unless all days are one: so days need not be counted by.
+    told = traffic.takes.select("episode", day_on=traffic.find_times(traffic.takes) // (step * _MINUTE))
+    steps = count_by(told, "episode", count="n", least=half).with_columns(
+        (pl.col("day_on") // (_DAY_MINUTES // step)).cast(pl.Int32).clip(upper_bound=int(traffic.days.max()))
     )
     fullest = steps.group_by("day_on", "episode").agg(inside=pl.col("n").top_k(2).sum() + half)
-    if fullest.is_empty():
-        return fullest
-    told = fullest.join(count_by(takes, "episode", count="takes", least=least), on=["day_on", "episode"])
+    told = fullest.join(episodes, on=["day_on", "episode"])
     return told.filter(pl.col("inside") >= share * pl.col("takes")).select("day_on", "episode", "takes")
 
 

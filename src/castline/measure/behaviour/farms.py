@@ -5,14 +5,14 @@ where everybody takes the new episode, nothing stands out.
 """
 
 from collections.abc import Sequence
-from math import prod
 from typing import Final
 
 import numpy as np
 import polars as pl
 
+from castline.measure.behaviour.counts import BUCKET_BITS, mix
 from castline.measure.behaviour.habits import Finding
-from castline.measure.behaviour.traffic import NEAR, WIDE, Flags, Ints, Traffic
+from castline.measure.behaviour.traffic import NEAR, WIDE, Flags, Traffic
 from castline.measure.behaviour.usual import USUAL_TAKES
 
 FARM: Final = {
@@ -40,9 +40,6 @@ FARM: Final = {
     "spread_sibling_share": 0.2,
 }
 _LEAST: Final = 20
-_BUCKETS_BITS: Final = 22
-# Counting by number pays where not most of the numbers are missing.
-_DENSE: Final = 4
 # The networks that may be a farm's: those near one another, and whoever runs the network.
 _RUN_BY: Final = "AS" + pl.col("asn").cast(pl.String)
 _FEW_NETWORKS: Final = 50
@@ -56,7 +53,7 @@ def find_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
     """
     if traffic.takes.is_empty():
         return []
-    whole = _Whole(traffic.takes)
+    whole = _Whole(traffic)
     if whole.lifted.is_empty():
         return []
     found = _spread_farm(traffic.takes, whole, agents)
@@ -101,14 +98,14 @@ def _all_of(networks: pl.DataFrame, network: pl.Expr, traffic: Traffic) -> pl.Da
 class _Whole:
     """The day's takes by agent and episode, to compare a network with what is outside of it."""
 
-    def __init__(self, takes: pl.DataFrame) -> None:
-        day = "day_on"
-        self.agents = count_by(takes, "agent", count="of_agent")
+    def __init__(self, traffic: Traffic) -> None:
+        day, counts = "day_on", traffic.counts
+        self.agents = counts.by("agent", count="of_agent")
         self.days = self.agents.group_by(day).agg(of_day=pl.col("of_agent").sum())
-        self.episodes = _add_shows(count_by(takes, "episode", count="of_episode"), takes)
+        self.episodes = traffic.add_shows(counts.by("episode", count="of_episode"))
         self.shows = self.episodes.group_by(day, "show").agg(of_show=pl.col("of_episode").sum())
         # Those with fewer takes are of no account.
-        self.pairs = count_by(takes, "agent", "episode", count="pair", least=int(FARM["pair_takes"]))
+        self.pairs = counts.by("agent", "episode", count="pair", least=int(FARM["pair_takes"]))
         self.lifted = self._find_lifted()
 
     def _find_lifted(self) -> pl.DataFrame:
@@ -168,40 +165,6 @@ class _Whole:
         cells = cells.join(self.episodes.drop("show"), on=[day, "episode"])
         cells = cells.join(self.agents, on=[day, "agent"]).join(self.shows, on=[day, "show"])
         return cells.join(self.days, on=day)
-
-
-def count_by(takes: pl.DataFrame, *names: str, count: str, least: int = 1) -> pl.DataFrame:
-    """Per day and numbers the takes, where these are at least so many."""
-    keys = ("day_on", *names)
-    columns = [takes[key].to_numpy() for key in keys]
-    firsts = [int(column.min()) for column in columns]
-    widths = [int(column.max()) + 1 - first for column, first in zip(columns, firsts, strict=True)]
-    if prod(widths) > _DENSE * takes.height:
-        return _often(takes, keys, least).group_by(keys).agg(pl.len().alias(count)).filter(pl.col(count) >= least)
-    place = np.zeros(takes.height, np.int64)
-    for column, first, width in zip(columns, firsts, widths, strict=True):
-        place *= width
-        place += column
-        place -= first
-    counts = np.bincount(place)
-    found = np.flatnonzero(counts >= least)
-    told = {key: part + first for key, part, first in zip(keys, np.unravel_index(found, widths), firsts, strict=True)}
-    kinds = {key: takes.schema[key] for key in keys} | {count: pl.UInt32()}
-    return pl.DataFrame(told | {count: counts[found]}).select(pl.col(name).cast(kind) for name, kind in kinds.items())
-
-
-def _often(takes: pl.DataFrame, keys: Sequence[str], least: int) -> pl.DataFrame:
-    """The keys of all takes that have so many alike, and of few others."""
-    if least == 1:
-        return takes.select(keys)
-    bucket = _mix(takes, *keys)
-    return takes.select(keys)[np.flatnonzero(np.bincount(bucket)[bucket] >= least)]
-
-
-def _add_shows(episodes: pl.DataFrame, takes: pl.DataFrame) -> pl.DataFrame:
-    shows = np.zeros(int(episodes["episode"].to_numpy().max()) + 1, np.uint32)
-    shows[takes["episode"].to_numpy()] = takes["show"].to_numpy()
-    return episodes.with_columns(show=pl.Series(shows[episodes["episode"].to_numpy()]))
 
 
 def _rate(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
@@ -373,13 +336,6 @@ def _finding(takes: pl.DataFrame, chosen: pl.DataFrame, keys: Sequence[str] = _G
 
 def _holds(pairs: pl.DataFrame, takes: pl.DataFrame) -> Flags:
     """True for the takes of these pairs of agent and episode on their days, and for a few others."""
-    marked = np.zeros(1 << _BUCKETS_BITS, np.bool_)
-    marked[_mix(pairs, "day_on", "agent", "episode")] = True
-    return marked[_mix(takes, "day_on", "agent", "episode")]
-
-
-def _mix(takes: pl.DataFrame, *names: str) -> Ints:
-    mixed = np.zeros(takes.height, np.uint64)
-    for name in names:
-        mixed = (mixed ^ takes[name].cast(pl.Int64).to_numpy().view(np.uint64)) * np.uint64(0x9E3779B97F4A7C15)
-    return (mixed >> np.uint64(64 - _BUCKETS_BITS)).astype(np.int64)
+    marked = np.zeros(1 << BUCKET_BITS, np.bool_)
+    marked[mix(pairs, "day_on", "agent", "episode")] = True
+    return marked[mix(takes, "day_on", "agent", "episode")]

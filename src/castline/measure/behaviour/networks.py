@@ -9,9 +9,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from castline.measure.behaviour.farms import count_by
 from castline.measure.behaviour.habits import Finding, is_tasteless
-from castline.measure.behaviour.traffic import NEAR, Flags, Traffic
+from castline.measure.behaviour.traffic import NEAR, Ints, Traffic
 from castline.measure.behaviour.usual import USUAL_TAKES, compute_own_tastes
 
 # A class of thirty tablets takes one episode; so fewer addresses must take several.
@@ -33,6 +32,7 @@ _NETWORK: Final = ("day_on", "network")
 _GROUP: Final = (*_NETWORK, "agent")
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _BUCKET_BITS: Final = 21
+_COARSE_BITS: Final = 18
 _SIGNS: Final = 2
 _ONE_OF: Final = np.uint64(63)
 
@@ -48,40 +48,48 @@ def find_networks(traffic: Traffic) -> list[Finding]:
 
 def _crowded(traffic: Traffic) -> pl.DataFrame:
     """The takes of networks with several addresses and nearly always the same agent, with their `network`."""
-    maybe = np.flatnonzero(_may_have_one_agent(traffic))
-    near = traffic.add_origins(traffic.takes[maybe]).with_columns(network=NEAR).drop_nulls("network")
+    near = (
+        traffic.add_origins(traffic.takes[_may_have_one_agent(traffic)])
+        .with_columns(network=NEAR)
+        .drop_nulls("network")
+    )
     homes = near.group_by(_NETWORK).agg(hosts=pl.col("who").n_unique())
     return near.join(homes.filter(pl.col("hosts") >= NETWORK["network_hosts"]), on=_NETWORK)
 
 
-def _may_have_one_agent(traffic: Traffic) -> Flags:
-    """True for the takes of all networks with enough takes, nearly all under one agent, and of few others.
+def _may_have_one_agent(traffic: Traffic) -> Ints:
+    """The places of the takes of all networks with enough takes, nearly all under one agent, and of few others.
 
     Agents are given signs by chance: their sum is as large as the count only where one has nearly all.
     """
-    takes = traffic.takes
+    takes, least = traffic.takes, NETWORK["network_takes_in_all"]
     day = takes["day_on"].to_numpy().astype(np.uint64) * _ODD
-    hashes = _hash_networks(traffic.ends).gather(takes["place"]).to_numpy()
-    network = ((hashes ^ day) >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
-    counts = np.bincount(network, minlength=1 << _BUCKET_BITS)
-    may: Flags = counts >= NETWORK["network_takes_in_all"]
-    if not may.any():
-        return np.zeros(takes.height, np.bool_)
+    mixed = _hash_networks(traffic.ends).gather(takes["place"]).to_numpy() ^ day
+    # Most are of networks with few takes, which coarser buckets, quicker to fill, tell as well.
+    network = (mixed >> np.uint64(64 - _COARSE_BITS)).astype(np.int64)
+    places = np.flatnonzero((np.bincount(network, minlength=1 << _COARSE_BITS) >= least)[network])
+    network = (mixed[places] >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
+    counts = np.bincount(network)[network]
+    places, network, counts = (told[counts >= least] for told in (places, network, counts))
+    if not len(places):
+        return np.zeros(0, np.int64)
     agents = takes["agent"].to_numpy()
+    signed, width = agents[places], int(agents.max()) + 1
     chance = np.random.default_rng(0)
+    may = np.ones(len(places), np.bool_)
     for _ in range(_SIGNS):
-        signs = chance.choice([-1.0, 1.0], int(agents.max()) + 1)
-        sums = np.bincount(network, signs[agents], minlength=1 << _BUCKET_BITS)
+        signs = chance.choice([-1.0, 1.0], width)
+        sums = np.bincount(network, signs[signed])[network]
         may &= np.abs(sums) >= (2 * NETWORK["network_agent_share"] - 1) * counts
-    held: Flags = may[network]
-    return held
+    found: Ints = places[may]
+    return found
 
 
 def _hash_networks(ends: pl.DataFrame) -> pl.Series:
     """A number for the network of each row."""
     hashes = ends["ip"].hash()
     # What privacy has cut is a network already: to cut it out of each address costs thirty times as much.
-    some = ends["ip"].filter(pl.Series(hashes.to_numpy() & _ONE_OF == 0))
+    some = ends["ip"].gather(np.flatnonzero(hashes.to_numpy() & _ONE_OF == 0))
     if len(some) and some.str.contains("/", literal=True).all():
         return hashes
     return ends.select(NEAR).to_series().hash()
@@ -92,7 +100,7 @@ def _beside_others(takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
 
     Only of networks that are not most of the day: these are the usual.
     """
-    totals = count_by(traffic.takes, "agent", count="of_agent")
+    totals = traffic.counts.by("agent", count="of_agent")
     days = totals.group_by("day_on").agg(of_day=pl.col("of_agent").sum(), day_agents=pl.len())
     told = takes.group_by(_GROUP).agg(addresses=pl.col("who").n_unique(), takes=pl.len())
     told = told.with_columns(

@@ -8,11 +8,12 @@ from math import exp, lgamma, log
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
-from castline.measure.behaviour.farms import count_by
+from castline.measure.behaviour.counts import count_by
 from castline.measure.behaviour.habits import Finding
-from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
+from castline.measure.behaviour.traffic import ADDRESS, NEAR, Flags, Ints, Traffic
 
 SAME_SET: Final = {
     "set_episodes": 4,
@@ -29,6 +30,7 @@ SAME_SET: Final = {
 }
 _FEWEST: Final = 2
 _MOST_EPISODES: Final = 1_000
+_BUCKET_BITS: Final = 18
 _ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 # A share of few takes is known only so far: as if three more had been taken.
 _UNSEEN: Final = 3
@@ -38,13 +40,10 @@ _SET: Final = ("day_on", "set")
 
 def find_same_sets(traffic: Traffic) -> list[Finding]:
     """Addresses, wherever they are, that take the same unusual episodes and nothing else."""
-    several = traffic.takes.select(*ADDRESS, "episode", "is_several").filter("is_several")
-    if several.is_empty():
-        return []
-    sets, members = _common_sets(several)
+    sets, members = _common_sets(traffic.takes)
     if sets.is_empty():
         return []
-    episodes = _unusual(sets, members, traffic.takes)
+    episodes = _unusual(sets, members, traffic)
     if episodes.is_empty():
         return []
     takers = _takers(episodes, traffic.takes)
@@ -52,33 +51,61 @@ def find_same_sets(traffic: Traffic) -> list[Finding]:
     return [_finding(told, takers, traffic.takes)]
 
 
-def _common_sets(several: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _common_sets(takes: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The sets (day_on, set, members, addresses) of at least the least addresses; and who took each."""
-    day = several["day_on"].to_numpy().astype(np.uint64) * _ODD
-    address = several["who"].to_numpy() ^ day
-    order = np.argsort(address)
-    heads = np.flatnonzero(np.concatenate(([True], address[order][1:] != address[order][:-1])))
+    several = np.flatnonzero(takes["is_several"].to_numpy())
+    day = takes["day_on"].to_numpy()[several].astype(np.uint64) * _ODD
+    address = takes["who"].to_numpy()[several] ^ day
+    order, heads = group_addresses(address)
     # A set is known by the sum of what its episodes are mixed to: the order tells nothing.
-    mixed = (several["episode"].to_numpy().astype(np.uint64) + np.uint64(1)) * _ODD
+    mixed = (takes["episode"].to_numpy()[several].astype(np.uint64) + np.uint64(1)) * _ODD
     mixed = (mixed ^ (mixed >> np.uint64(29))) * _ODD
-    sums = np.add.reduceat((mixed ^ (mixed >> np.uint64(32)))[order], heads)
+    sums = np.add.reduceat((mixed ^ (mixed >> np.uint64(32)))[order], heads) if len(heads) else mixed
     members = np.diff(heads, append=len(order))
-    fits = (members >= SAME_SET["set_episodes_one_agent"]) & (members <= _MOST_EPISODES)
-    found = pl.DataFrame(
-        {"place": order[heads[fits]], "set": sums[fits], "members": members[fits], "day": day[order[heads[fits]]]}
-    )
+    fits = np.flatnonzero((members >= SAME_SET["set_episodes_one_agent"]) & (members <= _MOST_EPISODES))
+    places = order[heads[fits]]
+    fits = fits[_often(sums[fits] ^ day[places], int(SAME_SET["set_addresses_one_network"]))]
+    places = order[heads[fits]]
+    found = pl.DataFrame({"place": several[places], "set": sums[fits], "members": members[fits], "day": day[places]})
     found = found.filter(pl.len().over("set", "day") >= SAME_SET["set_addresses_one_network"])
-    of_each = several.select(ADDRESS)[found["place"]].hstack(found.select("set", "members"))
+    of_each = takes.select(ADDRESS)[found["place"]].hstack(found.select("set", "members"))
     return of_each.group_by(_SET).agg(pl.col("members").first(), addresses=pl.len()), of_each
 
 
-def _unusual(sets: pl.DataFrame, members: pl.DataFrame, takes: pl.DataFrame) -> pl.DataFrame:
+def group_addresses(address: npt.NDArray[np.uint64]) -> tuple[Ints, Ints]:
+    """The places by address, and where in that order each address begins."""
+    # Numbers sort several times quicker than places by their numbers: so a place takes the last bits of its address.
+    last = np.uint64((1 << max(len(address) - 1, 1).bit_length()) - 1)
+    joined = np.sort((address & ~last) | np.arange(len(address), dtype=np.uint64))
+    order = (joined & last).astype(np.int64)
+    heads = _heads(address[order])
+    if len(heads) > len(_heads(joined & ~last)):  # two addresses differ in their last bits alone
+        order = np.argsort(address)
+        heads = _heads(address[order])
+    return order, heads
+
+
+def _heads(ordered: npt.NDArray[np.uint64]) -> Ints:
+    return np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1]))) if len(ordered) else np.zeros(0, int)
+
+
+def _often(numbers: npt.NDArray[np.uint64], least: int) -> Flags:
+    """True for the numbers that come so often, and for a few others."""
+    bucket = ((numbers * _ODD) >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
+    often: Flags = (np.bincount(bucket, minlength=1 << _BUCKET_BITS) >= least)[bucket]
+    return often
+
+
+def _unusual(sets: pl.DataFrame, members: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
     """The episodes of the sets that few others take, one row each, with `usual_share` of the whole set."""
-    theirs = takes.filter("is_several").join(members, on=ADDRESS)
+    takes = traffic.takes
+    # Few of them: told by the address alone before by the day, too.
+    theirs = takes.filter(pl.col("is_several") & pl.col("who").is_in(members["who"].unique().implode()))
+    theirs = theirs.join(members, on=ADDRESS)
     one = members.unique(_SET, keep="any").select(*ADDRESS)
     episodes = theirs.join(one, on=ADDRESS, how="semi").select(*_SET, "episode", "show").unique()
     # Several farms on one day must not excuse one another.
-    counted = count_by(takes, "episode", count="all_takes")
+    counted = traffic.counts.by("episode", count="all_takes")
     days = counted.group_by("day_on").agg(of_day=pl.col("all_takes").sum())
     days = days.join(theirs.group_by("day_on").agg(mine=pl.len()), on="day_on")
     counted = counted.join(theirs.group_by("day_on", "episode").agg(of_sets=pl.len()), on=["day_on", "episode"])

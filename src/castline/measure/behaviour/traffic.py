@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from castline.measure.behaviour.counts import Counts
 from castline.measure.rules.table import IS_HLS, IS_PROBE, OK, Rulebook
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
+Days = npt.NDArray[np.int32]
 # An address with fewer requests on a day fits no rule of a single address.
 BUSY_REQUESTS: Final = 20
 # An address with fewer takes on a day is a household, by which the usual is told.
@@ -31,13 +33,14 @@ NEAR: Final = pl.coalesce(
 )
 WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
 _BUCKET_BITS: Final = 21
+_DAY: Final = 86_400_000_000  # microseconds
 _TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
 _FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
 
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """`day`: the UTC day of a request, or the first of several that are judged as one.
+    """`days`: the UTC day of each request, or the first of several that are judged as one.
 
     `takes`: one row per take with `take`, `place`, `day_on`, `who` (the address), `agent`, `episode`, `show`,
     `is_ordinary` and `is_several`, true at least where the address has SEVERAL_TAKES on the day. `visits`: of busy
@@ -49,7 +52,17 @@ class Traffic:
     visits: pl.DataFrame
     take_of: Ints
     ends: pl.DataFrame
-    day: pl.Expr
+    days: Days
+    counts: Counts
+    shows: npt.NDArray[np.uint32]
+
+    def add_shows(self, episodes: pl.DataFrame) -> pl.DataFrame:
+        """The episodes, however often each, with the number of their `show`."""
+        return episodes.with_columns(show=pl.Series(self.shows[episodes["episode"].to_numpy()]))
+
+    def find_times(self, takes: pl.DataFrame) -> pl.Series:
+        """When each take began, in microseconds."""
+        return self.ends["time"].to_physical().gather(takes["place"])
 
     def add_origins(self, takes: pl.DataFrame) -> pl.DataFrame:
         """The takes with the `ip` and `asn` that they came from."""
@@ -57,7 +70,8 @@ class Traffic:
 
     def span_days(self) -> pl.DataFrame:
         """Per day the minutes from its first request to its last."""
-        spans = self.ends.group_by(day_on=self.day).agg(pl.col("time").max() - pl.col("time").min())
+        times = self.ends.select("time", day_on=pl.Series(self.days))
+        spans = times.group_by("day_on").agg(pl.col("time").max() - pl.col("time").min())
         return spans.select("day_on", day_minutes=pl.col("time").dt.total_seconds() / 60)
 
     def usual_ranges(self, days: pl.DataFrame) -> pl.DataFrame:
@@ -72,49 +86,54 @@ def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook, *, is_
 
     `shows`: (episode, show); episodes that are not there are all of one show. With `is_one_day` all days are one.
     """
-    day = pl.col("time").dt.epoch("d")
-    if is_one_day:
-        day = day.clip(upper_bound=day.min())
-    take_of = ends["window"].to_numpy() if book.settings.is_utc_day and not is_one_day else _number_takes(ends, day)
+    days = _find_days(ends["time"], is_one_day=is_one_day)
+    take_of = ends["window"].to_numpy() if book.settings.is_utc_day and not is_one_day else _number_takes(ends, days)
     heads = np.zeros(ends.height, np.bool_)
     heads[_first_places(take_of) if _ascends(take_of) else np.unique(take_of, return_index=True)[1]] = True
     kept = ~ends.select(book.networks.exempt.holds()).to_series().to_numpy()
-    told = ends.select(
-        "agent",
-        "episode",
-        day_on=day,
-        who=pl.col("listener_key").hash(),
-        take=pl.Series(take_of),
-        place=pl.int_range(pl.len(), dtype=pl.UInt32),
-    )
-    address = _mix(told["who"].to_numpy(), told["day_on"].to_numpy())
+    columns = {
+        "agent": ends["agent"],
+        "episode": ends["episode"],
+        "day_on": days,
+        "who": ends["listener_key"].hash(),
+        "take": take_of,
+        "place": np.arange(ends.height, dtype=np.uint32),
+    }
+    told = pl.DataFrame(columns)
     chosen = heads & kept
-    counts = np.bincount(address[kept], minlength=1 << _BUCKET_BITS)
-    # Flags are gathered instead of counts: they are an eighth of the memory.
-    busy = _much(told, kept & (counts >= BUSY_REQUESTS)[address], BUSY_REQUESTS)
+    address = _mix(told["who"].to_numpy(), told["day_on"].to_numpy())
+    counts = np.bincount(address if kept.all() else address[kept], minlength=1 << _BUCKET_BITS)
+    busy = _much(told, kept, counts, address, BUSY_REQUESTS)
     # Without the requests that are no new take, they count takes.
     np.subtract.at(counts, address[kept & ~heads], 1)
-    ordinary = ~_much(told, chosen & (counts >= ORDINARY_TAKES)[address], ORDINARY_TAKES)
+    ordinary = ~_much(told, chosen, counts, address, ORDINARY_TAKES)
     several = (counts >= SEVERAL_TAKES)[address]
     takes = told.with_columns(is_ordinary=pl.Series(ordinary), is_several=pl.Series(several))
     takes = takes.filter(pl.Series(chosen))
-    takes = takes.with_columns(show=_show_of(takes["episode"], shows))
-    return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends, day)
+    numbers = _number_shows(takes["episode"].to_numpy(), shows)
+    takes = takes.with_columns(show=pl.Series(numbers[takes["episode"].to_numpy()]))
+    return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends, days, Counts(takes), numbers)
 
 
-def _number_takes(ends: pl.DataFrame, day: pl.Expr) -> Ints:
+def _find_days(times: pl.Series, *, is_one_day: bool) -> Days:
+    """The UTC day of each, or the first for all."""
+    days: Days = (times.to_physical().to_numpy() // _DAY).astype(np.int32)
+    return np.full_like(days, days.min(initial=0)) if is_one_day and len(days) else days
+
+
+def _number_takes(ends: pl.DataFrame, days: Days) -> Ints:
     """The take of each row."""
-    keys = ends.select(day.alias("day_on"), "listener_key", "agent", "episode")
+    keys = ends.select("listener_key", "agent", "episode", day_on=pl.Series(days))
     # Ranking numbers is many times quicker than ranking rows.
     return keys.select(pl.struct(pl.all()).hash().rank("dense")).to_series().cast(pl.Int64).to_numpy() - 1
 
 
-def _show_of(episodes: pl.Series, shows: pl.DataFrame) -> pl.Series:
-    """The show of each; 0 where none is known."""
-    episode, known = episodes.to_numpy(), shows["episode"].to_numpy()
+def _number_shows(episode: npt.NDArray[np.int32], shows: pl.DataFrame) -> npt.NDArray[np.uint32]:
+    """The show of each episode, by its number; 0 where none is known."""
+    known = shows["episode"].to_numpy()
     numbers = np.zeros(int(max(episode.max(initial=0), known.max(initial=0))) + 1, np.uint32)
     numbers[known] = shows["show"].to_numpy()
-    return pl.Series(numbers[episode])
+    return numbers
 
 
 def _ascends(take_of: Ints) -> bool:
@@ -125,19 +144,23 @@ def _first_places(take_of: Ints) -> Ints:
     return np.flatnonzero(np.concatenate(([True], take_of[1:] != take_of[:-1])))
 
 
-def _mix(who: npt.NDArray[np.uint64], day: npt.NDArray[np.int32]) -> Ints:
+def _mix(who: npt.NDArray[np.uint64], day: Days) -> Ints:
     """A bucket for each row, the same for the same address on the same day."""
     mixed = who ^ (day.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
     return (mixed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
 
 
-def _much(told: pl.DataFrame, may: Flags, least: int) -> Flags:
-    """True for the rows of addresses with at least so many of them on the day, all of which must be among `may`."""
-    if not may.any():
-        return may
-    exact = told.select(ADDRESS).filter(pl.Series(may)).select(pl.len().over(ADDRESS) >= least).to_series()
-    may[may] = exact.to_numpy()
-    return may
+def _much(told: pl.DataFrame, among: Flags, counts: Ints, address: Ints, least: int) -> Flags:
+    """True for the rows `among` all of addresses that have so many of them on the day; `counts` by bucket tell most."""
+    often = counts >= least
+    if not often.any():
+        return np.zeros(len(among), np.bool_)
+    # Flags are gathered instead of counts: they are an eighth of the memory.
+    places = np.flatnonzero(often[address] & among)
+    exact = told.select(ADDRESS)[places].select(pl.len().over(ADDRESS) >= least).to_series()
+    much = np.zeros(len(among), np.bool_)
+    much[places[exact.to_numpy()]] = True
+    return much
 
 
 def _visits(ends: pl.DataFrame, told: pl.DataFrame, busy: Flags, heads: Flags) -> pl.DataFrame:
