@@ -348,7 +348,8 @@ def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
     of_needed = (pl.col("bytes_sent") / pl.col("needed_bytes")).fill_null(1)
     bounded = pl.col("range").str.contains(_BOUNDED) & pl.col("status").is_in(PARTS).fill_null(value=False)
     same = alone & bounded & (pl.col("range") == most)
-    just = alone & pl.col("needed_bytes").is_not_null() & of_needed.is_between(1, _JUST_OVER)
+    # Where nothing less than the whole file counts, whoever takes the file takes just what counts.
+    just = alone & (~pl.col("needs_whole")).fill_null(value=False) & of_needed.is_between(1, _JUST_OVER)
     told = visits.group_by(CONSUMER, maintain_order=True).agg(
         visits=pl.len(),
         episodes=pl.col("episode").n_unique(),

@@ -34,7 +34,7 @@ NEAR: Final = pl.coalesce(
 WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
 _BUCKET_BITS: Final = 21
 _DAY: Final = 86_400_000_000  # microseconds
-_TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes")
+_TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes", "needs_whole")
 _FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
 
 
