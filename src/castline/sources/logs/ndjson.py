@@ -1,28 +1,32 @@
 """Logs of one JSON object a line: the fields that are asked for, whatever their type, as text.
 
-The lines of a block are read at once. What that reader refuses is looked at line by line: mended, read by itself, or no
-object at all.
+Many lines are read at once by DuckDB, which parses each for all its fields and leaves out what is no object; those,
+and few lines, are read one by one: as they stand, mended, or no object at all.
 """
 
-import io
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import cache
 from itertools import chain
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import msgspec
 import polars as pl
-from polars.exceptions import ComputeError, SchemaError
 
 from castline.sources.logs.format import comments_by
 from castline.sources.logs.json_text import DECODE_ERRORS, is_object, mend_json
 
+if TYPE_CHECKING:
+    import duckdb
+
 _Path: TypeAlias = tuple[str, ...]
 _LOOKED_AT: Final = 1_000_000
-_SAMPLE: Final = 50
-_ONE_BY_ONE: Final = 256  # lines that are not worth another try at once
+_FEW: Final = 2_000  # lines: to load DuckDB takes half a second, in which many more are read one by one
+_MANY_PATHS: Final = 24
+_SAMPLE: Final = 50  # lines
 _SINGLE: Final = r'^\["[^"\\]*"\]$'  # a list of one text
 # A line of an array of objects that is printed one a line.
 _BRACKET: Final = r"^\s*[\[\]],?\s*$"
+_OBJECT: Final = r"^\s*\{"
 _NUL: Final = "\0"
 _LOST: Final = "\N{REPLACEMENT CHARACTER}"
 
@@ -36,80 +40,69 @@ class JsonReader:
 
     def __init__(self, fields: Mapping[str, Sequence[str]], *, joined: Collection[str] = ("forwarded",)) -> None:
         self._paths = {target: [tuple(key.split("/")) for key in keys] for target, keys in fields.items()}
+        self._columns = {
+            path: f"at_{place}" for place, path in enumerate(set(chain.from_iterable(self._paths.values())))
+        }
         self._joined = frozenset(joined)
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The lines that are JSON objects."""
-        every = frozenset(chain.from_iterable(self._paths.values()))
-        usual = _find_usual(every, numbered["line"].head(_SAMPLE)) or every
-        unusual = set(chain.from_iterable(every - usual)) - set(chain.from_iterable(usual))
-        if not unusual:
-            return self._read(numbered, usual)
-        rare = numbered["line"].str.contains_any([f'"{key}"' for key in sorted(unusual)])
-        if not rare.any():
-            return self._read(numbered, usual)
-        parts = (self._read(numbered.filter(~rare), usual), self._read(numbered.filter(rare), every))
-        return pl.concat(parts).sort("line_number")
+        if numbered.height <= _FEW:
+            return self._read_singly(numbered)
+        found, rest = self._read_at_once(numbered)
+        if rest.is_empty():
+            return found
+        parts = [found]
+        if rest.height > _FEW:
+            mended, rest = self._read_at_once(_mended(rest))
+            parts.append(mended)
+        return pl.concat([*parts, self._read_singly(rest)]).sort("line_number")
 
     def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
         """The brackets of an array that is printed over several lines."""
         return comments_by(numbered, _BRACKET)
 
-    def _read(self, numbered: pl.DataFrame, paths: frozenset[_Path]) -> pl.DataFrame:
-        found = self._try_read(numbered, paths)
-        return self._read_carefully(numbered, paths) if found is None else found
+    def _read_at_once(self, numbered: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """What the lines that are objects say, and the lines that are none."""
+        frame = _extract(numbered["line"], self._find_present(numbered["line"]))
+        sound = frame["is_object"]
+        rest = numbered.clear()
+        if not sound.all():
+            rest, numbered, frame = numbered.filter(~sound), numbered.filter(sound), frame.filter(sound)
+        told = (self._tell(frame, target) for target in self._paths)
+        return pl.DataFrame([numbered["line_number"], *told]), rest
 
-    def _try_read(self, numbered: pl.DataFrame, paths: frozenset[_Path]) -> pl.DataFrame | None:
-        """All lines, or None where one of them is no object of the expected shape."""
-        text = io.BytesIO()
-        text.write(b"\n")  # a text that begins like compressed data would be unpacked
-        numbered.select("line").write_csv(text, include_header=False, quote_style="never")
-        schema = _schema_of(paths)
-        try:
-            frame = pl.read_ndjson(text.getvalue(), schema=schema) if numbered.height else pl.DataFrame(schema=schema)
-        except (ComputeError, SchemaError):
-            return None
-        if frame.height != numbered.height:
-            return None
-        told = (self._tell(frame, target, paths) for target in self._paths)
-        return pl.DataFrame([numbered["line_number"], *told])
-
-    def _read_carefully(self, numbered: pl.DataFrame, paths: frozenset[_Path]) -> pl.DataFrame:
-        """The lines that are objects as they stand or can be mended; the others are left out."""
-        lines = numbered["line"].to_list()
-        sound = [line if is_object(line) else mend_json(line) for line in lines]
-        kept = numbered.with_columns(line=pl.Series(sound, dtype=pl.String)).filter(pl.col("line").is_not_null())
-        return pl.concat(self._iter_parts(kept, paths))
-
-    def _iter_parts(self, numbered: pl.DataFrame, paths: frozenset[_Path]) -> Iterator[pl.DataFrame]:
-        found = self._try_read(numbered, paths)
-        if found is not None:
-            yield found
-        elif numbered.height <= _ONE_BY_ONE:
-            yield self._read_singly(numbered)
-        else:
-            half = numbered.height // 2
-            yield from self._iter_parts(numbered.head(half), paths)
-            yield from self._iter_parts(numbered.slice(half), paths)
+    def _find_present(self, lines: pl.Series) -> dict[_Path, str]:
+        """The paths that some line may have: to look for many that no line has takes longer than to rule them out."""
+        if len(self._columns) <= _MANY_PATHS:
+            return self._columns
+        usual = _find_named(self._columns, lines.head(_SAMPLE))
+        unusual = {key for path in self._columns.keys() - usual for key in path if (key,) not in usual}
+        rare = lines.filter(lines.str.contains_any([f'"{key}"' for key in sorted(unusual)]))
+        present = usual | _find_named(self._columns, rare)
+        return {path: column for path, column in self._columns.items() if path in present}
 
     def _read_singly(self, numbered: pl.DataFrame) -> pl.DataFrame:
-        """Objects of which some have something else in the place of an object or a text."""
-        rows = [msgspec.json.decode(line) for line in numbered["line"].to_list()]
+        """The lines that are objects as they stand or can be mended; the others are left out."""
+        objects = [_try_decode(line) for line in numbered["line"].to_list()]
+        rows = [row for row in objects if row is not None]
         told = [
             pl.Series(target, [self._find_text(row, target) for row in rows], dtype=pl.String) for target in self._paths
         ]
-        return pl.DataFrame([numbered["line_number"], *told])
+        numbers = numbered["line_number"].filter(pl.Series([row is not None for row in objects], dtype=pl.Boolean))
+        return pl.DataFrame([numbers, *told])
 
     def _find_text(self, row: Any, target: str) -> str | None:
         texts = (_text_of(_within(row, path), joined=target in self._joined) for path in self._paths[target])
         return next((text for text in texts if text and text != "-"), None)
 
-    def _tell(self, frame: pl.DataFrame, target: str, paths: frozenset[_Path]) -> pl.Series:
+    def _tell(self, frame: pl.DataFrame, target: str) -> pl.Series:
         found = pl.Series(target, [None], dtype=pl.String).new_from_index(0, frame.height)
-        for path in (one for one in self._paths[target] if one in paths):
-            column = frame.select(_leaf(path).alias(target)).to_series()
-            if column.null_count() == len(column):
+        for path in self._paths[target]:
+            name = self._columns[path]
+            if name not in frame.columns or frame[name].null_count() == frame.height:
                 continue
+            column = frame[name].alias(target)
             column = _flat(column, joined=target in self._joined)
             empty = column.is_in(["", "-"])
             if empty.any():
@@ -120,41 +113,57 @@ class JsonReader:
         return found
 
 
-def _find_usual(paths: Iterable[_Path], lines: pl.Series) -> frozenset[_Path]:
-    """The paths whose keys some of these lines have: to look for keys that no line has costs time."""
-    seen = "\n".join(lines.str.head(_LOOKED_AT))
-    return frozenset(path for path in paths if all(f'"{key}"' in seen for key in path))
+def _find_named(paths: Iterable[_Path], lines: pl.Series) -> set[_Path]:
+    """The paths whose keys all stand somewhere in the lines."""
+    text = "\n".join(lines.str.head(_LOOKED_AT))
+    return {path for path in paths if all(f'"{key}"' in text for key in path)}
 
 
-_Tree: TypeAlias = dict[str, "_Tree"]
+def _extract(lines: pl.Series, columns: Mapping[_Path, str]) -> pl.DataFrame:
+    """What lies at each path as text, lists and objects as JSON, and `is_object`; one row per line, in order."""
+    pointers = ", ".join(f"'/{'/'.join(path)}'" for path in columns)
+    texts = "".join(f", texts[{place}] as {name}" for place, name in enumerate(columns.values(), start=1))
+    query = f"""
+        select texts is not null as is_object{texts}
+        from (
+            select case when is_candidate then try(json_extract_string(line, [{pointers}])) end as texts
+            from source
+        )
+        """
+    with _open_engine().cursor() as cursor:
+        cursor.register("source", pl.DataFrame({"line": lines, "is_candidate": lines.str.contains(_OBJECT)}))
+        found: pl.DataFrame = cursor.sql(query).pl()
+    return found
 
 
-def _schema_of(paths: Iterable[_Path]) -> pl.Schema:
-    """Every key as text, but for those that others lie below."""
-    tree: _Tree = {}
-    for path in paths:
-        place = tree
-        for key in path:
-            place = place.setdefault(key, {})
-    return pl.Schema({key: _type_of(below) for key, below in tree.items()})
+@cache
+def _open_engine() -> "duckdb.DuckDBPyConnection":
+    """An empty database in memory; each block of lines is read through a cursor of its own."""
+    import duckdb  # noqa: PLC0415  # few logs need it, and it takes long to load
+
+    return duckdb.connect(config={"threads": 1})
 
 
-def _type_of(tree: _Tree) -> pl.DataType:
-    return pl.Struct({key: _type_of(below) for key, below in tree.items()}) if tree else pl.String()
+def _mended(numbered: pl.DataFrame) -> pl.DataFrame:
+    lines = [line if is_object(line) else mend_json(line) for line in numbered["line"].to_list()]
+    return numbered.with_columns(line=pl.Series(lines, dtype=pl.String)).filter(pl.col("line").is_not_null())
 
 
-def _leaf(path: _Path) -> pl.Expr:
-    column = pl.col(path[0])
-    for key in path[1:]:
-        column = column.struct.field(key)
-    return column
+def _try_decode(line: str) -> dict[str, Any] | None:
+    """The object that the line is or nearly is."""
+    try:
+        value = msgspec.json.decode(line)
+    except DECODE_ERRORS:
+        mended = mend_json(line)
+        return None if mended is None else msgspec.json.decode(mended, type=dict[str, Any])
+    return value if isinstance(value, dict) else None
 
 
 def _flat(column: pl.Series, *, joined: bool) -> pl.Series:
     """Texts only: what the reader gave as the text of a list or an object is taken apart."""
     if column.str.contains(_NUL, literal=True).any():
         column = column.str.replace_all(_NUL, _LOST, literal=True)
-    nested = column.str.contains(r"^[\[{]").fill_null(value=False)
+    nested = (column.str.starts_with("[") | column.str.starts_with("{")).fill_null(value=False)
     if not nested.any():
         return column
     single = nested & column.str.contains(_SINGLE).fill_null(value=False)
@@ -191,7 +200,7 @@ def _text_of(value: Any, *, joined: bool) -> str | None:
         return ", ".join(texts if joined else texts[:1]) or None
     if value is None or isinstance(value, dict):
         return None
-    return value.replace(_NUL, _LOST) if isinstance(value, str) else repr(value)
+    return value.replace(_NUL, _LOST) if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def json_keys(line: str) -> frozenset[str]:
