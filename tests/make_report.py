@@ -214,3 +214,10 @@ def _provenance() -> Provenance:
         restatements=(),
         notes=("Intervals on ROAS and lift: not measurable yet.",),
     )
+
+
+def untold(figures: ReportFigures) -> ReportFigures:
+    """The same campaign before its account was told of any conversion."""
+    nobody = empty(figures)
+    roi = replace(nobody.roi, roi_rate=None, roas=None, has_conversions=False)
+    return replace(nobody, roi=roi)

@@ -25,7 +25,7 @@ from castline.report.formats.table import RENDERERS, parse_formats
 from castline.report.layout import lay_out
 from castline.report.numbers import format_value
 from castline.store.payload import decode_json
-from make_report import empty, make_figures
+from make_report import empty, make_figures, untold
 
 FORMATS: list[ReportFormat] = ["pdf", "excel", "csv", "json"]
 
@@ -221,6 +221,25 @@ def test_a_figure_that_is_not_measurable_is_a_dash_with_its_reason_and_never_zer
     sheet = load_workbook(BytesIO(render_excel(document)))["Summary"]
     shown = {row[0]: (row[1], row[5]) for row in sheet.iter_rows(values_only=True)}
     assert shown["CPA"] == ("—", "no order was credited")
+
+
+def test_before_any_conversion_came_in_every_format_has_no_return_and_says_why() -> None:
+    document = lay_out(untold(make_figures()))
+    reason = "no conversion has come in"
+    earned = {"credited_orders", "modeled_orders", "net_revenue", "modeled_net_revenue", "roas", "roi_rate", "visits"}
+    returned = {"gross_revenue", "refunds", "return"}
+    rows = [row for row in csv.DictReader(StringIO(render_csv(document).decode())) if row["missing"] == reason]
+    assert {row["name"] for row in rows} >= earned | returned
+    assert [row["value"] for row in rows] == [""] * len(rows)
+    figures = decode_json(render_json(document))["figures"]
+    assert {item["name"] for item in figures if item.get("missing") == reason} == {row["name"] for row in rows}
+    book = load_workbook(BytesIO(render_excel(document)))
+    shown = {row[0]: (row[1], row[5]) for row in book["Summary"].iter_rows(values_only=True)}
+    assert (shown["ROI"], shown["Attributed revenue"]) == (("\N{EM DASH}", reason),) * 2
+    text = pdf_text(render_pdf(document))
+    assert f"ROAS\N{EM DASH}Notmeasurable:{squeezed(reason)}" in text
+    assert "-100" not in text
+    assert "\N{MINUS SIGN}100" not in text
 
 
 def test_a_hundred_placements_all_have_their_row() -> None:

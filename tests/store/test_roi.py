@@ -117,6 +117,14 @@ def test_what_happened_after_the_moment_is_left_out(world: MoneyWorld) -> None:
     assert roi(world, campaign, MARCH + timedelta(days=21)).net_revenue == Decimal("120.00")
 
 
+def test_a_return_is_unknown_until_any_conversion_came_in_and_a_loss_from_then_on(world: MoneyWorld) -> None:
+    mine, _ = world.add("Spring", AttributionConfig(promo_code="MINE")), world.add("Theirs", CODE, sponsor="Other")
+    tell(world, order(1, 10, "100.00", sponsor="Other"))
+    early, later = roi(world, mine, MARCH + timedelta(days=10)), roi(world, mine, MARCH + timedelta(days=11))
+    assert (early.has_conversions, early.roi_rate, early.roas) == (False, None, None)
+    assert (later.has_conversions, later.roi_rate, later.roas) == (True, Decimal(-1), Decimal(0))
+
+
 def test_a_refund_without_a_sponsor_belongs_where_only_one_can_be_meant(world: MoneyWorld) -> None:
     mine, theirs = world.add("Spring", CODE), world.add("Theirs", CODE, sponsor="Other")
     tell(world, order(1, 3, "100"), order(2, 3, "100"), order(2, 3, "100", sponsor="Other"))

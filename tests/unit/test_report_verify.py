@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from castline.base.errors import CastlineError, SourceUnreadable
-from castline.model.figures import ReportFigures
+from castline.model.figures import ConversionCounts, ReportFigures
 from castline.report.formats.json import render_json, seal
 from castline.report.frozen import compute_hash, freeze_figures, thaw_figures
 from castline.report.layout import lay_out
 from castline.report.recompute import Difference, FiguresDiffer, check_arithmetic, recompute
 from castline.report.verify import NotAReport, verify_file, verify_report
 from castline.store.payload import decode_json, encode_json
-from make_report import empty, make_figures
+from make_report import empty, make_figures, untold
 
 REPORT = render_json(lay_out(make_figures()))
 
@@ -102,6 +102,24 @@ def test_the_second_computation_agrees_with_the_golden_figures() -> None:
     assert recompute(make_figures()) == []
     assert recompute(make_figures(currency="JPY")) == []
     assert recompute(empty(make_figures())) == []
+
+
+def test_a_return_before_any_conversion_is_no_figure_and_orders_beside_it_are_a_contradiction() -> None:
+    figures = untold(make_figures())
+    assert recompute(figures) == []
+    lost = replace(figures, roi=replace(figures.roi, roi_rate=Decimal(-1), roas=Decimal(0), visit_count=2))
+    assert recompute(replace(lost, conversions=ConversionCounts(3, 0, 0, 0, 0))) == [
+        Difference("conversions.record_count", "3", "0"),
+        Difference("visit_count", "2", "0"),
+        Difference("roi_rate", "-1", "no value"),
+        Difference("roas", "0", "no value"),
+    ]
+
+
+def test_figures_that_were_frozen_before_conversions_were_told_of_keep_their_return() -> None:
+    frozen = decode_json(freeze_figures(empty(make_figures())))
+    del frozen["roi"]["has_conversions"]
+    assert thaw_figures(encode_json(frozen)) == empty(make_figures())
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from castline.base.clock import now
+from castline.ingest.logs.landing import import_log
 from castline.measure.figures.query import run_query
 from castline.measure.run import measure
 from castline.model.account import User
@@ -24,10 +25,11 @@ from castline.store.entities.campaigns import (
 )
 from castline.store.entities.shows import load_episodes
 from castline.store.pool import Store
-from make_logs import MONDAY
+from make_logs import MONDAY, Line, make_listened_show, write_log
 from web.browser import Browser
+from web.conftest import Caller
 from web.test_pages import tiles
-from web.world import DAYS, World, make_world
+from web.world import DAYS, World, make_campaign, make_world
 
 pytestmark = pytest.mark.store
 
@@ -63,6 +65,27 @@ def test_days_before_the_first_log_are_a_gap_and_not_zero(signed_in: Browser, ea
     [days] = re.findall(r'data-days="([^"]*)"', page)
     # Days that nobody measured have no number, so that the chart leaves them out.
     assert [day for day in days.split() if day.endswith(":")] == ["2026-09-04:", "2026-09-05:", "2026-09-06:"]
+
+
+def test_before_any_conversion_came_in_page_and_interface_know_of_no_return(
+    signed_in: Browser, store: Store, person: User, key_of: Caller, tmp_path: Path
+) -> None:
+    show = make_listened_show(store, person.user_id)
+    import_log(store, person.user_id, write_log(tmp_path / "heard.log", [Line(3_600)]), host="cdn.example.org")
+    measure(store, person.user_id)
+    campaign = make_campaign(store, person.user_id, show, "Autumn")
+    page = signed_in.get(f"/campaigns/{campaign.campaign_id}").text
+    untold = '<p class="value">\N{EM DASH}</p>\n      <p class="under faint">no conversion has come in</p>'
+    assert re.findall(r"<h3>([^<]+)</h3>\s*" + re.escape(untold), page) == [
+        "Conversions", "Modeled conversions", "Attributed revenue", "Modeled revenue", "ROAS", "ROI", "CPA",
+        "Average order", "Orders to break even", "Visits",
+    ]  # fmt: skip
+    returned = '<dd dir="auto">\N{EM DASH} <span class="faint small">no conversion has come in</span></dd>'
+    assert re.findall(r"<dt [^>]*>([^<]+)</dt>" + re.escape(returned), page) == [
+        "Of known value", "Gross revenue", "Refunds", "Net revenue", "Return",
+    ]  # fmt: skip
+    told = signed_in.ask("GET", f"/api/v1/campaigns/{campaign.campaign_id}/roi", headers=key_of(person, "read")).json
+    assert (told["has_conversions"], told["roi_rate"], told["roas"]) == (False, None, None)
 
 
 def test_delivered_and_counted_are_told_apart(signed_in: Browser, world: World) -> None:

@@ -6,7 +6,7 @@ import click
 
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.cli.session import open_account
-from castline.model.roi import RoiFigures
+from castline.model.roi import NO_CONVERSION, RoiFigures
 
 # Name on screen -> field, unit; the unit `money` is the campaign's currency.
 _ROWS = (
@@ -28,6 +28,8 @@ _ROWS = (
     ("modeled net revenue (in no sum)", "modeled_net_revenue", "money"),
     ("visits", "visit_count", "count"),
 )
+_DELIVERED = frozenset({"cost", "spend", "impressions", "cost_per_mille"})
+_EARNED = frozenset(field for _, field, _ in _ROWS) - _DELIVERED
 
 
 @click.command()
@@ -52,11 +54,17 @@ def roi(campaign: str, as_of: str | None, as_json: bool) -> None:
 
 
 def _show(name: str, figures: RoiFigures) -> None:
-    rows = [{"figure": title, "value": _write(figures, field, unit)} for title, field, unit in _ROWS]
+    unknown = frozenset() if figures.has_conversions else _EARNED
+    rows = [
+        {"figure": title, "value": "not measured" if field in unknown else _write(figures, field, unit)}
+        for title, field, unit in _ROWS
+    ]
     show_table(rows, ("figure", "value"), title=name)
     columns = ("tier", "method", "credited_orders", "gross_revenue", "refunds", "net_revenue")
     if figures.methods:
         show_table([{column: _cell(getattr(item, column)) for column in columns} for item in figures.methods], columns)
+    if not figures.has_conversions:
+        say(f"Orders, revenue and return are not measured: {NO_CONVERSION}.")
     if figures.unconverted_count:
         say(
             f"{figures.unconverted_count:,} credited orders are left out of revenue: no exchange rate is on record"

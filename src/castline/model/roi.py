@@ -12,6 +12,7 @@ from castline.base.period import Period
 from castline.model.vocab import AttributionMethod, AttributionTier
 
 _LARGEST_RATE: Final = Decimal(10**12)  # numeric(24, 12)
+NO_CONVERSION: Final = "no conversion has come in"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,8 @@ class RoiFigures:
     `refunds` is zero or below. A rate is None where its denominator is zero: a ROI of zero cost is not infinite, it is
     not measurable. `unconverted_count` is the number of credited orders left out of the money for want of
     an exchange rate. `valued_orders` are those whose value is known: the average order is theirs alone.
+    Without `has_conversions` none of the account was told of before `as_of`: orders and revenue are sums of nothing
+    and not known, and so is every rate of them.
     """
 
     campaign_id: UUID
@@ -63,6 +66,8 @@ class RoiFigures:
     visit_count: int
     methods: tuple[MethodFigures, ...]
     model_version: str
+    # Figures that were frozen before this was told stand as they are.
+    has_conversions: bool = True
 
 
 @dataclass(frozen=True, slots=True)

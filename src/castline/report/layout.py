@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Final
 
 from castline.base.money import Money
@@ -20,6 +21,7 @@ from castline.model.figures import (
     Unit,
     Value,
 )
+from castline.model.roi import NO_CONVERSION, RoiFigures
 from castline.report.definitions import load_definitions, name_metric
 from castline.report.delivery import ADS_UNKNOWN, NO_PLACEMENT, Delivered, add_up_delivery
 from castline.report.frozen import compute_hash, freeze_figures, name_report
@@ -103,6 +105,11 @@ def _known(value: int | Decimal | None, reason: str) -> Value:
     return Missing(reason) if value is None else value
 
 
+def _earned(roi: RoiFigures, value: int | Decimal | None, reason: str = "") -> Value:
+    """What the campaign brought; before any conversion came in nobody knows."""
+    return _known(value, reason) if roi.has_conversions else Missing(NO_CONVERSION)
+
+
 def _share(part: int, whole: int) -> Decimal:
     """The part as a rate, to a ten-thousandth of a percent."""
     return (Decimal(part) / whole).quantize(Decimal("0.000001"))
@@ -139,6 +146,7 @@ def _over_delivery(placement: PlacementDelivery, figures: ReportFigures) -> Valu
 
 def _summary(figures: ReportFigures) -> Section:
     roi, contracted = figures.roi, figures.contracted
+    earned = partial(_earned, roi)
     no_orders = "no order was credited"
     no_values = "no order of known value was credited"
     return Section(
@@ -155,16 +163,24 @@ def _summary(figures: ReportFigures) -> Section:
             _figure("contracted", "Contracted downloads", _known(contracted, _NO_CONTRACT.reason), "count"),
             _figure("delivery_rate", "Delivered of contracted", _delivery_rate(figures), "rate"),
             _figure("cost_per_mille", "eCPM", _known(roi.cost_per_mille, "nothing was delivered"), "money"),
-            _figure("credited_orders", "Conversions", roi.credited_orders, "share"),
-            _figure("credited_orders", "Modeled conversions", roi.modeled_orders, "share", name="modeled_orders"),
-            _figure("net_revenue", "Attributed revenue", roi.net_revenue, "money"),
-            _figure("net_revenue", "Modeled revenue", roi.modeled_net_revenue, "money", name="modeled_net_revenue"),
-            _figure("roas", "ROAS", _known(roi.roas, "nothing was spent yet"), "ratio"),
-            _figure("roi_rate", "ROI", _known(roi.roi_rate, "the campaign cost nothing"), "rate"),
-            _figure("cost_per_acquisition", "CPA", _known(roi.cost_per_acquisition, no_orders), "money"),
-            _figure("average_order_value", "Average order", _known(roi.average_order_value, no_values), "money"),
-            _figure("break_even_orders", "Orders to break even", _known(roi.break_even_orders, no_values), "count"),
-            _figure("visits", "Visits", roi.visit_count, "count"),
+            _figure("credited_orders", "Conversions", earned(roi.credited_orders), "share"),
+            _figure(
+                "credited_orders", "Modeled conversions", earned(roi.modeled_orders), "share", name="modeled_orders"
+            ),
+            _figure("net_revenue", "Attributed revenue", earned(roi.net_revenue), "money"),
+            _figure(
+                "net_revenue",
+                "Modeled revenue",
+                earned(roi.modeled_net_revenue),
+                "money",
+                name="modeled_net_revenue",
+            ),
+            _figure("roas", "ROAS", earned(roi.roas, "nothing was spent yet"), "ratio"),
+            _figure("roi_rate", "ROI", earned(roi.roi_rate, "the campaign cost nothing"), "rate"),
+            _figure("cost_per_acquisition", "CPA", earned(roi.cost_per_acquisition, no_orders), "money"),
+            _figure("average_order_value", "Average order", earned(roi.average_order_value, no_values), "money"),
+            _figure("break_even_orders", "Orders to break even", earned(roi.break_even_orders, no_values), "count"),
+            _figure("visits", "Visits", earned(roi.visit_count), "count"),
         ),
     )
 
@@ -308,7 +324,7 @@ def _attribution(figures: ReportFigures) -> Section:
             _figure("orders", "Credited here", counts.credited_here, "count", name="here"),
             _figure("orders", "Credited elsewhere", counts.credited_elsewhere, "count", name="elsewhere"),
             _figure("unattributed", "Credited to nobody", counts.unattributed, "count"),
-            _figure("valued_orders", "Of known value", figures.roi.valued_orders, "share"),
+            _figure("valued_orders", "Of known value", _earned(figures.roi, figures.roi.valued_orders), "share"),
             _figure("unconverted", "Without a rate", figures.roi.unconverted_count, "count"),
         ),
         (methods,),
@@ -321,11 +337,11 @@ def _return(figures: ReportFigures) -> Section:
         "return",
         "Return",
         (
-            _figure("gross_revenue", "Gross revenue", roi.gross_revenue, "money"),
-            _figure("refunds", "Refunds", roi.refunds, "money"),
-            _figure("net_revenue", "Net revenue", roi.net_revenue, "money"),
+            _figure("gross_revenue", "Gross revenue", _earned(roi, roi.gross_revenue), "money"),
+            _figure("refunds", "Refunds", _earned(roi, roi.refunds), "money"),
+            _figure("net_revenue", "Net revenue", _earned(roi, roi.net_revenue), "money"),
             _figure("cost", "Cost", roi.cost, "money"),
-            _figure("return", "Return", roi.net_revenue - roi.cost, "money"),
+            _figure("return", "Return", _earned(roi, roi.net_revenue - roi.cost), "money"),
             _figure("spend", "Spend so far", roi.spend, "money"),
         ),
     )

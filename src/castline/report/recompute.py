@@ -65,14 +65,19 @@ def _sums(figures: ReportFigures) -> Iterator[Difference | None]:
     counts = figures.conversions
     ends = counts.credited_here + counts.credited_elsewhere + counts.unattributed
     yield _differ("conversions.order_count", counts.order_count, Fraction(ends))
+    if not roi.has_conversions:
+        yield _differ("conversions.record_count", counts.record_count, Fraction(0))
+        yield _differ("visit_count", roi.visit_count, Fraction(0))
+        for item in roi.methods:
+            yield _differ(f"methods.{item.tier}.{item.method}.credited_orders", item.credited_orders, Fraction(0))
 
 
 def _rates(roi: RoiFigures) -> Iterator[Difference | None]:
     net, cost, spend = Fraction(roi.net_revenue), Fraction(roi.cost), Fraction(roi.spend)
     orders = Fraction(roi.credited_orders)
     unit = minor_unit(roi.currency)
-    yield _differ("roi_rate", roi.roi_rate, _divide(net - cost, cost))
-    yield _differ("roas", roi.roas, _divide(net, spend))
+    yield _differ("roi_rate", roi.roi_rate, _divide(net - cost, cost) if roi.has_conversions else None)
+    yield _differ("roas", roi.roas, _divide(net, spend) if roi.has_conversions else None)
     yield _differ("cost_per_acquisition", roi.cost_per_acquisition, _divide(spend, orders), unit)
     yield _differ("cost_per_mille", roi.cost_per_mille, _divide(spend * 1000, Fraction(roi.impressions)), unit)
     average = _divide(Fraction(roi.gross_revenue), Fraction(roi.valued_orders))

@@ -26,7 +26,7 @@ from castline.store.money.attribution import (
     load_order_credits,
     load_order_refunds,
 )
-from castline.store.money.conversions import load_rates
+from castline.store.money.conversions import find_first_conversion, load_rates
 from castline.store.pool import Connection
 
 Key = TypeVar("Key")
@@ -39,7 +39,8 @@ class Books:
 
     `moments` are those that figures can be asked of, in order, the last of them `as_of`. `sums` are by campaign and
     hold the orders without a refund, added up by the spans between the moments. `credits` are by campaign and hold
-    every part of each other order that it has a part in, `refunds` are by order number.
+    every part of each other order that it has a part in, `refunds` are by order number. `conversions_from` is the first
+    that the account was told of, None where it never was told of any.
     """
 
     as_of: datetime
@@ -52,6 +53,7 @@ class Books:
     placements: Mapping[UUID, Sequence[Placement]]
     downloads: Mapping[UUID, DaySums]
     published: Mapping[UUID, datetime]
+    conversions_from: datetime | None
 
 
 def load_books(
@@ -87,6 +89,7 @@ def load_books(
             for podcast_id in podcast_ids
             for item in load_episodes(connection, owner_id, podcast_id)
         },
+        conversions_from=find_first_conversion(connection, owner_id),
     )
 
 

@@ -46,6 +46,7 @@ def _find_facts(books: Books, campaign: Campaign, as_of: datetime) -> RoiFacts:
         order_sponsors=books.order_sponsors,
         rates=books.rates,
         model_version=", ".join(sorted(versions)) or MODEL_VERSION,
+        has_conversions=books.conversions_from is not None and books.conversions_from < as_of,
     )
 
 

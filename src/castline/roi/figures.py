@@ -28,7 +28,7 @@ class RoiFacts:
     `sums` are of orders that need no more looking at. `credits` hold every part of each other order that the campaign
     has a part in, so that amounts are split as a whole;
     `order_sponsors` how many sponsors have an order of each number, which decides whether a refund that names no
-    sponsor can be told to belong.
+    sponsor can be told to belong. Without `has_conversions` the account was told of none before `as_of`.
     """
 
     campaign: Campaign
@@ -41,6 +41,7 @@ class RoiFacts:
     rates: Rates
     model_version: str
     sums: Sequence[OrderSum] = ()
+    has_conversions: bool = True
 
 
 @dataclass(slots=True)
@@ -96,8 +97,8 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
         gross_revenue=gross.quantize(unit),
         refunds=refunds.quantize(unit),
         net_revenue=net.quantize(unit),
-        roi_rate=_divide(net - cost, cost, _RATE),
-        roas=_divide(net, facts.spend, _RATE),
+        roi_rate=_divide(net - cost, cost, _RATE) if facts.has_conversions else None,
+        roas=_divide(net, facts.spend, _RATE) if facts.has_conversions else None,
         cost_per_acquisition=_divide(facts.spend, orders, unit),
         cost_per_mille=_divide(facts.spend * 1000, Decimal(facts.impressions), unit),
         average_order_value=_divide(gross, valued, unit),
@@ -108,6 +109,7 @@ def compute_figures(facts: RoiFacts) -> RoiFigures:
         visit_count=totals.visit_count,
         methods=methods,
         model_version=facts.model_version,
+        has_conversions=facts.has_conversions,
     )
 
 

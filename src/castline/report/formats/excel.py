@@ -189,7 +189,7 @@ def _write_figures(sheet: _Sheet, section: Section) -> None:
     for figure in section.figures:
         _write_figure(sheet, figure)
     sheet.row += 1
-    if section.name == "return":
+    if section.name == "return" and not any(isinstance(figure.value, Missing) for figure in section.figures):
         _add_chart(sheet, "Return", (first, 0), (first, 1), len(section.figures) - 1)
 
 

@@ -165,8 +165,11 @@ def _draw_days(delivery: Section, marks: Sequence[date]) -> dict[str, str]:
     return {"svg": svg, "alt": alt, "note": table.note}
 
 
-def _draw_return(document: Document) -> dict[str, str]:
+def _draw_return(document: Document) -> dict[str, str] | None:
+    """From revenue to return as a drawing; None where nobody knows what came in."""
     figures = {figure.name: figure for figure in document.section("return").figures}
+    if isinstance(figures["return"].value, Missing):
+        return None
     steps = [
         ChartStep(
             figures[name].label,

@@ -27,7 +27,6 @@ class Freshness:
     """How far what came in reaches, when it was counted last, and what waits."""
 
     requests_until: datetime | None
-    conversions_from: datetime | None
     conversions_until: datetime | None
     measured_at: datetime | None
     waiting_days: int

@@ -16,7 +16,6 @@ where timestamp >= :start_at and timestamp < :end_at
 -- one row: how far the imported logs and the conversions reach, when the counting ran last, and what waits for it
 select
     (select max(last_at) from batches where user_id = :tenant and kind = 'access_log') as requests_until,
-    (select min(occurred_at) from conversions where user_id = :tenant) as conversions_from,
     (select max(occurred_at) from conversions where user_id = :tenant) as conversions_until,
     (select max(finished_at) from runs where user_id = :tenant and job = 'measure.run' and status = 'succeeded')
         as measured_at,

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from castline.model.conversion import ConversionInput, RefundInput
 from castline.model.roi import ExchangeRate
-from castline.store.rows import load_all, save, save_all
+from castline.store.rows import load_all, load_scalars, save, save_all
 from castline.store.sql import load_sql
 
 _SQL: Final = load_sql("conversions")
@@ -127,6 +127,12 @@ def load_conversions(connection: Connection, owner_id: UUID, *, row_limit: int =
     return load_all(
         connection, ListedConversion, _SQL["load_conversions"], {"tenant": owner_id, "row_limit": row_limit}
     )
+
+
+def find_first_conversion(connection: Connection, owner_id: UUID) -> datetime | None:
+    """When the first conversion happened that the account was told of; None where it was told of none."""
+    [first_at] = load_scalars(connection, _SQL["find_first_conversion"], {"tenant": owner_id})
+    return first_at if isinstance(first_at, datetime) else None
 
 
 def load_refusals(

@@ -53,6 +53,12 @@ where conversions.user_id = :tenant
 order by occurred_at desc, conversion_id
 limit :row_limit
 
+-- name: find_first_conversion
+-- one row: when the first conversion happened that the account was told of, null where it was told of none
+select min(occurred_at) as occurred_at
+from conversions
+where user_id = :tenant
+
 -- name: load_refusals
 -- one row per refused row of a batch of conversions or rates that was not replayed, oldest first
 select quarantine_id, quarantine.batch_id, line_number, payload, batches.kind, batches.source, batches.metadata

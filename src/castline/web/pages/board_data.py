@@ -169,7 +169,7 @@ def _compute_board(
         query=query,
         shows=tuple(Show(show.podcast_id, show.title) for show in shows),
         kpis=load_listening_kpis(connection, owner_id, query, answer)
-        + name_money_kpis(campaigns, earned, answer, freshness.conversions_from),
+        + name_money_kpis(campaigns, earned, answer, books.conversions_from),
         days=days,
         days_before=tuple(count for _, count in days_before),
         panels=panels,

@@ -11,7 +11,7 @@ from uuid import UUID
 from castline.base.period import Period
 from castline.model.campaign import Campaign
 from castline.model.figures import MeasuredDays
-from castline.model.roi import RoiFigures
+from castline.model.roi import NO_CONVERSION, RoiFigures
 from castline.model.vocab import CampaignStatus
 from castline.report.delivery import CampaignDelivery, Delivered, Listening, add_up_delivery, deliver_placement
 from castline.report.layout import NOT_MEASURED
@@ -31,7 +31,8 @@ from castline.web.query import MetricQuery
 class CampaignRow:
     """One campaign: figures are of its whole flight until now, whatever days the page is about.
 
-    `unmeasured` says why nothing is known of what was delivered, empty where something is.
+    `unmeasured` says why nothing is known of what was delivered, and `unearned` why nothing of what that brought;
+    empty where something is.
     """
 
     campaign_id: UUID
@@ -50,6 +51,7 @@ class CampaignRow:
     roi_rate: Decimal | None
     roas: Decimal | None
     unmeasured: str = ""
+    unearned: str = ""
 
     @property
     def delivery_rate(self) -> float | None:
@@ -130,6 +132,7 @@ def _row(campaign: Campaign, figures: RoiFigures, names: tuple[str, str], delive
         net_revenue=figures.net_revenue,
         roi_rate=figures.roi_rate,
         roas=figures.roas,
+        unearned="" if figures.has_conversions else NO_CONVERSION,
     )
 
 
