@@ -136,6 +136,20 @@ def test_downloads_whose_requests_have_gone_are_told_as_not_traced(
     assert pack.findings.untraced_downloads == 2
 
 
+def test_days_that_no_log_covers_are_no_anomaly_and_a_measured_day_without_listeners_is(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    # Forty listeners a day; on the fifth nobody fetched but a stranger's page, and the log of five days is lost.
+    make_listened_show(store, account.user_id)
+    days = [day for day in range(34) if day not in {4, *range(16, 21)}]
+    lines = [Line(day * 86_400 + number * 400, address=f"198.51.100.{number}") for day in days for number in range(40)]
+    lines += [Line(4 * 86_400 + number * 400, path="/index.html") for number in range(40)]
+    import_log(store, account.user_id, write_log(tmp_path / "access.log", sorted(lines, key=lambda line: line.after)))
+    measure(store, account.user_id)
+    found = _rows(build_audit(store, account.user_id, Period.of_days(DAY, DAY + timedelta(days=33))), "anomalies.csv")
+    assert [(row["day_on"], row["downloads"]) for row in found] == [("2026-09-11", "0")]
+
+
 def test_a_day_far_from_the_days_around_it_is_an_anomaly() -> None:
     counts = {date(2026, 9, 1) + timedelta(days=number): 100 + number % 3 for number in range(20)}
     assert find_anomalies("Show", counts) == []

@@ -171,6 +171,21 @@ def test_refused_rows_are_told_with_reason_count_source_and_remedy(
     assert "import it again with --format" in text
 
 
+def test_lines_that_are_no_request_stand_beside_the_waterfall_of_the_days_that_their_log_reaches_into(
+    store: Store, signed_in: Browser, person: User, tmp_path: Path
+) -> None:
+    make_listened_show(store, person.user_id)
+    path = write_log(tmp_path / "night.log", [Line(after=number) for number in range(40)])
+    with path.open("a") as file:
+        file.write("no line of a log\nor this\n")
+    import_log(store, person.user_id, path, host="cdn.example.org")
+    measure(store, person.user_id)
+    said = '<a href="/quarantine">2 lines</a> of the logs that reach into these days were no request'
+    assert said in signed_in.get("/?from=2026-09-07&to=2026-09-13").text
+    for days in ("from=2026-09-08&to=2026-09-14", "from=2026-08-31&to=2026-09-06"):
+        assert "were no request" not in signed_in.get(f"/?{days}").text
+
+
 @pytest.mark.parametrize(
     ("query", "said"),
     [

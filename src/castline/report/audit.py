@@ -35,6 +35,7 @@ from castline.measure.rules.table import Rulebook, open_rulebook
 from castline.measure.trace import TracedLine, find_untraced, trace_downloads
 from castline.model.measurement import MeasureSettings, Restatement
 from castline.model.query import ask_days
+from castline.model.show import Podcast
 from castline.report.formats.csv import guard_formula
 from castline.store.entities.shows import load_podcasts
 from castline.store.pool import Connection, Store
@@ -232,23 +233,24 @@ def _settings(connection: Connection, owner_id: UUID, book: Rulebook) -> bytes:
 
 def _find_anomalies(connection: Connection, owner_id: UUID, period: Period) -> list[Anomaly]:
     """The days of each show, by day, that lie outside of what the days around them lead to expect."""
-    titles = {show.podcast_id: show.title for show in load_podcasts(connection, owner_id)}
-    series: dict[UUID, dict[date, int]] = defaultdict(dict)
-    for query in ask_days(period, "downloads", ("show",)):
-        for row in run_query(connection, owner_id, query).rows:
-            if row.start_at and row.value is not None:
-                series[UUID(row.members[0])][row.start_at.date()] = row.value
     found = [
         anomaly
-        for podcast_id, counts in series.items()
-        for anomaly in find_anomalies(titles[podcast_id], _with_gaps(counts))
+        for show in load_podcasts(connection, owner_id)
+        for anomaly in find_anomalies(show.title, _load_days(connection, show, period))
     ]
     return sorted(found, key=lambda item: (item.day_on, item.show))
 
 
-def _with_gaps(counts: Mapping[date, int]) -> dict[date, int]:
-    """Every day from the first to the last; a day without a row had no download."""
-    return {day: counts.get(day, 0) for day in Period.of_days(min(counts), max(counts)).iter_days()}
+def _load_days(connection: Connection, show: Podcast, period: Period) -> dict[date, int]:
+    """The show's measured days from its first download to its last; a day that no log covers is none of them."""
+    counts = {
+        row.start_at.date(): row.value
+        for query in ask_days(period, "downloads", (), [show.podcast_id])
+        for row in run_query(connection, show.user_id, query).rows
+        if row.start_at and row.value is not None
+    }
+    heard = [day for day, count in counts.items() if count]
+    return {day: count for day, count in counts.items() if heard and min(heard) <= day <= max(heard)}
 
 
 def find_anomalies(show: str, counts: Mapping[date, int]) -> list[Anomaly]:

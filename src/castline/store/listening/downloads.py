@@ -74,10 +74,23 @@ def load_waterfall(
 
 
 def load_refused(
-    connection: Connection, owner_id: UUID, *, batch_ids: Sequence[UUID] | None = None
+    connection: Connection,
+    owner_id: UUID,
+    period: Period | None = None,
+    *,
+    batch_ids: Sequence[UUID] | None = None,
 ) -> list[VerdictCount]:
-    """How many lines of imported logs were no request, by reason: what stands between received and landed."""
-    facts = {"tenant": owner_id, "kind": LOG_KIND, "batch_ids": None if batch_ids is None else list(batch_ids)}
+    """How many lines of imported logs were no request, by reason: what stands between received and landed.
+
+    Such a line has no time and no show of its own: of a period are all those of the logs whose requests reach into it.
+    """
+    facts = {
+        "tenant": owner_id,
+        "kind": LOG_KIND,
+        "batch_ids": None if batch_ids is None else list(batch_ids),
+        "start_at": period and period.start_at,
+        "end_at": period and period.end_at,
+    }
     return load_all(connection, VerdictCount, _SQL["load_refused"], facts)
 
 

@@ -186,11 +186,13 @@ group by verdict, reason
 order by request_count desc, verdict, reason
 
 -- name: load_refused
--- one row per reason: log lines that are no request, by the batches they came in
+-- one row per reason: log lines that are no request, by the batches they came in or whose requests reach into the days
 select 'dropped' as verdict, reason, count(*) as request_count
 from quarantine
 join batches using (batch_id, user_id)
 where quarantine.user_id = :tenant and batches.kind = :kind and replayed_at is null
     and (:batch_ids::uuid[] is null or batch_id = any(:batch_ids))
+    and (:start_at::timestamptz is null or batches.last_at >= :start_at)
+    and (:end_at::timestamptz is null or batches.first_at < :end_at)
 group by reason
 order by request_count desc, reason

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from castline.model.vocab import Verdict
 from castline.report.words import find_word
-from castline.store.listening.downloads import load_waterfall
+from castline.store.listening.downloads import load_refused, load_waterfall
 from castline.store.pool import Connection
 from castline.web.query import MetricQuery
 
@@ -27,11 +27,15 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Waterfall:
-    """Requests received and what became of each: `received` is the sum of the steps."""
+    """Requests received and what became of each: `received` is the sum of the steps.
+
+    `refused` lines stand beside them: they are no requests, and whose logs reach into the days need not be of them.
+    """
 
     received: int
     counted: int
     steps: tuple[Step, ...]
+    refused: int = 0
 
 
 def load_steps(connection: Connection, owner_id: UUID, query: MetricQuery) -> Waterfall:
@@ -46,4 +50,5 @@ def load_steps(connection: Connection, owner_id: UUID, query: MetricQuery) -> Wa
         title, reason = find_word("verdict", row.verdict), find_word("reason", row.reason)
         steps.append(Step(row.verdict, title, reason, row.request_count, left / received, end / received))
     counted = sum(row.request_count for row in rows if row.verdict == "counted")
-    return Waterfall(received, counted, tuple(steps))
+    refused = sum(row.request_count for row in load_refused(connection, owner_id, query.period))
+    return Waterfall(received, counted, tuple(steps), refused)
