@@ -26,6 +26,7 @@ from castline.sources.enclosure import path_key, url_key
 from castline.sources.url_query import naming_key
 
 _PLACES: Final = pl.Schema({"ip": pl.String(), "listener_key": pl.Binary(), "asn": pl.UInt32()})
+_ENDS: Final = ("row", "window", "outcome", "completes")
 _ADDRESSES_AT_ONCE: Final = 32_768  # that stand in memory as objects
 # A segment by its container, or by the name that packagers give to raw audio segments.
 _SEGMENT: Final = (
@@ -70,10 +71,10 @@ def count_requests(lines: Iterable[bytes], book: Rulebook, installation: Setting
     del rows
     consumers = _consumers(known, agents)
     told = known.select("line_number", "time", "episode", "drop")
-    passed = known.filter(pl.col("drop").is_null())
+    # In a list, so that judging may let go of what only it holds then.
+    passed = [known.filter(pl.col("drop").is_null())]
     del known
-    ends, _ = judge_people(passed, Known(agents, is_whole=True), book)
-    del passed
+    ends = judge_people(passed.pop(), Known(agents, is_whole=True), book)[0].select(_ENDS)
     downloads = _downloads(told, ends, consumers, hash_texts(names))
     judged = told.select("line_number", outcome=outcome_of(told, ends)).hstack(
         [*downloads.columns("download"), *consumers.columns("consumer")]

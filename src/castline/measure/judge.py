@@ -111,10 +111,7 @@ def judge(
     known = index.match(known.with_columns(day_on=pl.col("time").dt.date()))
     known = add_drop_reason(known, book).with_row_index("row")
     episodes = index.table()
-    passed = known.drop(_DECIDED).filter(pl.col("drop").is_null())
-    passed = passed.join(episodes, on="episode", how="left", maintain_order="left")
-    passed = passed.with_columns(pl.coalesce(own, name).alias(name) for own, name in OWN_SIZES.items())
-    ends, evidence = judge_people(passed, Known(agents, episodes), book)
+    ends, evidence = judge_people(_pass(known, episodes), Known(agents, episodes), book)
     judged = known.with_columns(outcome=outcome_of(known, ends))
     columns = ["day_on", "time", "listener_key", "agent", "episode", "ip", "country", "delivery"]
     first = first_rows(ends)
@@ -123,6 +120,13 @@ def judge(
         return told
     others = known.filter("is_other_file").select("row", "own_bytes", is_other=pl.lit(value=True))
     return replace(told, deliveries=judge_ads(_counted_spans(ends, first, others), ads))
+
+
+def _pass(known: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
+    """What passed the filter, with what is known of its file."""
+    passed = known.drop(_DECIDED).filter(pl.col("drop").is_null())
+    passed = passed.join(episodes, on="episode", how="left", maintain_order="left")
+    return passed.with_columns(pl.coalesce(own, name).alias(name) for own, name in OWN_SIZES.items())
 
 
 def _in_order(requests: pl.DataFrame) -> pl.DataFrame:
@@ -153,6 +157,9 @@ def judge_people(passed: pl.DataFrame, known: Known, book: Rulebook) -> tuple[pl
     ends = judge_passed(passed, book)
     if not book.settings.drop_behaviour or ends.is_empty():
         return ends, pl.DataFrame(schema=EVIDENCE_SCHEMA)
+    is_judged_again = not book.settings.is_utc_day or book.settings.max_downloads_per_ip_window
+    if not is_judged_again:
+        passed = passed.clear()  # its memory is needed
     suspects = find_suspects(ends, known, book)
     taken = suspects.rules >= 0
     if not taken.any():
@@ -160,7 +167,7 @@ def judge_people(passed: pl.DataFrame, known: Known, book: Rulebook) -> tuple[pl
     number = pl.Series(suspects.rules[taken] + _FIRST_BEHAVIOUR, dtype=pl.UInt8)
     dropped = ends.filter(pl.Series(taken)).with_columns(outcome=number, completes=pl.lit(value=False))
     rest = ends.filter(pl.Series(~taken))
-    if not book.settings.is_utc_day or book.settings.max_downloads_per_ip_window:
+    if is_judged_again:
         # Windows and ceilings of what stays, as if the rest had never come.
         rest = judge_passed(passed.filter(~pl.col("row").is_in(dropped["row"].implode())), book)
         dropped = dropped.with_columns(pl.col("window") + ends.height)

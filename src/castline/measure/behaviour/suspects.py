@@ -35,7 +35,7 @@ from castline.measure.behaviour.habits import (
 )
 from castline.measure.behaviour.networks import NETWORK, find_networks
 from castline.measure.behaviour.sets import SAME_SET, find_same_sets
-from castline.measure.behaviour.traffic import Ints, Traffic, read_traffic
+from castline.measure.behaviour.traffic import TRAFFIC_COLUMNS, Ints, Traffic, read_traffic
 from castline.measure.rules.table import Rulebook
 from castline.model.evidence import Evidence
 
@@ -183,7 +183,9 @@ def _add_over_days(found: _Rows, ends: pl.DataFrame, known: Known, book: Ruleboo
     """What was found by the day, and among the rest what all days together show."""
     # Who was found by what it did itself may have done it on other days too; a day's farms must not hide others.
     stay = np.flatnonzero((found.rules < 0) | np.isin(found.rules, _OF_ADDRESSES))
-    rest, rules, owners = ends[stay], found.rules.copy(), found.owners.copy()
+    # Copies are large, and commonly all stay.
+    rest = ends if len(stay) == ends.height else ends.select(TRAFFIC_COLUMNS)[stay]
+    rules, owners = found.rules.copy(), found.owners.copy()
     traffic = read_traffic(rest, known.shows, book, is_one_day=True)
     traffic = _without(traffic, pl.Series(traffic.take_of[rules[stay] >= 0]))
     added = _find_rows(traffic, known.agents)

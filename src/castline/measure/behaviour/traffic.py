@@ -35,6 +35,8 @@ WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.
 _BUCKET_BITS: Final = 21
 _DAY: Final = 86_400_000_000  # microseconds
 _TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes", "needs_whole")
+# What traffic is read from, where takes are not the windows of days.
+TRAFFIC_COLUMNS: Final = ("row", "time", "listener_key", "agent", "episode", "asn", "ip", *_TOLD)
 _FROM_START: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*0+\s*-"
 
 
