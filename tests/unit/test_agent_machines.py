@@ -79,3 +79,32 @@ def test_what_machines_alone_say_tells_a_machine(text: str, name: str) -> None:
 )
 def test_what_listeners_may_say_tells_no_machine(text: str, kind: str) -> None:
     assert classify_agent(text).type == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("Slackbot-LinkExpanding 1.0 (+https://api.slack.com/robots)", "Slackbot-LinkExpanding"),
+        ("Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)", "UptimeRobot"),
+        ("Podscribe/2.1", "Podscribe"),
+        ("Microsoft-CryptoAPI/10.0", "Microsoft-CryptoAPI"),
+        (f"{_WINDOWS} (KHTML, like Gecko) HeadlessChrome/119.0.0.0 Safari/537.36", "Headless browsers"),
+    ],
+)
+def test_a_machine_of_a_kind_has_the_name_it_gives_itself(text: str, name: str) -> None:
+    assert classify_agent(text) == Agent("bot", name, is_bot=True)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("https://www.quiet.example/find", "quiet.example"),
+        ("Quiet/1.01 (compatible; Win16; I)", "Quiet"),
+    ],
+)
+def test_what_has_the_shape_of_a_machine_is_one(text: str, name: str) -> None:
+    assert classify_agent(text) == Agent("bot", name, is_bot=True)
+
+
+def test_an_address_is_no_part_of_a_name() -> None:
+    assert classify_agent("quiet - https://quiet.example/about").name == "quiet"

@@ -14,6 +14,7 @@ _ANDROID_VIEW = (
     "Mozilla/5.0 (Linux; Android 15; Pixel 9 Build/AP4A.250105.002; wv) AppleWebKit/537.36 (KHTML, like Gecko)"
     " Version/4.0 Chrome/131.0.6778.200 Mobile Safari/537.36"
 )
+_ANDROID = "Mozilla/5.0 (Linux; Android 15; Pixel 9) AppleWebKit/537.36 (KHTML, like Gecko)"
 _WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko)"
 _MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
 
@@ -89,6 +90,12 @@ def test_words_of_systems_are_spelled_only_where_a_text_has_one_case() -> None:
         (f"{_IPHONE} Mobile/22C152", None),
         (f"{_IPHONE} Version/18.2 Mobile/15E148 Safari/604.1", None),
         (f"{_WINDOWS} Chrome/131.0.0.0 Safari/537.36 EveningPaper/7", None),
+        (f"{_ANDROID_VIEW.replace('; wv', '')} EveningPaper/7.1", "EveningPaper"),
+        (f"{_IPHONE} Mobile/22C152 Safari/604.1 EveningPaper/7.1", "EveningPaper"),
+        (f"{_IPHONE} Mobile/22C152;EveningPaper/7.1 (iPhone15,2)", "EveningPaper"),
+        (f"{_IPHONE} EveningPaper/7.1 Version/18.2 Mobile/15E148 Safari/604.1", "EveningPaper"),
+        (f"{_IPHONE} Version/18.2 Mobile/15E148 Safari/604.1 play.paper.org", None),
+        (f"{_IPHONE} CriOS/131.0.6778.73 Mobile/15E148 Safari/604.1", None),
         (f"{_MAC} Version/17.4 Saf", None),
         (f"{_WINDOWS} Chrome/124.0.6367.243 Electron/30.1.2 Saf", None),
     ],
@@ -117,6 +124,14 @@ def test_an_app_is_found_in_what_its_view_of_pages_says(text: str, name: str | N
             Agent("browser", "QuietBrowser", None, "Android Phone", "mobile", "android", is_self_named=True),
         ),
         (f"{_ANDROID_VIEW} (compatible; QuietBot/3.1)", Agent("bot", "QuietBot", is_bot=True)),
+        (
+            f"{_ANDROID} Chrome/131.0.0.0 Mobile Safari/537.36 Evening/12.2",
+            Agent("browser", "Evening", None, "Android Phone", "mobile", "android", is_self_named=True),
+        ),
+        (
+            "Mozilla/5.0 (Linux; Android 15; Pixel 9) EveningPaper/7.1",
+            Agent("app", "EveningPaper", "eveningpaper", "Android Phone", "mobile", "android", is_self_named=True),
+        ),
     ],
 )
 def test_an_app_that_shows_a_page_is_that_app(text: str, expected: Agent) -> None:

@@ -28,6 +28,7 @@ from castline.measure.agents.names import (
     is_page_browser,
     is_player,
     iter_short_names,
+    names_engine,
     slug_of,
 )
 from castline.measure.agents.repair import LONGEST, repair_agent, spell_words
@@ -43,7 +44,7 @@ from castline.measure.agents.rules import (
     own_version,
 )
 from castline.measure.agents.upstream import PublishedList, load_published_list, published_stamp
-from castline.measure.agents.views import find_view_name, is_framed
+from castline.measure.agents.views import find_browser_name, find_product_name, find_view_name, is_framed
 
 # A log's 10,000 commonest agents are over 95 % of its requests; at the longest, so many texts take some 60 MB.
 _REMEMBERED: Final = 20_000
@@ -165,6 +166,8 @@ class AgentClassifier:
         view = find_view_name(text) if rule is None or rule.name in self._engines else None
         if view is not None:
             return self._from_view(view, text)
+        if rule is not None and rule.name in self._engines and (added := find_browser_name(text)) is not None:
+            return replace(self._with_device(Agent("browser", added), None, text), is_self_named=True)
         # An app's own browser view: its name stands in front of what a browser says.
         if rule is not None and (" Mozilla/" not in text or begins_as_phone(text)):
             return self._from_rule(rule, text)
@@ -195,7 +198,8 @@ class AgentClassifier:
         if rule.type == "bot" or rule.category == "bot":
             # A library says its own name; whoever gives an address beside it has built a machine with it.
             kind: AgentType = "bot" if has_address_of_another(text) else rule.type
-            return Agent(kind, rule.name, is_bot=rule.category != "duplicate")
+            own_name = find_machine_name(text) if rule.category == "group" else None
+            return Agent(kind, own_name or rule.name, is_bot=rule.category != "duplicate")
         return self._with_device(Agent(rule.type, rule.name, rule.platform), rule, text)
 
     def _find_machine(self, text: str) -> Agent | None:
@@ -228,6 +232,9 @@ class AgentClassifier:
     def _from_own_name(self, text: str) -> Agent:
         """An app of the name in front, a machine if all it adds is an address, a browser without a name, or unknown."""
         if is_page_browser(text):
+            product = None if names_engine(text) else find_product_name(text)
+            if product is not None:
+                return self._from_view(product, text)
             found = self._with_device(Agent("browser", "Other browser"), None, text)
         else:
             name = find_own_name(text)

@@ -62,9 +62,11 @@ _ENGINE: Final = re.compile(
     r"Nokia|SonyEricsson|SAMSUNG|HTC |RIM\d|KYOCERA|SANYO|Opera \d",
     re.IGNORECASE,
 )
+_PAGE_ENGINE: Final = re.compile(r"WebKit|Gecko|KHTML|MSIE|Presto|AVE-Front|NetFront", re.IGNORECASE)
 _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CFNetwork/")
 _NAMED: Final = re.compile(r"\s*([^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)")
-_VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+version$")
+_SITE: Final = re.compile(r"https?://(?:www\.)?([\w.-]+)")
+_VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+(?:version|https?:)$")
 _CAMEL: Final = re.compile(
     r"(?<=[a-z])(?:App|MobileClient|Mobile|Dev|Beta|Preprod|Staging)$|"
     r"(?:(?<=[a-z])|(?<=[A-Z]{3}))(?:Android|[iI][oO]S|[iI]Pad|[iI]Phone)(?:App)?$"
@@ -105,6 +107,11 @@ def is_page_browser(text: str) -> bool:
     return begins_as_browser(text) and _ENGINE.search(text) is not None
 
 
+def names_engine(text: str) -> bool:
+    """True if the text names what shows pages."""
+    return _PAGE_ENGINE.search(text) is not None
+
+
 def begins_as_phone(text: str) -> bool:
     """True for what begins with the model of a telephone."""
     return _PHONE.match(text) is not None
@@ -119,6 +126,8 @@ def calls_itself_machine(text: str) -> bool:
 
 def find_machine_name(text: str) -> str | None:
     """The name that a machine gives itself in front, or where browsers say what they are compatible with."""
+    if site := _SITE.match(text):
+        return site[1]
     pattern = _COMPATIBLE if begins_as_browser(text) else _IN_FRONT
     found = None if begins_as_phone(text) else pattern.search(text)
     if found is None or _OLD_BROWSER.match(found[1].strip()):
@@ -150,7 +159,12 @@ def _is_device(brackets: str) -> bool:
 
 
 def find_own_name(text: str) -> str | None:
-    """What an agent calls itself, without versions, systems and the word app behind it; None if it gives no name."""
+    """What an agent calls itself, without versions, systems and the word app behind it; None if it gives no name.
+
+    What begins with a web address has the name of the site.
+    """
+    if site := _SITE.match(text):
+        return site[1]
     found = _BEFORE_NETWORK.match(text) or _NAMED.match(text)
     if found is None or not _is_name(found[1]):
         return None
@@ -186,7 +200,7 @@ def find_name_in_package(package: str) -> str:
 
     Longer packages spell a sentence, of which the last word names nothing.
     """
-    if _IS_PACKAGE.fullmatch(package) is None:
+    if _IS_PACKAGE.fullmatch(package) is None or _PACKAGE.match(package) is None:
         return package
     generic = load_agent_rules().package_words
     named = (_GLUED_SYSTEM.sub("", part) for part in reversed(package.split(".")[1:]) if part.lower() not in generic)

@@ -24,14 +24,15 @@ class AgentRule(msgspec.Struct, frozen=True):
 
     `category`: `bot` marks a library that runs on machines nobody listens to; `duplicate` a device that asks again for
     what its owner's phone has loaded, which is a rule of its own; `sure` a browser that web bot lists take for a
-    machine; `engine` one whose text apps repeat in views of their own; `words` and `bare` the general words of
+    machine; `engine` one whose text apps repeat in views of their own; `group` machines of one
+    kind, each by the name it gives itself; `words` and `bare` the general words of
     machines: `bare` ones tell nothing where the agent names the device of a listener.
     """
 
     name: str
     type: AgentType
     pattern: str
-    category: Literal["bot", "duplicate", "sure", "engine", "words", "bare"] | None = None
+    category: Literal["bot", "duplicate", "sure", "engine", "group", "words", "bare"] | None = None
     platform: str | None = None
     device: DeviceType | None = None
     os: str | None = None

@@ -10,8 +10,12 @@ from castline.measure.agents.rules import load_agent_rules
 _FRAMES: Final = (" Electron/", "; wv)", ";wv)")
 _APPLE: Final = re.compile(r"\((?:iPhone|iPad|iPod|Macintosh)[^)]*\) AppleWebKit/")
 _APPLE_BROWSER: Final = re.compile(r"\bVersion/[\d.]+ Mobile/")
+# Android's view says the version of a browser of old in front of Chrome's, also where it leaves out its own mark.
+_ANDROID_VIEW: Final = re.compile(r"\bVersion/\d\.\d Chrome/")
+# What the browsers that come with a telephone say ends here.
+_PLAIN_END: Final = re.compile(r"(?:Gecko\)|Chrome/\S+)(?: Version/\S+)?(?: Mobile(?:/\w+)?)? Safari/[\d.]+$")
 _BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
-_PRODUCT: Final = re.compile(r"(?:^|(?<=\s))([A-Za-z][\w.+&!-]*(?: [A-Z][\w.&!-]*)*)(?:/[\w.+:-]*|(?=\s|$|;))")
+_PRODUCT: Final = re.compile(r"(?:^|(?<=[\s;]))([A-Za-z][\w.+&!-]*(?: [A-Z][\w.&!-]*)*)(?:/[\w.+:-]*|(?=\s|$|;))")
 # Logs cut long texts: the beginning of one of these words at the end is no name.
 _OFTEN_CUT: Final = ("Safari", "Version", "Mobile", "Chrome", "Edge", "OPR", "Firefox", "Gecko")
 _FEWEST_LETTERS: Final = 2
@@ -24,8 +28,19 @@ def is_framed(text: str) -> bool:
 
 def find_view_name(text: str) -> str | None:
     """The app in whose own view a page runs; None for a browser, and for an app that leaves its name out."""
-    if not is_framed(text) and not _is_apple_view(text):
+    return find_product_name(text) if is_framed(text) or _is_apple_view(text) or _is_odd_view(text) else None
+
+
+def find_browser_name(text: str) -> str | None:
+    """What a browser of Android adds to what Chrome says of itself; None if it adds nothing."""
+    if "Android" not in text or " Chrome/" not in text or _PLAIN_END.search(text) is not None:
         return None
+    end = text.rfind("Safari/")
+    return None if end < 0 else find_product_name(text[end:])
+
+
+def find_product_name(text: str) -> str | None:
+    """The first product that names neither an engine nor a system."""
     is_no_app = _no_app().fullmatch
     for found in _PRODUCT.finditer(_BRACKETS.sub(" ", text)):
         words = found[1].split(" ")
@@ -45,6 +60,12 @@ def _no_app() -> re.Pattern[str]:
 
 def _is_apple_view(text: str) -> bool:
     return "Safari/" not in text and _APPLE.search(text) is not None and _APPLE_BROWSER.search(text) is None
+
+
+def _is_odd_view(text: str) -> bool:
+    if _ANDROID_VIEW.search(text) is not None:
+        return True
+    return _PLAIN_END.search(text) is None and "Macintosh" not in text and _APPLE.search(text) is not None
 
 
 def _is_name(text: str) -> bool:
