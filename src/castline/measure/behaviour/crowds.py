@@ -24,7 +24,7 @@ AGENT_ROTATION: Final = {
     "times_usual": 4,
     "usual_share": 0.25,
     "unevenness": 1.8,
-    "paced_gap_variation": 0.35,
+    "paced_gap_variation": 0.5,
     "new_agents_share": 0.9,
     "usual_new_agents_share": 0.2,
     "aimed_episodes": 12,

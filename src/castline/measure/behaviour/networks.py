@@ -48,21 +48,18 @@ def find_networks(traffic: Traffic) -> list[Finding]:
 
 def _crowded(traffic: Traffic) -> pl.DataFrame:
     """The takes of networks with several addresses and nearly always the same agent, with their `network`."""
-    near = (
-        traffic.add_origins(traffic.takes[_may_have_one_agent(traffic)])
-        .with_columns(network=NEAR)
-        .drop_nulls("network")
-    )
+    places = find_dense(traffic, "agent", NETWORK["network_agent_share"], NETWORK["network_takes_in_all"])
+    near = traffic.add_origins(traffic.takes[places]).with_columns(network=NEAR).drop_nulls("network")
     homes = near.group_by(_NETWORK).agg(hosts=pl.col("who").n_unique())
     return near.join(homes.filter(pl.col("hosts") >= NETWORK["network_hosts"]), on=_NETWORK)
 
 
-def _may_have_one_agent(traffic: Traffic) -> Ints:
-    """The places of the takes of all networks with enough takes, nearly all under one agent, and of few others.
+def find_dense(traffic: Traffic, name: str, share: float, least: float) -> Ints:
+    """The places of the takes of all networks with so many, nearly all of one agent or episode, and of few others.
 
-    Agents are given signs by chance: their sum is as large as the count only where one has nearly all.
+    The numbers of that `name` are given signs by chance: their sum is as large as the count only where one has so much.
     """
-    takes, least = traffic.takes, NETWORK["network_takes_in_all"]
+    takes = traffic.takes
     day = takes["day_on"].to_numpy().astype(np.uint64) * _ODD
     mixed = _hash_networks(traffic.ends).gather(takes["place"]).to_numpy() ^ day
     # Most are of networks with few takes, which coarser buckets, quicker to fill, tell as well.
@@ -73,14 +70,14 @@ def _may_have_one_agent(traffic: Traffic) -> Ints:
     places, network, counts = (told[counts >= least] for told in (places, network, counts))
     if not len(places):
         return np.zeros(0, np.int64)
-    agents = takes["agent"].to_numpy()
-    signed, width = agents[places], int(agents.max()) + 1
+    numbers = takes[name].to_numpy()
+    signed, width = numbers[places], int(numbers.max()) + 1
     chance = np.random.default_rng(0)
     may = np.ones(len(places), np.bool_)
     for _ in range(_SIGNS):
         signs = chance.choice([-1.0, 1.0], width)
         sums = np.bincount(network, signs[signed])[network]
-        may &= np.abs(sums) >= (2 * NETWORK["network_agent_share"] - 1) * counts
+        may &= np.abs(sums) >= (2 * share - 1) * counts
     found: Ints = places[may]
     return found
 

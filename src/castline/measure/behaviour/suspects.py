@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import polars as pl
 
+from castline.measure.behaviour.aims import AIM, find_aimed_addresses, find_aimed_networks
 from castline.measure.behaviour.crowds import (
     AGENT_ROTATION,
     CROWD_BURST,
@@ -68,11 +69,12 @@ def _all_sweeps(traffic: Traffic) -> list[Finding]:
 
 
 def _all_rotations(traffic: Traffic) -> list[Finding]:
-    return find_rotations(traffic) + find_tasteless_crowds(traffic)
+    return find_rotations(traffic) + find_tasteless_crowds(traffic) + find_aimed_addresses(traffic)
 
 
 def _all_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
-    return find_farms(traffic, agents) + find_same_sets(traffic) + find_networks(traffic)
+    found = find_farms(traffic, agents) + find_same_sets(traffic)
+    return found + find_networks(traffic) + find_aimed_networks(traffic)
 
 
 def _crowd_bursts(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
@@ -84,8 +86,8 @@ BEHAVIOURS: Final = (
     Behaviour("sweep", SWEEP, _all_sweeps),
     Behaviour("metronome", METRONOME, find_metronomes, few_addresses=0),
     Behaviour("scripted_range", SCRIPTED_RANGE, find_scripted_ranges),
-    Behaviour("agent_rotation", AGENT_ROTATION, _all_rotations),
-    Behaviour("farm", FARM | SAME_SET | NETWORK, find_crowds=_all_farms),
+    Behaviour("agent_rotation", AGENT_ROTATION | AIM, _all_rotations),
+    Behaviour("farm", FARM | SAME_SET | NETWORK | AIM, find_crowds=_all_farms),
     Behaviour("burst", BURST | CROWD_BURST, find_bursts, _crowd_bursts),
 )
 _OF_ADDRESSES: Final = [number for number, behaviour in enumerate(BEHAVIOURS) if behaviour.find_crowds is None]

@@ -120,7 +120,7 @@ def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook, *, is_
 def _find_days(times: pl.Series, *, is_one_day: bool) -> Days:
     """The UTC day of each, or the first for all."""
     days: Days = (times.to_physical().to_numpy() // _DAY).astype(np.int32)
-    return np.full_like(days, days.min(initial=0)) if is_one_day and len(days) else days
+    return np.full_like(days, days.min()) if is_one_day and len(days) else days
 
 
 def _number_takes(ends: pl.DataFrame, days: Days) -> Ints:

@@ -1,0 +1,140 @@
+"""Crowds aimed at one episode: networks, or one address under many agents, that take hardly anything besides.
+
+Of many people some take something else. How likely it is that so many take the same is told by what others take, at
+the upper bound of what these may like; so the less they are, the more of the aimed it needs.
+"""
+
+from math import log10
+from typing import Final
+
+import polars as pl
+
+from castline.measure.behaviour.habits import Finding
+from castline.measure.behaviour.networks import find_dense
+from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
+
+# A class of thirty tablets takes one episode, and so do two hundred guests of an event behind a few addresses.
+AIM: Final = {
+    "aim_share_of_takes": 0.95,
+    "aim_addresses": 35,
+    "aim_addresses_of_networks": 60,
+    "aim_addresses_of_one": 8,
+    "aim_made_takes": 60,
+    "aim_made_agents_share": 0.8,
+    "aim_usual_made_share": 0.3,
+    "aim_agents_at_address": 120,
+    "aim_usual_share": 0.8,
+    "aim_deviations": 3,
+    "aim_chance": 1e-6,
+}
+_NETWORK: Final = ("day_on", "network")
+_EPISODE: Final = ("day_on", "episode")
+_MARGIN: Final = 0.05
+
+
+def find_aimed_networks(traffic: Traffic) -> list[Finding]:
+    """Networks, one or several for the same episode, whose addresses take that and hardly anything besides."""
+    least, share = int(AIM["aim_addresses_of_one"]), AIM["aim_share_of_takes"]
+    places = find_dense(traffic, "episode", share - _MARGIN, least)
+    near = traffic.add_origins(traffic.takes[places]).with_columns(network=NEAR).drop_nulls("network")
+    cells = near.group_by(*_NETWORK, "episode").agg(addresses=pl.col("who").n_unique(), takes=pl.len())
+    cells = cells.with_columns(share_of_takes=(pl.col("takes") / pl.col("takes").sum().over(_NETWORK)).round(3))
+    cells = cells.filter((pl.col("addresses") >= least) & (pl.col("share_of_takes") >= share))
+    if cells.is_empty():
+        return []
+    told = _beside_others(cells, traffic)
+    told = told.with_columns(evidence=_evidence(pl.col("addresses"), pl.col("of_day") / least))
+    chosen = pl.concat([_together(told), _made(told, near, traffic)]).unique(_NETWORK, maintain_order=True)
+    return [_finding(near, chosen, (*_NETWORK, "episode"))]
+
+
+def _together(told: pl.DataFrame) -> pl.DataFrame:
+    """The networks that chance does not bring, all those together which have the same episode."""
+    each = told.filter(pl.col("evidence") > 0)
+    many = (pl.col("addresses").max().over(_EPISODE) >= AIM["aim_addresses"]) | (
+        pl.col("addresses").sum().over(_EPISODE) >= AIM["aim_addresses_of_networks"]
+    )
+    return each.filter(many & (pl.col("evidence").sum().over(_EPISODE) >= _least_evidence()))
+
+
+def _made(told: pl.DataFrame, near: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """The networks of few addresses but many agents, which are seen nowhere else as others' are."""
+    enough = _evidence(pl.col("takes"), pl.col("of_day") / AIM["aim_made_takes"]) >= _least_evidence()
+    few = told.filter((pl.col("takes") >= AIM["aim_made_takes"]) & enough)
+    if few.is_empty():
+        return few
+    agents = traffic.counts.by("agent", count="all_takes")
+    days = agents.group_by("day_on").agg(
+        usual_made_share=(pl.col("all_takes").filter(pl.col("all_takes") == 1).sum() / pl.col("all_takes").sum())
+    )
+    mine = near.join(few.select(_NETWORK), on=_NETWORK, how="semi").group_by(*_NETWORK, "agent").agg(mine=pl.len())
+    mine = mine.join(agents, on=["day_on", "agent"])
+    made = mine.group_by(_NETWORK).agg(
+        made_agents_share=pl.col("mine").filter(pl.col("mine") == pl.col("all_takes")).sum() / pl.col("mine").sum()
+    )
+    made = made.join(days, on="day_on").filter(
+        (pl.col("made_agents_share") >= AIM["aim_made_agents_share"])
+        & (pl.col("usual_made_share") <= AIM["aim_usual_made_share"])
+    )
+    return few.join(made, on=_NETWORK, how="semi")
+
+
+def find_aimed_addresses(traffic: Traffic) -> list[Finding]:
+    """Addresses that take one episode under very many agents, and hardly anything besides."""
+    least, share = AIM["aim_agents_at_address"], AIM["aim_share_of_takes"]
+    many = traffic.visits.group_by(ADDRESS).agg(agents=pl.col("agent").n_unique())
+    many = many.filter(pl.col("agents") >= least)
+    if many.is_empty():
+        return []
+    takes = traffic.takes.join(many, on=ADDRESS)
+    cells = takes.group_by(*ADDRESS, "episode").agg(pl.col("agents").first(), takes=pl.len())
+    cells = cells.with_columns(share_of_takes=(pl.col("takes") / pl.col("takes").sum().over(ADDRESS)).round(3))
+    cells = cells.filter((pl.col("takes") >= least) & (pl.col("share_of_takes") >= share))
+    if cells.is_empty():
+        return []
+    told = _beside_others(cells, traffic).with_columns(evidence=_evidence(pl.col("takes"), pl.col("of_day") / least))
+    return [_finding(takes, told.filter(pl.col("evidence") >= _least_evidence()), (*ADDRESS, "episode"))]
+
+
+def _beside_others(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """The cells with `of_day`, what others take, and `usual_share`, at most the episode's, of the day or of its show.
+
+    Several that are aimed on one day must not excuse one another.
+    """
+    counted = traffic.add_shows(traffic.counts.by("episode", count="all_takes"))
+    counted = counted.join(cells.group_by(_EPISODE).agg(mine=pl.col("takes").sum()), on=_EPISODE, how="left")
+    others = pl.col("all_takes").cast(pl.Int64) - pl.col("mine").fill_null(0)
+    counted = counted.with_columns(others=others).with_columns(
+        of_day=pl.col("others").sum().over("day_on"), of_show=pl.col("others").sum().over("day_on", "show")
+    )
+    usual = pl.max_horizontal(_at_most(pl.col("of_day")), _at_most(pl.col("of_show"))).round(3)
+    told = cells.join(counted.select(*_EPISODE, "of_day", usual_share=usual), on=_EPISODE)
+    return told.filter(pl.col("usual_share") <= AIM["aim_usual_share"])
+
+
+def _at_most(whole: pl.Expr) -> pl.Expr:
+    """The most that the share of `others` may be of which these are what was seen (Wilson's upper bound)."""
+    share, squared = pl.col("others") / whole, AIM["aim_deviations"] ** 2
+    spread = (share * (1 - share) / whole + squared / (4 * whole.pow(2))).sqrt() * AIM["aim_deviations"]
+    bound = (share + squared / (2 * whole) + spread) / (1 + squared / whole)
+    return pl.when(whole > 0).then(bound).otherwise(1.0)
+
+
+def _evidence(count: pl.Expr, compared: pl.Expr) -> pl.Expr:
+    """How unlikely chance brings so many that take the same among as many as may be compared, in powers of ten."""
+    return count * (1 / pl.col("usual_share")).log(10) - pl.max_horizontal(compared, 1).log(10)
+
+
+def _least_evidence() -> float:
+    return -log10(AIM["aim_chance"])
+
+
+def _finding(takes: pl.DataFrame, chosen: pl.DataFrame, keys: tuple[str, ...]) -> Finding:
+    """The takes of what these are aimed at."""
+    numbered = chosen.sort(keys).with_row_index("subject")
+    measured = [name for name in ("agents", "addresses", "takes", "share_of_takes", "usual_share") if name in chosen]
+    who = pl.col("who") if "who" in chosen else pl.lit(None, pl.UInt64).alias("who")
+    return Finding(
+        takes.join(numbered.select("subject", *keys), on=keys).select("take", "subject"),
+        numbered.select("subject", "day_on", who, agent=pl.lit(None, pl.UInt32), measured=pl.struct(measured)),
+    )

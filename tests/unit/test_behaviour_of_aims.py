@@ -1,0 +1,132 @@
+"""Crowds that take one episode and nothing besides, beside people who come in crowds."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+
+import pytest
+
+from castline.base.config import Settings
+from castline.measure.behaviour.suspects import BEHAVIOURS
+from castline.measure.count import count_requests
+from castline.measure.rules.table import own_rulebook
+from castline.model.measurement import MeasureSettings
+from make_attacks import World, add_people
+
+_DAY = 86_400.0
+_NEWEST = 149
+_BEHAVIOURS = {behaviour.reason for behaviour in BEHAVIOURS}
+
+
+def _kept(world: World, settings: Settings, truth: str) -> tuple[int, int, set[str]]:
+    """Of the requests of this truth how many counted without the rules and with them, and the reasons of the rest."""
+    lines = [json.dumps(request).encode() for request in world.requests]
+    counted, reasons = Counter[bool](), set[str]()
+    for is_on in (False, True):
+        book = own_rulebook(MeasureSettings(drop_behaviour=is_on))
+        for item in count_requests(lines, book, settings, "file").verdicts:
+            if world.requests[int(str(item.id))]["truth"] == truth:
+                counted[is_on] += item.verdict == "counted"
+                reasons |= {item.reason} & _BEHAVIOURS if is_on else set()
+    return counted[False], counted[True], reasons
+
+
+def _world(homes: int = 400) -> World:
+    """A day of one show, of whose 150 episodes half of all takes are of the newest."""
+    world = World("of aims", days=1, shows=1, per_show=_NEWEST + 1, versions=30)
+    add_people(world, homes)
+    return world
+
+
+def _network_of_all_agents(world: World) -> None:
+    """Sixty addresses of one network take the newest under the agents that people have."""
+    for host in range(60):
+        world.ask("machine", world.waking(0), (f"90.1.2.{host + 1}", world.agent()), _NEWEST)
+
+
+def _network_of_version_6(world: World) -> None:
+    """As many of a /48 of IPv6."""
+    for host in range(60):
+        world.ask("machine", world.waking(0), (f"2a02:77:9:{host:x}::1", world.agent()), _NEWEST)
+
+
+def _networks_of_few(world: World) -> None:
+    """Eight networks with fifteen addresses each, all for the newest."""
+    for host in range(120):
+        who = (f"90.1.{host % 8}.{host // 8 + 1}", world.agent())
+        world.ask("machine", world.waking(0), who, _NEWEST)
+
+
+def _made_versions(world: World) -> None:
+    """Twelve addresses of one network with ten agents each that nobody else has."""
+    for number in range(120):
+        agent = f"Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/{number}.0.{7 * number}.9"
+        world.ask("machine", world.waking(0), (f"90.1.2.{number % 12 + 1}", agent), _NEWEST)
+
+
+def _address_of_all_agents(world: World) -> None:
+    """One address takes the newest under two hundred agents within an hour, at any moment of it."""
+    for number in range(200):
+        who = ("90.1.2.3", f"{world.agent()} {number}")
+        world.ask("machine", 40_000 + 3_600 * world.chance.random(), who, _NEWEST)
+
+
+@pytest.mark.parametrize(
+    ("add", "reason", "homes"),
+    [
+        (_network_of_all_agents, "farm", 400),
+        (_network_of_all_agents, "farm", 40),
+        (_network_of_version_6, "farm", 400),
+        (_networks_of_few, "farm", 400),
+        (_made_versions, "farm", 400),
+        (_address_of_all_agents, "agent_rotation", 400),
+    ],
+)
+def test_who_come_for_one_episode_alone_go_and_people_stay(
+    settings: Settings, add: Callable[[World], None], reason: str, homes: int
+) -> None:
+    world = _world(homes)
+    add(world)
+    before, after, reasons = _kept(world, settings, "machine")
+    assert (after, reasons) == (0, {reason})
+    assert before > 0
+    assert _kept(world, settings, "people")[:2] == _kept(_world(homes), settings, "people")[:2]
+
+
+def _event(world: World) -> None:
+    """A hundred guests of an event hear the newest within an hour, behind four addresses."""
+    for guest in range(100):
+        who = (f"90.1.2.{guest % 4 + 1}", world.agent())
+        world.ask("crowd", 40_000 + 3_600 * world.chance.random(), who, _NEWEST)
+
+
+def _class(world: World) -> None:
+    """Thirty pupils of a class, with an address each, take the newest."""
+    for pupil in range(30):
+        world.ask("crowd", 32_400 + world.chance.expovariate(1 / 60), (f"90.1.2.{pupil + 1}", world.agent()), _NEWEST)
+
+
+def _campus(world: World) -> None:
+    """Two hundred students with an address each take what people do, most of them the newest."""
+    for student in range(200):
+        who = (f"90.1.2.{student + 1}", world.agent())
+        for _ in range(world.chance.choice((1, 1, 2))):
+            world.ask("crowd", world.waking(0), who, world.choose(0))
+
+
+def _homes_on_a_quiet_show(world: World) -> None:
+    """Forty homes of one network take an episode that nearly all take."""
+    for home in range(340):
+        address = f"90.1.2.{home + 1}" if home < 40 else world.address()
+        world.ask("crowd" if home < 40 else "others", world.waking(0), (address, world.agent()), _NEWEST)
+
+
+@pytest.mark.parametrize(("add", "homes"), [(_event, 400), (_class, 400), (_campus, 400), (_homes_on_a_quiet_show, 10)])
+def test_crowds_of_people_who_take_the_newest_stay(
+    settings: Settings, add: Callable[[World], None], homes: int
+) -> None:
+    world = _world(homes)
+    add(world)
+    before, after, reasons = _kept(world, settings, "crowd")
+    assert (after, reasons) == (before, set())
+    assert before > 0
