@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from castline.intake.answer import Asked, compute_answer
 from castline.intake.connection import Client, Connection
 from castline.intake.request import parse_head
+from castline.intake.short import try_short
 from castline.intake.target import try_parse_target
 from castline.intake.wire import encode_redirect_start
 
@@ -22,7 +24,10 @@ _PIECES = st.sampled_from(
 _FIELDS = st.sampled_from(
     b"Host: a;host: b;User-Agent: Overcast;Range: bytes=0-1;Connection: close;Content-Length: 0;Content-Length : 3;"
     b"Transfer-Encoding: chunked;X;: y;X: \0;X: \xff; folded;Cookie: a=b;Sec-Fetch-Dest: document;"
-    b"SEC-FETCH-DEST:document;Expect: 100-continue;Host: a b;HOST:\t[::1]:80 ;host: a@b;Host:".split(b";")
+    b"SEC-FETCH-DEST:document;Expect: 100-continue;Host: a b;HOST:\t[::1]:80 ;host: a@b;Host:;Accept-Encoding: gzip;"
+    b"Accept-Charset : x;accept: */*;User-Agent : x;Hosts: a;Cookie2: a;cOOkie: a=b;uPgrade: h2c;Upgrade-X: 1".split(
+        b";"
+    )
 )
 
 
@@ -69,6 +74,29 @@ def test_the_short_way_never_says_what_the_long_way_would_not(path: bytes, field
     assert parsed.is_lasting
     assert record is not None
     assert record.endswith(head)
+
+
+_USUAL = (
+    b"Host: pod.example.org\r\nUser-Agent: Overcast/3\r\nAccept: */*\r\nRange: bytes=0-1\r\nAccept-Encoding: gzip",
+    b"user-agent: Podcasts/1\r\naccept-language: de\r\nx-playback-session-id: 7\r\nhost: pod.example.org\r\npragma: x",
+    b"HOST:\t[::1]:8322 \r\nUpgrade-Insecure-Requests: 1\r\nSec-Fetch-Mode: no-cors\r\nTE: x\r\nCookie2: none",
+    b"Host: a\r\n" + b"\r\n".join([b"a:"] * 31),
+)
+
+
+@pytest.mark.parametrize("fields", _USUAL)
+def test_what_apps_and_proxies_send_takes_the_short_way(fields: bytes) -> None:
+    found = try_short(b"GET /e/cdn.example.org/one.mp3 HTTP/1.1\r\n" + fields + b"\r\n\r\n")
+    assert found is not None
+    assert found[0] == b"https://cdn.example.org/one.mp3"
+
+
+@pytest.mark.parametrize("name", ["Connection", "cOOKIE", "Authorization", "EXPECT", "host", "Content-length"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_needs_more_thought_goes_the_long_way(name: str, *, is_first: bool) -> None:
+    fields = [b"Host: a", name.encode() + b": x"]
+    fields = fields[::-1] if is_first else fields
+    assert try_short(b"GET /e/x.org/one.mp3 HTTP/1.1\r\n" + b"\r\n".join(fields) + b"\r\n\r\n") is None
 
 
 @given(st.binary(max_size=60))

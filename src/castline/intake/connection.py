@@ -4,58 +4,24 @@ import asyncio
 import logging
 import re
 import time
-from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from castline.ingest.segment_log import REQUEST, encode_record
 from castline.intake.answer import Answer, Asked, compute_answer
 from castline.intake.request import (
     BODY_BYTES,
-    FIELD,
     HEAD_BYTES,
-    HEADER_COUNT,
-    HOST_SIGNS,
     BadRequest,
     ChunkedBody,
     Head,
     parse_head,
 )
-from castline.intake.target import LONGEST_TARGET, PREFIX, TARGET
+from castline.intake.short import END, try_short
 from castline.intake.wire import encode_answer, encode_refusal
 
 _log = logging.getLogger(__name__)
 REQUESTS_PER_CONNECTION: Final = 10_000
-# The one request that comes in masses, whole in one expression. Whatever does not fit takes the long way, which knows
-# all that this knows; tests/contract/test_intake_ways.py compares the two.
-_SHORT: Final = re.compile(rb"GET %b%b HTTP/1\.1\r\n(?:%b){0,%d}+\r\n" % (PREFIX, TARGET, FIELD, HEADER_COUNT))
-# A request with any of these is read the long way.
-# Plain alternatives: their first letters are then tried at once.
-_LONG: Final = re.compile(
-    rb"\r\n(?:content-length:|transfer-encoding:|connection:|expect:|upgrade:|cookie:|authorization:"
-    rb"|proxy-authorization:|sec-fetch-dest:|host:[\t ]*+%b*+[\t ]*+[^\r])" % HOST_SIGNS
-)
-_HOST: Final = b"\r\nhost:"
 _FORWARDED: Final = re.compile(rb"\r\nx-forwarded-for:([^\r]*)")
-_END: Final = b"\r\n\r\n"
-
-
-@dataclass(frozen=True, slots=True)
-class Short:
-    """A redirect that can be answered the short way: where it leads, and the whole request in lower case."""
-
-    location: bytes
-    lower: bytes
-
-
-def try_short(data: bytes) -> Short | None:
-    """The redirect that these bytes are, whole and alone; None for whatever has to be read the long way."""
-    found = _SHORT.fullmatch(data)
-    if found is None or len(data) > HEAD_BYTES:
-        return None
-    lower, rest = data.lower(), found["rest"]
-    if lower.count(_HOST) != 1 or _LONG.search(lower) or len(rest) > LONGEST_TARGET - 8:
-        return None
-    return Short((b"http://" if found["scheme"] == b"http" else b"https://") + rest, lower)
 
 
 class Client(Protocol):
@@ -72,10 +38,10 @@ class Proxies(Protocol):
     def is_proxy(self, peer: str) -> bool: ...
 
 
-def find_address(desk: Proxies, peer: str, lower: bytes) -> bytes:
-    """The address that a request in lower case came from, as a record bears it."""
+def find_address(desk: Proxies, peer: str, head: bytes) -> bytes:
+    """The address that a request came from, as a record bears it."""
     if desk.is_proxy(peer):
-        headers = [line.decode("latin-1") for line in _FORWARDED.findall(lower)]
+        headers = [line.decode("latin-1") for line in _FORWARDED.findall(head.lower())]
         peer = desk.find_address(peer, headers)
     return peer[:64].encode("ascii", "replace")
 
@@ -155,9 +121,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._is_done:
             return
-        if not self._buffer and self._head is None and data.endswith(_END) and self._try_short(data):
-            return
         if not self._buffer and self._head is None:
+            if self._try_short(data):
+                return
             self.since = time.monotonic()
         self._buffer += data
         self._advance()
@@ -208,14 +174,13 @@ class Connection(asyncio.Protocol):
         return not self._buffer and self._head is None
 
     def _try_short(self, data: bytes) -> bool:
-        found = try_short(data)
+        desk, found = self._desk, try_short(data)
         if found is None or not self._goes_on(1):
             return False
-        address = find_address(self._desk, self._peer, found.lower) if self._via_proxy else self._address
+        address = find_address(desk, self._peer, data) if self._via_proxy else self._address
         self.request_count += 1
-        record = encode_record(REQUEST, time.time_ns() // 1000, address, data)
-        answer = self._desk.redirect_start + found.location + _END
-        self._desk.submit(self, answer, record, answer)
+        answer = desk.redirect_start + found[0] + END
+        desk.submit(self, answer, encode_record(REQUEST, time.time_ns() // 1000, address, data), answer)
         self.since = 0.0
         return True
 
@@ -251,7 +216,7 @@ class Connection(asyncio.Protocol):
         while self._buffer.startswith(b"\r\n"):
             # RFC 9112, section 2.2: some clients end a body with a line end that nobody asked for.
             del self._buffer[:2]
-        end = self._buffer.find(_END, 0, HEAD_BYTES + 4)
+        end = self._buffer.find(END, 0, HEAD_BYTES + 4)
         if end < 0:
             if len(self._buffer) > HEAD_BYTES:
                 is_line = b"\r\n" not in self._buffer[:HEAD_BYTES]

@@ -12,9 +12,10 @@ BODY_BYTES: Final = 1024 * 1024
 HEADER_COUNT: Final = 64
 PATH_BYTES: Final = 8 * 1024
 # Possessive: nothing that was taken can be given back, so no head can make it try again and again.
-FIELD: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++:[\t\x20-\x7e\x80-\xff]*+\r\n"
+TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]++"
+VALUE: Final = rb"[\t\x20-\x7e\x80-\xff]*+\r\n"
 _LINE: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,32}) ([\x21-\x7e\x80-\xff]+) HTTP/([0-9])\.([0-9])\r\n")
-_FIELDS: Final = re.compile(rb"(?:%b)*+\r\n" % FIELD)
+_FIELDS: Final = re.compile(rb"(?:%b:%b)*+\r\n" % (TOKEN, VALUE))
 # RFC 3986: a name, an address in brackets, a port; nothing that could begin a path or bear a user.
 HOST_SIGNS: Final = rb"[A-Za-z0-9._~:\[\]%!$&'()*+,;=-]"
 _HOST: Final = re.compile(rb"%b*" % HOST_SIGNS)

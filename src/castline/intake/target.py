@@ -11,12 +11,14 @@ from urllib.parse import quote_from_bytes, unquote
 
 LONGEST_TARGET: Final = 4096
 # Control characters, spaces and what could end a header or an attribute never reach the answer.
+# Possessive, as every label but the last is known by what follows it: nothing is tried twice.
 _HOST: Final = (
-    rb"(?:(?:[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})\.)+(?:[A-Za-z]{2,24}|[Xx][Nn]--[A-Za-z0-9-]{2,59})\.?)(?::[0-9]{1,5})?"
+    rb"(?:[A-Za-z0-9_][A-Za-z0-9_-]{0,62}+\.(?=[A-Za-z0-9_]))++"
+    rb"(?:[A-Za-z]{2,24}+|[Xx][Nn]--[A-Za-z0-9-]{2,59}+)\.?(?::[0-9]{1,5})?"
 )
 _SAFE: Final = rb"[!#-;=?-\[\]_a-z~]"
 PREFIX: Final = rb"/e(?P<arguments>,[!#-.0-;=?-\[\]_a-z~]*)?/(?:(?P<more>,[!#-.0-;=?-\[\]_a-z~]*)/)?"
-TARGET: Final = rb"(?:(?P<scheme>https?)(?::/{0,2}|/))?/*(?P<rest>" + _HOST + rb"/" + _SAFE + rb"+)"
+TARGET: Final = rb"(?:(?P<scheme>https?)(?::/{0,2}|/))?/*(?P<rest>" + _HOST + rb"/" + _SAFE + rb"++)"
 _WHOLE: Final = re.compile(PREFIX + TARGET)
 _BEGIN: Final = re.compile(PREFIX)
 _WHOLE_TARGET: Final = re.compile(TARGET, re.IGNORECASE)

@@ -1,7 +1,7 @@
 """Redirects that come in masses, answered where their bytes arrive: on the port of the pages as on the intake's own.
 
 A framework takes ten times as long as such an answer does. So a connection between two requests looks at what comes
-whole in one piece; castline.intake.connection knows that one form, and everything else goes the way of every request.
+whole in one piece; castline.intake.short knows that one form, and everything else goes the way of every request.
 """
 
 import re
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import h11
 
 from castline.ingest.segment_log import REQUEST, encode_record
-from castline.intake.connection import find_address, try_short
+from castline.intake.connection import find_address
+from castline.intake.short import END, try_short
 from castline.web.context import Context
 from castline.web.hits.connection import Connection
 
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from castline.intake.server import IntakeServer
 
 _BEGIN: Final = b"GET /e"
-_END: Final = b"\r\n\r\n"
-_HOST: Final = re.compile(rb"\r\nhost:[\t ]*([^\r]*?)[\t ]*\r\n")
 _LONGEST_HELD: Final = 64 * 1024
 _REDIRECT: Final = re.compile(rb"(?:GET|HEAD) /e[,/]")
 _NOT_ASCII: Final = re.compile(rb"[\x80-\xff]")
@@ -77,16 +76,15 @@ class ShortWay(Connection):
     def _take(self, data: bytes) -> bool:
         """Whether the data are one redirect that is answered the short way."""
         desk = self._desk
-        if desk is None or not data.startswith(_BEGIN) or not data.endswith(_END) or not self._is_between():
+        if desk is None or not data.startswith(_BEGIN) or not data.endswith(END) or not self._is_between():
             return False
         found = try_short(data)
-        host = found and _HOST.search(found.lower)
-        if found is None or not host or not self._context.origins.knows(host[1].decode("latin-1")):
+        if found is None or not self._context.origins.knows(found[1].decode("ascii")):
             return False
         self._unset_keepalive_if_required()
         self._is_asked = True
-        address = find_address(desk, self.client[0] if self.client else "", found.lower)
-        answer = desk.redirect_start + found.location + _END
+        address = find_address(desk, self.client[0] if self.client else "", data)
+        answer = desk.redirect_start + found[0] + END
         desk.submit(self, answer, encode_record(REQUEST, time.time_ns() // 1000, address, data), answer)
         return True
 
