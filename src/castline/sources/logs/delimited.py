@@ -9,8 +9,8 @@ from urllib.parse import unquote
 import polars as pl
 
 _NO_TEXT: Final = pl.lit(None, pl.String)
-# A blank, but not the sign in `(+https://example.org)`.
-_PLUS: Final = re.compile(r"\+(?!(?<=\(\+)https?:)")
+# A blank, but not the sign in `(+https://example.org)` or behind a blank.
+_PLUS: Final = re.compile(r"\+(?!(?<=[(+]\+)https?:)")
 
 
 def split_lines(

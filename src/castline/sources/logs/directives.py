@@ -14,7 +14,12 @@ from castline.base.errors import InvalidInput
 from castline.sources.logs.format import no_comments
 from castline.sources.logs.rows import first_said, unescaped
 
-_APACHE: Final = re.compile(r"%(?P<how>(?:[<>]|!?[0-9]{3}(?:,[0-9]{3})*)*)(?:\{([^}]*)\})?(\^t[io]|[A-Za-z%])")
+_APACHE: Final = re.compile(
+    r"%(?P<how>(?:[<>]|!?[0-9]{3}(?:,[0-9]{3})*)*)(?:\{((?:\\.|[^{}\\]|\{[^{}]*\})*)\})?(\^t[io]|[A-Za-z%])"
+)
+# Fastly's functions: the time's form, and the variables that a value is made of.
+_VCL_TIME: Final = re.compile(r'strftime\(\\?\{?\s*"(.*?)"\s*\\?\}?\s*,')
+_VCL_NAME: Final = re.compile(r"[a-z]+(?:\.[\w-]+)+")
 _NGINX: Final = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 # A line of the configuration as it stands there, or what stands in its quotes.
 _APACHE_LINE: Final = re.compile(
@@ -47,6 +52,9 @@ _APACHE_FIELDS: Final = {
     "{req.http.range}V": ("range", 0), "{req.http.referer}V": ("referer", 0),
     "{req.http.user-agent}V": ("user_agent", 0), "{resp.status}V": ("status", 0),
     "{resp.body_bytes_written}V": ("bytes_sent", 0), "{req.http.x-forwarded-for}V": ("forwarded", 0),
+    "{resp.bytes_written}V": ("bytes_sent", 1), "{req.request}V": ("method", 1),
+    "{resp.http.content-range}V": ("range", 1), "{time.start.sec}V": ("stamp", 2),
+    "{time.start.msec}V": ("stamp", 1), "{time.start.usec}V": ("stamp", 0),
 }  # fmt: skip
 _NGINX_FIELDS: Final = {
     "remote_addr": ("address", 0), "realip_remote_addr": ("address", 1), "binary_remote_addr": ("_ignored", 0),
@@ -236,8 +244,13 @@ def _add_apache(compiled: _Compiled, match: re.Match[str], *, quoted: bool) -> N
         compiled.pattern += "%"
     elif letter == "t":
         _add_apache_time(compiled, argument)
+    elif letter == "V" and (time := _VCL_TIME.search(argument or "")):
+        _add_apache_time(compiled, time[1])
     else:
         key = letter if argument is None else f"{{{argument.lower()}}}{letter}"
+        if letter == "V":
+            named = (f"{{{name}}}V" for name in _VCL_NAME.findall(key))
+            key = next((name for name in named if name in _APACHE_FIELDS), key)
         target, rank = _APACHE_FIELDS.get(key, (None, 0))
         # Of a request that was redirected inside the server, the listener got the last status.
         rank = {">": rank, "<": rank + 2}.get(how, rank + 1) if key == "s" else rank
@@ -248,7 +261,7 @@ def _add_apache(compiled: _Compiled, match: re.Match[str], *, quoted: bool) -> N
 def _add_apache_time(compiled: _Compiled, argument: str | None) -> None:
     form = None if argument is None else argument.removeprefix("begin:").removeprefix("end:")
     if form is None:
-        compiled.add(r"\[[^\]]+\]", "stamp")
+        compiled.add(r"\[[^\]]+\]|[A-Z][a-z]{2}, [0-9A-Za-z :]{15,25} GMT", "stamp")  # the latter is Fastly's version 1
     elif form in {"sec", "msec", "usec"}:
         compiled.add("[0-9]{1,17}", "stamp", 1)
     elif form.endswith("_frac"):

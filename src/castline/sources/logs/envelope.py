@@ -26,7 +26,7 @@ Open: TypeAlias = Callable[[bytes], list[bytes]]
 _LOOKED_AT: Final = 64 * 1024
 _LINE_BYTES: Final = 64 * 1024 * 1024  # what is longer is no line of a log
 _DOCUMENT_BYTES: Final = 256 * 1024 * 1024  # an object that is printed over several lines is read as a whole
-_LISTS: Final = ("logEvents", "records", "events")
+_LISTS: Final = ("logEvents", "records", "events", "Logs")
 # The first text counts; without one the first object, which is the request or one more envelope.
 _TEXTS: Final = ("log", "MESSAGE", "message", "line", "textPayload", "_raw")
 _OBJECTS: Final = ("_source", "log", "message", "jsonPayload", "result", "info")
@@ -189,6 +189,8 @@ def _try_text(fields: Mapping[str, msgspec.Raw], key: str) -> bytes | None:
         return None
     is_cut = len(line) >= _DOCKER_CUT and not line.endswith(b"\n") and fields.keys() <= _DOCKER
     whole = line.rstrip(b"\r\n").replace(b"\n", b" ")
+    if not whole.strip() and not fields.keys() <= _DOCKER:
+        return None  # a message of nothing: what the object tells stands beside it
     return whole if is_cut else whole + b"\n"
 
 

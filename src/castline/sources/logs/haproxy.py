@@ -30,10 +30,10 @@ _SHAPES: Final = {
     "range": "^bytes=",
     "referer": "^https?://",
     "host": r"^(?:localhost|[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)+)(?::[0-9]+)?$",
-    "user_agent": "[0-9A-Za-z)]/[0-9]|Mozilla",
+    "user_agent": r"[^\s/]/v?[0-9]|Mozilla",
     "word": "^[A-Za-z][0-9A-Za-z ._-]{2,}$",
 }
-_CODE: Final = re.compile("#([0-9A-F]{2})")  # how it writes what stands for something else
+_CODES: Final = re.compile("(?:#[0-9A-F]{2})+")  # how it writes bytes that stand for something else
 
 
 class HaproxyReader(PatternReader):
@@ -53,7 +53,7 @@ class HaproxyReader(PatternReader):
         return found.join(known, on="captured", how="left", maintain_order="left").drop("captured")
 
     def _tell(self, captured: str) -> dict[str, str]:
-        texts = [_CODE.sub(lambda found: chr(int(found[1], 16)), text) for text in captured.split("|")]
+        texts = [_CODES.sub(_decode, text) for text in captured.split("|")]
         if self._names:
             named = zip(self._names, texts, strict=False)
             return {_HEADERS[name]: text for name, text in named if name in _HEADERS}
@@ -65,6 +65,12 @@ class HaproxyReader(PatternReader):
         if (word := found.pop("word", None)) is not None:
             found.setdefault("user_agent", word)
         return found
+
+
+def _decode(codes: re.Match[str]) -> str:
+    return (
+        bytes.fromhex(codes[0].replace("#", "")).decode("utf-8", "replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    )
 
 
 def open_haproxy(written: str) -> HaproxyReader:

@@ -11,7 +11,7 @@ import polars as pl
 from castline.sources.logs.format import LogFormat
 from castline.sources.logs.ndjson import JsonReader, json_keys
 
-_SERVER: Final = {
+SERVER_FIELDS: Final = {
     "stamp": (
         "time_iso8601", "msec", "time_local", "timestamp", "@timestamp", "time", "ts", "date", "datetime", "start_time",
         "request_time_iso8601", "Timestamp",
@@ -28,7 +28,7 @@ _SERVER: Final = {
     "status": ("status", "response_status", "status_code", "response_code", "statusCode", "StatusCode"),
     "bytes_sent": (
         "body_bytes_sent", "response_body_size", "bytes_sent", "response_body_bytes", "bytes", "size", "resp_body_size",
-        "responseSize", "bytesSent", "BytesSent",
+        "responseSize", "bytesSent", "BytesSent", "bytes_out",
     ),
     "referer": ("http_referer", "http_referrer", "referer", "referrer", "request_referer", "RefererUrl"),
     "user_agent": ("http_user_agent", "user_agent", "agent", "userAgent", "request_user_agent", "UserAgent"),
@@ -69,9 +69,9 @@ _CADDY: Final = {
     "range": ("request/headers/Range", "resp_headers/Content-Range"),
     "request_id": ("uuid", "request_id"),
 }
-_TIMES: Final = frozenset(_SERVER["stamp"])
-_ADDRESSES: Final = frozenset(_SERVER["address"])
-_ASKED: Final = frozenset((*_SERVER["url"], *_SERVER["request"]))
+_TIMES: Final = frozenset(SERVER_FIELDS["stamp"])
+_ADDRESSES: Final = frozenset(SERVER_FIELDS["address"])
+_ASKED: Final = frozenset((*SERVER_FIELDS["url"], *SERVER_FIELDS["request"]))
 _FASTLY_KEYS: Final = frozenset({"fastly_server", "fastly_is_edge", "fastly_state", "response_body_size"})
 _PORT: Final = re.compile(r"^(?:\[(.+)\]|([0-9.]+)):[0-9]+$")
 
@@ -80,7 +80,7 @@ class ServerReader(JsonReader):
     """Reads objects with the usual names."""
 
     def __init__(self) -> None:
-        super().__init__(_SERVER)
+        super().__init__(SERVER_FIELDS)
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The lines that are JSON objects; who writes no method into the log of a file server means GET."""

@@ -8,15 +8,18 @@ from castline.base.errors import InvalidInput
 from castline.sources.logs import bunny, cloudfront, google, haproxy, intake, json_logs, op3, s3
 from castline.sources.logs.akamai import AKAMAI, open_akamai
 from castline.sources.logs.azure import AZURE
+from castline.sources.logs.cdn77 import CDN77, CDN77_TABLE
 from castline.sources.logs.combined import CombinedReader, fits_combined
 from castline.sources.logs.directives import compile_apache, compile_nginx
-from castline.sources.logs.envoy import ENVOY
+from castline.sources.logs.envoy import ENVOY, ENVOY_JSON
 from castline.sources.logs.format import LogFormat, LogReader
 from castline.sources.logs.gcore import GCORE
 from castline.sources.logs.keycdn import KEYCDN
 from castline.sources.logs.load_balancer import LOAD_BALANCER
 from castline.sources.logs.logpush_csv import LOGPUSH_CSV, open_logpush
+from castline.sources.logs.server_table import TABLE
 from castline.sources.logs.traefik import TRAEFIK
+from castline.sources.logs.vercel import VERCEL
 from castline.sources.logs.w3c import W3C
 
 COMBINED: Final = LogFormat(
@@ -46,13 +49,18 @@ LOG_FORMATS: Final = (
     bunny.BUNNY,
     KEYCDN,
     GCORE,
+    CDN77,
+    CDN77_TABLE,
+    VERCEL,
     json_logs.CADDY,
     TRAEFIK,
     haproxy.HAPROXY,
     ENVOY,
+    ENVOY_JSON,
     op3.TABLE,
     op3.JSON,
     intake.INTAKE,
+    TABLE,
     json_logs.SERVER,
 )
 _BY_NAME: Final = {log_format.name: log_format for log_format in LOG_FORMATS}

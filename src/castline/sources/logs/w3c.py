@@ -18,7 +18,7 @@ RANGE_HEADER: Final = r"(?i)(?:^|\n)range: *([^\n]*)"
 _ENCODED: Final = ("cs(User-Agent)", "cs(Referer)", "cs-user-agent", "cs-referer", "cs-headers", "x-forwarded-for")
 # Fields that only other writers than CloudFront have.
 _OTHER_WRITERS: Final = re.compile(
-    r"#Fields:.* (?:s-ip|s-port|s-computername|s-sitename|sc-win32-status|cs-ip|cs-uri)(?: |$)"
+    r"#Fields:.*\s(?:s-ip|s-port|s-computername|s-sitename|sc-win32-status|cs-ip|cs-uri)(?:\s|$)"
 )
 _STAMPS: Final = ("timestamp(ms)", "timestamp")
 # A line whose fields have other shapes is one of other fields.
