@@ -203,6 +203,10 @@ def test_a_known_name_is_known_in_a_package_and_in_front_of_its_domain(text: str
         ("com.evening.mediaplayer/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "Evening"),
         ("com.example.eveningapp/1.7(iPhone15,2; ios 17.1; en-GB)", "Evening"),
         ("com.android.player/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "com.android.player"),
+        ("com.evening.app/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "Evening"),
+        ("com.evening.ios/1.7 iOS/18.0 (iPhone16,1)", "Evening"),
+        ("Studio 54/1.7 (Linux;Android 14) ExoPlayerLib/2.19.1", "Studio 54"),
+        ("Evening Show 54 (Linux;Android 14) ExoPlayerLib/2.19.1", "Evening Show"),
     ],
 )
 def test_an_unknown_app_is_named_without_its_package_system_and_kit(text: str, name: str) -> None:
@@ -221,6 +225,9 @@ def test_an_unknown_app_is_named_without_its_package_system_and_kit(text: str, n
         (f"{_ANDROID_VIEW.replace('Pixel 9', 'gminfo37')}", ("car", "android")),
         (f"{_ANDROID_VIEW.replace('Pixel 9', 'SM-R890')}", ("watch", "android")),
         ("Spotify/4.4.1.0 Volvo/32 (Volvo)", ("car", None)),
+        ("Evening/3.2 (iPhone; iOS 18.0; CarPlay)", ("car", "ios")),
+        ("Spotify/124800325 Win32_x86_64/0 (PC desktop)", ("desktop", "windows")),
+        ("Mozilla/5.0 (X11; Linux armv7l) AppleWebKit/537.36 (KHTML, like Gecko) CrKey/1.56.5", ("smart_tv", "cast")),
     ],
 )  # fmt: skip
 def test_a_device_has_the_system_that_its_text_names(text: str, expected: tuple[str, str | None]) -> None:

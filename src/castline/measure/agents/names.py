@@ -43,8 +43,10 @@ _SYSTEMS: Final = (
     ("android", re.compile(r"Android", re.IGNORECASE)),
     ("tizen", re.compile(r"Tizen|^samsung;[a-z]{0,2}\d", re.IGNORECASE)),
     ("webos", re.compile(r"Web0S|webOS", re.IGNORECASE)),
+    ("ios", re.compile(r"iPhone|iPad|\biOS\b|CarPlay")),
+    ("cast", re.compile(r"\bCrKey\b")),
     ("roku", re.compile(r"\broku\b", re.IGNORECASE)),
-    ("windows", re.compile(r"Windows NT")),
+    ("windows", re.compile(r"Windows NT|\bWin(?:32|64)")),
     ("linux", re.compile(r"\bLinux\b|X11")),
 )
 _COMPATIBLE: Final = re.compile(
@@ -64,7 +66,10 @@ _ENGINE: Final = re.compile(
 )
 _PAGE_ENGINE: Final = re.compile(r"WebKit|Gecko|KHTML|MSIE|Presto|AVE-Front|NetFront", re.IGNORECASE)
 _BEFORE_NETWORK: Final = re.compile(r"\s*([^/]{1,80})/\S* (?:iOS/\S+ |iP\S+ )*CFNetwork/")
-_NAMED: Final = re.compile(r"\s*([^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)")
+# A whole number in front of the version belongs to the name: Studio 54/3.1.
+_NAMED: Final = re.compile(
+    r"\s*((?:[^/;(\[=\d]{2,40} \d{1,3}(?=/\d))|[^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)"
+)
 _SITE: Final = re.compile(r"https?://(?:www\.)?([\w.-]+)")
 _VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+(?:version|https?:)$")
 _CAMEL: Final = re.compile(
@@ -168,6 +173,8 @@ def find_own_name(text: str) -> str | None:
     found = _BEFORE_NETWORK.match(text) or _NAMED.match(text)
     if found is None or not _is_name(found[1]):
         return None
+    if _is_package(found[1]):
+        return found[1]
     name = _PREFIX.sub("", _VERSION.sub("", found[1]).strip(" -_"))
     # Before CFNetwork stands the name of the app's own file, in which a glued App or Mobile is no addition.
     is_whole = found.re is _BEFORE_NETWORK and _GLUED.search(name) is not None
@@ -200,7 +207,7 @@ def find_name_in_package(package: str) -> str:
 
     Longer packages spell a sentence, of which the last word names nothing.
     """
-    if _IS_PACKAGE.fullmatch(package) is None or _PACKAGE.match(package) is None:
+    if not _is_package(package):
         return package
     generic = load_agent_rules().package_words
     named = (_GLUED_SYSTEM.sub("", part) for part in reversed(package.split(".")[1:]) if part.lower() not in generic)
@@ -208,6 +215,10 @@ def find_name_in_package(package: str) -> str:
     if name is None:
         return package
     return name.capitalize() if name.islower() else name
+
+
+def _is_package(text: str) -> bool:
+    return _IS_PACKAGE.fullmatch(text) is not None and _PACKAGE.match(text) is not None
 
 
 def find_system(text: str) -> str | None:
