@@ -100,6 +100,21 @@ def _event(world: World) -> None:
         world.ask("crowd", 40_000 + 3_600 * world.chance.random(), who, _NEWEST)
 
 
+def _event_for_its_own(world: World) -> None:
+    """Guests behind two addresses, of all agents that homes have, hear one of weeks ago which a speaker tells of."""
+    agents = sorted({request["user_agent"] for request in world.requests})
+    for guest in range(2 * len(agents)):
+        who = (f"90.1.2.{guest % 2 + 1}", agents[guest // 2])
+        world.ask("crowd", 40_000 + 3_600 * world.chance.random(), who, 135)
+
+
+def _apps_that_fetch(world: World) -> None:
+    """Apps that fetch an episode when it comes out in the evening, and nothing else, each under one agent."""
+    for home in range(270):
+        who = (f"{81 + home % 9}.{home % 250}.{home // 9}.7", f"Fetcher{home % 6}/2.1")
+        world.ask("crowd", 70_000 + world.chance.expovariate(1 / 3_600), who, 140)
+
+
 def _class(world: World) -> None:
     """Thirty pupils of a class, with an address each, take the newest."""
     for pupil in range(30):
@@ -121,7 +136,17 @@ def _homes_on_a_quiet_show(world: World) -> None:
         world.ask("crowd" if home < 40 else "others", world.waking(0), (address, world.agent()), _NEWEST)
 
 
-@pytest.mark.parametrize(("add", "homes"), [(_event, 400), (_class, 400), (_campus, 400), (_homes_on_a_quiet_show, 10)])
+@pytest.mark.parametrize(
+    ("add", "homes"),
+    [
+        (_event, 400),
+        (_event_for_its_own, 400),
+        (_apps_that_fetch, 400),
+        (_class, 400),
+        (_campus, 400),
+        (_homes_on_a_quiet_show, 10),
+    ],
+)
 def test_crowds_of_people_who_take_the_newest_stay(
     settings: Settings, add: Callable[[World], None], homes: int
 ) -> None:

@@ -27,6 +27,9 @@ AGENT_ROTATION: Final = {
     "paced_gap_variation": 0.5,
     "new_agents_share": 0.9,
     "usual_new_agents_share": 0.2,
+    "strange_agents_share": 0.5,
+    "strange_times_usual": 2,
+    "many_agents": 120,
     "aimed_episodes": 12,
     "tasteless_takes": 60,
     "tasteless_agents": 6,
@@ -74,7 +77,7 @@ def find_rotations(traffic: Traffic) -> list[Finding]:
             (pl.col("episodes") <= AGENT_ROTATION["aimed_episodes"])
             & (pl.col("usual_share") <= AGENT_ROTATION["usual_share"])
             & (pl.col("unevenness") <= AGENT_ROTATION["unevenness"])
-            & ((pl.col("agents") >= AGENT_ROTATION["agents"]) | _is_repeating())
+            & (_is_listed() | _is_repeating())
         )
     )
     betrayed = _targeted(fullest).join(agents, on=ADDRESS).filter(_betrayed())
@@ -197,6 +200,17 @@ def _betrayed() -> pl.Expr:
     return (pl.col("agents") >= AGENT_ROTATION["agents"]) & (paced | fresh).fill_null(value=False)
 
 
+def _is_listed() -> pl.Expr:
+    """True where the agents are no guests' of one event: very many, or at a machine's pace, or not households'."""
+    strange = pl.col("strange_agents_share") >= pl.max_horizontal(
+        AGENT_ROTATION["strange_agents_share"],
+        AGENT_ROTATION["strange_times_usual"] * pl.col("usual_new_agents_share").fill_null(0),
+    )
+    paced = (pl.col("gap_variation") <= AGENT_ROTATION["paced_gap_variation"]).fill_null(value=False)
+    many = pl.col("agents") >= AGENT_ROTATION["many_agents"]
+    return many | ((pl.col("agents") >= AGENT_ROTATION["agents"]) & (strange | paced))
+
+
 def _is_repeating() -> pl.Expr:
     """True where a short list of agents is gone through again and again."""
     return pl.col("visits") >= AGENT_ROTATION["repeating_visits_per_agent"] * pl.col("agents")
@@ -219,8 +233,13 @@ def _agents_of(traffic: Traffic, takes: pl.DataFrame) -> pl.DataFrame:
     )
     homes = traffic.takes.group_by("day_on", "agent").agg(homes=pl.col("who").n_unique())
     known = counts.join(homes, on=["day_on", "agent"])
-    new = known.group_by(ADDRESS).agg(new_agents_share=(pl.col("homes") == 1).mean().round(3))
-    ordinary = traffic.takes.filter("is_ordinary").join(homes, on=["day_on", "agent"])
+    theirs = traffic.takes.filter("is_ordinary")
+    known = known.join(theirs.select("day_on", "agent", seen=True).unique(), on=["day_on", "agent"], how="left")
+    new = known.group_by(ADDRESS).agg(
+        new_agents_share=(pl.col("homes") == 1).mean().round(3),
+        strange_agents_share=pl.col("seen").is_null().mean().round(3),
+    )
+    ordinary = theirs.join(homes, on=["day_on", "agent"])
     usual = ordinary.group_by("day_on").agg(usual_new_agents_share=(pl.col("homes") == 1).mean().round(3))
     return even.join(pace, on=ADDRESS).join(new, on=ADDRESS).join(usual, on="day_on", how="left")
 

@@ -38,6 +38,8 @@ FARM: Final = {
     "spread_usual_share": 0.2,
     "spread_sibling_takes": 30,
     "spread_sibling_share": 0.2,
+    "spread_alike_agents": 3,
+    "spread_alike_takes": 20,
 }
 _LEAST: Final = 20
 # The networks that may be a farm's: those near one another, and whoever runs the network.
@@ -262,7 +264,8 @@ def _spread_farm(takes: pl.DataFrame, whole: _Whole, agents: pl.DataFrame) -> li
     # Several farms on one day must not excuse one another.
     others = takes.join(cells.select(keys).unique(), on=keys, how="anti")
     cells = cells.join(whole.episodes.select("day_on", "episode", "show"), on=["day_on", "episode"])
-    cells = _beside_others(cells, others).join(_beside_siblings(cells, others, agents), on=[*keys, "episode"])
+    cells = _beside_alike(_beside_others(cells, others), whole)
+    cells = cells.join(_beside_siblings(cells, others, agents), on=[*keys, "episode"])
     told = cells.group_by(keys).agg(
         addresses=pl.col("pair").max(),
         episodes=pl.len(),
@@ -297,6 +300,19 @@ def _beside_others(cells: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
         pl.col("show_others", "episode_others").fill_null(0)
     )
     return told.with_columns(usual=_rate(pl.col("episode_others"), pl.col("show_others")))
+
+
+def _beside_alike(cells: pl.DataFrame, whole: _Whole) -> pl.DataFrame:
+    """The cells with `usual` no less than what some other agents take of it: apps that fetch what is new do no more."""
+    told = whole.pairs.join(whole.agents, on=["day_on", "agent"])
+    told = told.filter(pl.col("of_agent") >= FARM["spread_alike_takes"])
+    told = told.join(cells.select("day_on", "episode").unique(), on=["day_on", "episode"], how="semi")
+    # Itself is one of them.
+    most = (pl.col("pair") / pl.col("of_agent")).top_k(1 + int(FARM["spread_alike_agents"]))
+    enough = pl.len() > FARM["spread_alike_agents"]
+    alike = told.group_by("day_on", "episode").agg(alike=pl.when(enough).then(most.min()).otherwise(0.0))
+    cells = cells.join(alike, on=["day_on", "episode"], how="left")
+    return cells.with_columns(usual=pl.max_horizontal("usual", "alike")).drop("alike")
 
 
 def _beside_siblings(cells: pl.DataFrame, others: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:
