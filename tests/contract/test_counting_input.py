@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -120,3 +123,30 @@ def test_a_line_that_is_refused_keeps_its_id_where_it_is_json(castline: Castline
     assert ended.code == 0
     ids = [7, "eight", None, None, None, None, None, None]
     assert _ends(ended.out) == [(request_id, "dropped", "malformed_line") for request_id in ids]
+
+
+def _start(castline: Castline, *, before: str = "") -> subprocess.Popen[bytes]:
+    words = f"import os, signal, sys; {before}; os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    return subprocess.Popen(
+        [sys.executable, "-c", words, "-m", "castline", "measure", "count", "--json"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env={"CASTLINE_DATA_DIR": str(castline.data_dir), "PYTHONPATH": ":".join(sys.path)},
+    )
+
+
+def test_an_interrupt_ends_the_wait_for_a_pipe_that_stays_open(castline: Castline) -> None:
+    with _start(castline, before="signal.signal(signal.SIGINT, signal.SIG_DFL)") as process:
+        assert process.stdin is not None
+        # A pipe holds 64 KiB: when more than that went in, the lines are being read.
+        process.stdin.write(b" \n" * 1_000_000)
+        process.stdin.flush()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == -signal.SIGINT
+
+
+def test_a_closed_output_is_an_error_and_no_silence(castline: Castline) -> None:
+    with _start(castline, before="os.close(1)") as process:
+        out, err = process.communicate(_TEXT, timeout=60)
+        assert (process.returncode, out, json.loads(err)["error"]) == (1, b"", "system_refused")

@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 import click
 
-from castline.cli.output import json_option, say, show_json, show_table
+from castline.cli.output import json_option, say, show_json, show_lines, show_table
 
 
 @click.group()
@@ -27,11 +27,8 @@ def classify(path: Path, as_json: bool) -> None:  # noqa: ARG001  # its answer i
     from castline.measure.agents.stream import classify_lines
 
     classifier = open_classifier(load_settings())
-    out = sys.stdout.buffer
     with _open_input(path) as stream:
-        for line in classify_lines(classifier, stream):
-            out.write(line)
-    out.flush()
+        show_lines(classify_lines(classifier, stream))
 
 
 @agents.command("update")

@@ -1,5 +1,7 @@
 """What commands print: one JSON document or a table on stdout, messages and progress on stderr."""
 
+import errno
+import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,8 +26,10 @@ def show_json(value: object) -> None:
 
 
 def show_lines(blocks: Iterable[bytes]) -> None:
-    """Blocks of whole lines are on stdout."""
+    """Blocks of whole lines are on stdout. Raises OSError where it is closed: what was asked for would be nowhere."""
     _clear_progress()
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
     sys.stdout.flush()
     sys.stdout.buffer.writelines(blocks)
     sys.stdout.buffer.flush()

@@ -1,8 +1,27 @@
-"""How a command that runs until it is stopped hears of it."""
+"""How a command hears that it is to stop."""
 
 import signal
 import socket
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGINT ends the process at once within, as it ends `cat`, unless it is ignored.
+
+    For what keeps nothing and may wait for ever, as for a pipe. An exception would wait for the thread that reads
+    ahead, and would not even come: polars, once imported, takes SIGINT so that the system goes on waiting after it. So
+    import what needs polars before.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def set_on_signal(stop: threading.Event) -> None:

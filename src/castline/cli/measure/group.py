@@ -18,6 +18,7 @@ from castline.cli.measure.figures import FIGURES
 from castline.cli.measure.settings import COUNTING
 from castline.cli.measure.suspects import suspects
 from castline.cli.output import json_option, say, show_json, show_lines, show_progress, show_table
+from castline.cli.signals import interruptible
 from castline.model.listening import VerdictCount
 from castline.model.measurement import WINDOWS, Delivery, Window
 
@@ -144,7 +145,8 @@ def count(  # noqa: PLR0917  # one option each
     book = open_rulebook(installation, MeasureSettings(window=window, tz=tz, drop_behaviour=behaviour))
     path, stream = (Path("stdin"), sys.stdin.buffer) if source == "-" else (Path(source), None)
     file = LogFile(path, block_bytes=_BLOCK_BYTES, longest_line=BLOCK_BYTES, stream=stream, unwraps=False)
-    found = count_requests(_iter_lines(file), book, installation, mode)
+    with interruptible():
+        found = count_requests(_iter_lines(file), book, installation, mode)
     if file.problem:
         say(f"{file.path}: {file.problem}")
     code = EXIT_FAILURE if file.problem else 0
