@@ -91,6 +91,14 @@ def _season(world: World) -> None:
             world.ask("season", 30_000 + 40 * subscriber + 5 * number, who, 121 + number)
 
 
+def _new_subscribers(world: World) -> None:
+    """Thirty who are new fetch the last six and nothing else."""
+    for subscriber in range(30):
+        who = (f"{90 + subscriber % 9}.{subscriber}.7.9", world.agent())
+        for number in range(6):
+            world.ask("new", 30_000 + 900 * subscriber + 5 * number, who, 120 + number)
+
+
 @pytest.mark.parametrize(
     ("add", "truth", "round_to"),
     [
@@ -104,6 +112,7 @@ def _season(world: World) -> None:
         (_classes, "classes", 60),
         (_crowd_of_few_agents, "crowd", 1),
         (_season, "season", 1),
+        (_new_subscribers, "new", 0),
     ],
 )
 def test_people_who_look_like_machines_stay(
@@ -147,6 +156,22 @@ def _small_farm(world: World) -> None:
                 world.ask("machine", 40_000 + 900 * place, (f"90.1.2.{place + 1}", "Pocket Casts/7.1"), episode)
 
 
+def _same_with_the_newest(world: World) -> None:
+    """Addresses of everywhere, under people's agents, take the newest with the same six old ones."""
+    for _ in range(30):
+        who = (world.address(), world.agent())
+        for episode in world.chance.sample((3, 17, 40, 58, 70, 90, 125), 7):
+            world.ask("machine", world.chance.random() * _DAY, who, episode)
+
+
+def _few_near_one_another(world: World) -> None:
+    """Ten addresses of one network, under three agents, take the same seven."""
+    for place in range(10):
+        for episode in (3, 17, 40, 58, 70, 90, 99):
+            at = 40_000 + 300 * place + 2_000 * world.chance.random()
+            world.ask("machine", at, (f"90.1.2.{place + 1}", f"Pocket Casts/7.{place % 3}"), episode)
+
+
 @pytest.mark.parametrize(
     ("add", "reason"),
     [
@@ -154,6 +179,8 @@ def _small_farm(world: World) -> None:
         (_crowd_by_chance, "agent_rotation"),
         (_same_set, "farm"),
         (_small_farm, "farm"),
+        (_same_with_the_newest, "farm"),
+        (_few_near_one_another, "farm"),
     ],
 )
 def test_machines_that_take_what_people_do_not_go(

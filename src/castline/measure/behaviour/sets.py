@@ -26,6 +26,9 @@ SAME_SET: Final = {
     "set_network_share": 0.8,
     "set_share_of_takers": 0.6,
     "set_usual_share": 0.2,
+    "set_episodes_beside_one": 5,
+    "set_usual_share_beside_one": 0.1,
+    "set_episodes_near": 6,
     "set_times_expected": 10,
 }
 _FEWEST: Final = 2
@@ -110,12 +113,13 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, traffic: Traffic) -> pl.
     days = days.join(theirs.group_by("day_on").agg(mine=pl.len()), on="day_on")
     counted = counted.join(theirs.group_by("day_on", "episode").agg(of_sets=pl.len()), on=["day_on", "episode"])
     told = episodes.join(counted, on=["day_on", "episode"]).join(days, on="day_on")
-    others = (pl.col("all_takes") - pl.col("of_sets")).sum().over(_SET)
-    share = (others + _UNSEEN) / (pl.col("of_day") - pl.col("mine") + _UNSEEN)
-    told = told.join(sets, on=_SET).with_columns(usual_share=share.round(3), others=others)
+    told = _weigh_members(told.join(sets, on=_SET))
     told = told.with_columns(expected_addresses=(pl.col("of_day") * _chance(told)).round(3))
+    least = pl.when("is_beside_one").then(SAME_SET["set_episodes_beside_one"]).otherwise(0)
+    most = pl.when("is_beside_one").then(SAME_SET["set_usual_share_beside_one"]).otherwise(SAME_SET["set_usual_share"])
     told = told.filter(
-        (pl.col("usual_share") <= SAME_SET["set_usual_share"])
+        (pl.col("unusual_members") >= least)
+        & (pl.col("usual_share") <= most)
         & (pl.col("addresses") >= SAME_SET["set_times_expected"] * pl.col("expected_addresses"))
     )
     if told.is_empty():
@@ -127,6 +131,24 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, traffic: Traffic) -> pl.
     return told.select(
         *_SET, "episode", "members", "addresses", "usual_share", "usual_share_of_show", "expected_addresses"
     )
+
+
+def _weigh_members(told: pl.DataFrame) -> pl.DataFrame:
+    """The episodes with what others take of their sets, `others` and `usual_share`.
+
+    A list of old episodes with what everybody takes among them is a list no less: one such is left out, where others
+    take too much of the whole (`is_beside_one`).
+    """
+    each = pl.col("all_takes").cast(pl.Int64) - pl.col("of_sets")
+    day = pl.col("of_day").cast(pl.Int64) - pl.col("mine") + _UNSEEN
+    told = told.with_columns(others=each.sum().over(_SET), popular=each.max().over(_SET))
+    is_beside_one = (pl.col("others") + _UNSEEN) / day > SAME_SET["set_usual_share"]
+    told = told.with_columns(
+        is_beside_one=is_beside_one,
+        unusual_members=pl.col("members") - is_beside_one.cast(pl.Int64),
+        others=pl.when(is_beside_one).then(pl.col("others") - pl.col("popular")).otherwise(pl.col("others")),
+    )
+    return told.with_columns(usual_share=((pl.col("others") + _UNSEEN) / day).round(3))
 
 
 def _of_shows(takes: pl.DataFrame, theirs: pl.DataFrame, episodes: pl.DataFrame) -> pl.DataFrame:
@@ -165,6 +187,7 @@ def _are_farms(sets: pl.DataFrame, takers: pl.DataFrame, traffic: Traffic) -> pl
         (pl.col("addresses") >= SAME_SET["set_many_addresses"])
         & (pl.col("episodes") >= SAME_SET["set_episodes_of_many"])
     )
+    enough |= near & (pl.col("episodes") >= SAME_SET["set_episodes_near"])
     any_agent = enough & (pl.col("usual_share_of_show") <= SAME_SET["set_usual_share"])
     return told.filter(any_agent | (one_agent & (many | near)))
 
@@ -192,7 +215,7 @@ def _networks(mine: pl.DataFrame) -> pl.DataFrame:
 def _chance(sets: pl.DataFrame) -> pl.Series:
     """Per set at most how likely just it is for who takes so many episodes by chance: each could come first."""
     # A share that is rounded to nothing is not nothing.
-    pairs = sets.select("members", pl.col("usual_share").clip(_LEAST_SHARE)).iter_rows()
+    pairs = sets.select("unusual_members", pl.col("usual_share").clip(_LEAST_SHARE)).iter_rows()
     return pl.Series([exp(lgamma(count + 1) + count * log(share / count)) for count, share in pairs], dtype=pl.Float64)
 
 
