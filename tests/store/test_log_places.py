@@ -18,7 +18,7 @@ from castline.ingest.logs.landing import ImportOptions, LogImport, import_log
 from castline.ingest.logs.origins import LogTask, Stream, iter_logs, watch_logs
 from castline.measure.run import measure
 from castline.model.account import User
-from castline.sources.bucket import BucketRefused, iter_objects
+from castline.sources.bucket import BucketObject, BucketRefused, iter_objects
 from castline.sources.logs.reading import NotAnAccessLog
 from castline.sources.logs.table import find_format
 from castline.store.landing.files import load_requests
@@ -151,6 +151,21 @@ def test_the_zone_of_a_clock_is_stated_in_the_manifest(task: LogTask, tmp_path: 
     assert batch.metadata["tz"] == "Europe/Berlin"
 
 
+def test_a_log_that_is_utc_by_its_standard_says_so_in_the_manifest_unless_its_format_was_named(
+    task: LogTask, tmp_path: Path
+) -> None:
+    path = tmp_path / "iis.log"
+    path.write_text(find_format("w3c").example + "\n")
+    for _ in range(2):
+        done = import_log(task.store, task.owner_id, path, options=ImportOptions(tz="Europe/Berlin"))
+        assert (str(done.first_at), done.problem) == ("2026-09-07 00:00:00+00:00", None)
+    named = import_log(task.store, task.owner_id, path, options=ImportOptions("w3c", tz="Europe/Berlin"))
+    assert named.problem == "it was imported before with --tz UTC, and its times stay as they were read then"
+    with task.store.account(task.owner_id) as connection:
+        (batch,) = load_batches(connection, task.owner_id)
+    assert batch.metadata["tz"] == "UTC"
+
+
 def test_op3_listeners_are_keys_of_their_own_in_the_delivery_mode_prefix(task: LogTask, tmp_path: Path) -> None:
     path = tmp_path / "op3.tsv"
     path.write_text(find_format("op3").example + "\n")
@@ -217,6 +232,45 @@ def test_a_bucket_gives_its_new_objects_and_none_twice(
     put_objects(s3, "logs", {"cdn/E1.a": f"{Line(after=3)}\n".encode()})
     assert [str(log) for log in iter_logs(task, ["s3://logs/cdn/E1"])] != []
     assert _landed(task).height == 2
+
+
+def test_objects_of_known_content_under_another_tag_or_name_are_fetched_once(
+    task: LogTask, s3: dict[str, str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, told in s3.items():
+        monkeypatch.setenv(name, told)
+    packed = write_log(tmp_path / "x.gz", [Line()]).read_bytes()
+    put_objects(s3, "logs", {"same/a.log": f"{Line()}\n".encode(), "same/b.log": f"{Line()}\n".encode()})
+    for names in (["same/a.log", "same/b.log"], []):
+        objects = [log for log in iter_logs(task, ["s3://logs/same/"]) if isinstance(log, BucketObject)]
+        assert [log.key for log in objects] == names
+        assert [task.import_one(log).landed_count for log in objects] == [1 for _ in names]
+    put_objects(s3, "logs", {"same/a.log": packed})
+    (log,) = iter_logs(task, ["s3://logs/same/"])
+    assert not task.import_one(log).is_new
+    assert list(iter_logs(task, ["s3://logs/same/"])) == []
+    assert _landed(task).height == 1
+
+
+def test_what_is_wrong_with_a_watched_place_is_said_once_and_hides_no_other_place(
+    task: LogTask, tmp_path: Path
+) -> None:
+    write_log(tmp_path / "1.log", [Line()])
+    stop = threading.Event()
+    missing = str(tmp_path / "later/*.log")
+    looks = watch_logs(task, [missing, str(tmp_path / "1.log")], stop=stop, every_seconds=0.01)
+    assert isinstance(next(looks), InvalidInput)
+    done = next(looks)
+    assert isinstance(done, LogImport)
+    assert done.source == "1.log"
+    (tmp_path / "later").mkdir()
+    write_log(tmp_path / "later/2.log", [Line(after=1)])
+    done = next(looks)
+    assert isinstance(done, LogImport)
+    assert done.source == "2.log"
+    (tmp_path / "later/2.log").unlink()
+    assert isinstance(next(looks), InvalidInput)
+    stop.set()
 
 
 def test_a_bucket_that_cannot_be_read_says_why(s3: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Refused lines of a log are tried again when it is imported once more with --again, and no other line is touched."""
 
 from pathlib import Path
+from typing import IO, Any
 
 import pytest
 
@@ -104,3 +105,32 @@ def test_a_line_that_was_read_anew_with_its_end_is_not_replayed(store: Store, ac
     assert (again.landed_count, again.refused_count, _waiting(store, account)) == (3, 0, [3])
     assert _ends(store, account) == 6
     assert not _import(store, account, log, again=True).is_new
+
+
+class _Rotated(type(Path())):  # type: ignore[misc]  # the class that Path chooses for this system
+    """A log that is rotated in the moment after it was first opened; a longer one lies in its place."""
+
+    def open(self, *args: Any, **kwargs: Any) -> IO[Any]:
+        file: IO[Any] = super().open(*args, **kwargs)
+        rotated = Path(f"{self}.1")
+        if not rotated.exists():
+            Path(self).rename(rotated)
+            Path(self).write_text("".join(f"{Line(after=60 + number)}\n" for number in range(9)))
+        return file
+
+
+def test_lines_that_are_tried_again_are_those_of_the_log_that_was_opened(
+    store: Store, account: User, log: Path
+) -> None:
+    make_listened_show(store, account.user_id)
+    _import(store, account, log, log_format="combined")
+    again = _import(store, account, _Rotated(log), again=True)
+    assert (again.is_new, again.received_count, again.landed_count, again.log_format) == (
+        True,
+        2,
+        2,
+        "combined, fastly",
+    )
+    assert _waiting(store, account) == [3]
+    assert _import(store, account, log).landed_count == 9
+    assert _ends(store, account) == 14

@@ -52,6 +52,21 @@ def test_a_log_that_was_emptied_is_another_one_unless_it_was_read_before(path: P
         assert (log.is_unchanged(), log.was_emptied_under(reading)) == (False, not is_read_before)
 
 
+def test_a_log_that_was_emptied_and_grew_past_its_former_size_is_noticed_by_how_it_begins(path: Path) -> None:
+    with open_log(path) as log:
+        reading = log.read_anew()
+        with path.open("r+b") as file:  # as copytruncate does
+            file.truncate()
+            file.write(NEW * 5)
+        assert b"".join(lines.text for lines in reading.iter_lines()) == NEW * 5
+        assert log.was_emptied_under(reading)
+
+
+def test_a_folder_is_no_log(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnreadable, match="Is a directory"), open_log(tmp_path):
+        pass
+
+
 def test_a_log_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="No such file"), open_log(tmp_path / "gone.log"):
         pass

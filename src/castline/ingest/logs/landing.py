@@ -26,7 +26,7 @@ from castline.model.lineage import Batch, DatasetUse, Drop
 from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
-from castline.sources.logs.table import find_format
+from castline.sources.logs.table import LOG_FORMATS, find_format
 from castline.store.landing.files import Landing, decode_parts, encode_parts, landing_place, open_landing
 from castline.store.listening.downloads import LOG_KIND, find_log_by_file, hold_log_beginning, mark_dirty_days
 from castline.store.pool import Store
@@ -96,16 +96,17 @@ def import_log(
     done: LogImport | None = None
     while done is None:
         with open_log(path, reading.read_as.log_format) as log:
-            done = _import_once(store, owner_id, log, reading)
+            done = import_opened(store, owner_id, log, reading)
     return done
 
 
-def _import_once(store: Store, owner_id: UUID, log: OpenedLog, reading: "Reading") -> LogImport | None:
+def import_opened(store: Store, owner_id: UUID, log: OpenedLog, reading: "Reading") -> LogImport | None:
+    """What `import_log` says of a log that is open; None where it is to be opened and read again."""
     file_hash = log.compute_hash()
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
     if known is not None:
-        return _tell_zone(_result(known, is_new=False, source=reading.source), known, reading.options.tz)
+        return _tell_zone(_result(known, is_new=False, source=reading.source), known, reading)
     try:
         return _import_new(store, owner_id, log, file_hash, reading)
     except Conflict:
@@ -125,6 +126,12 @@ class Reading:
     read_as: ReadAs
     assumed: Assumed
     options: ImportOptions
+
+    def zone_of(self, format_name: str | None) -> str:
+        """The zone of times that name none in a log of that format; of several, it is that of the first."""
+        first = (format_name or "").partition(", ")[0]
+        found = next((one for one in LOG_FORMATS if one.name == first), None)
+        return self.options.tz if found is None else self.read_as.zone_of(found)
 
     def parameters(self, file: LogFile) -> dict[str, object]:
         """What the ledger keeps of it."""
@@ -203,7 +210,7 @@ def _import_new(store: Store, owner_id: UUID, log: OpenedLog, file_hash: str, re
             batch.metadata.update(reading.options.facts, host=reading.assumed.host, format=file.format_name)
             if log.is_unchanged():  # else what was read is not what was hashed
                 batch.metadata["file_hash"] = file_hash
-            batch.metadata.update(tz=reading.options.tz)
+            batch.metadata.update(tz=reading.zone_of(file.format_name))
             batch.metadata.update(describe_content(name, file, drops["line_number"].tail(1).to_list()))
             batch.metadata.update(looked.facts)
             landing.publish(batch.batch_id)
@@ -318,10 +325,10 @@ def _iter_drops(drops: pl.DataFrame) -> Iterator[Drop]:
         yield Drop(line_number, reason, detail, payload)
 
 
-def _tell_zone(done: LogImport, known: Batch, tz: str) -> LogImport:
+def _tell_zone(done: LogImport, known: Batch, reading: Reading) -> LogImport:
     """The result, with a problem where the log was imported under another zone than is asked for now."""
     stored = str(known.metadata.get("tz", "UTC"))
-    if stored == tz:
+    if stored == reading.zone_of(known.metadata.get("format")):
         return done
     return replace(
         done, problem=f"it was imported before with --tz {stored}, and its times stay as they were read then"

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from io import FileIO
 from pathlib import Path
@@ -14,6 +14,7 @@ from castline.sources.logs.file import LogFile
 from castline.sources.logs.format import LogFormat
 
 _CHUNK: Final = 1024 * 1024
+_BEGINNING: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class OpenedLog:
     descriptor: int
     begun: os.stat_result
     asked: LogFormat | None = None
+    beginning: bytes = field(default=b"", repr=False)  # its first bytes, as they were then
 
     def read_anew(self) -> LogFile:
         """The log from its first byte; an earlier reading of it is at its end."""
@@ -43,9 +45,15 @@ class OpenedLog:
         return digest.hexdigest()
 
     def was_emptied_under(self, reading: LogFile) -> bool:
-        """Whether the file was cut, as logrotate's copytruncate does, before the reading came to its former end."""
+        """Whether the file was cut, as logrotate's copytruncate does, before the reading came to its former end.
+
+        One that has grown past its former size since begins with other lines; how far the old ones were read, nobody
+        can tell.
+        """
         size, read_bytes = self.begun.st_size, reading.whole_lines.byte_count + reading.open_bytes
-        return os.fstat(self.descriptor).st_size < size and read_bytes < size
+        if os.fstat(self.descriptor).st_size < size:
+            return read_bytes < size
+        return os.pread(self.descriptor, len(self.beginning), 0) != self.beginning
 
     def is_unchanged(self) -> bool:
         """Whether nothing was written to the file since it was opened."""
@@ -69,7 +77,13 @@ def open_log(path: Path, asked: LogFormat | None = None) -> Iterator[OpenedLog]:
     except OSError as error:
         raise _unreadable(path, error) from error
     with file:
-        yield OpenedLog(path, file.fileno(), os.fstat(file.fileno()), asked)
+        descriptor = file.fileno()
+        begun = os.fstat(descriptor)
+        try:
+            beginning = os.pread(descriptor, min(_BEGINNING, begun.st_size), 0)
+        except OSError as error:  # a folder, for one
+            raise _unreadable(path, error) from error
+        yield OpenedLog(path, descriptor, begun, asked, beginning)
 
 
 def _unreadable(path: Path, error: OSError) -> SourceUnreadable:

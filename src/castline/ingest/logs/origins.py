@@ -14,9 +14,9 @@ from uuid import UUID
 
 from castline.base.errors import CastlineError, InvalidInput, SourceUnreadable
 from castline.ingest.logs.landing import ImportOptions, LogImport, import_log, reading_of
-from castline.ingest.logs.replay import replay_log
+from castline.ingest.logs.replay import import_again
 from castline.sources.bucket import BucketObject, fetch_object, is_bucket_url, iter_objects
-from castline.store.landing.log_objects import load_log_objects
+from castline.store.landing.log_objects import load_log_objects, save_log_object
 from castline.store.pool import Store
 
 # What programs call a file that they have not finished writing.
@@ -64,13 +64,16 @@ class LogTask:
         if isinstance(log, Stream):
             return self._import(_save_stream(log, folder), options)
         facts = {"object": log.url, "object_tag": log.tag}
-        return self._import(fetch_object(log, folder), replace(options, facts=facts))
+        done = self._import(fetch_object(log, folder), replace(options, facts=facts))
+        if not done.is_new:  # the batch has the name and the tag that its content first came under
+            with self.store.account(self.owner_id) as connection:
+                save_log_object(connection, self.owner_id, done.batch_id, f"{log.url} {log.tag}")
+        return done
 
     def _import(self, path: Path, options: ImportOptions) -> LogImport:
-        done = import_log(self.store, self.owner_id, path, host=self.host, options=options)
-        if not options.again:
-            return done
-        return replay_log(self.store, self.owner_id, path, reading_of(self.store, path, self.host, options), done)
+        if options.again:
+            return import_again(self.store, self.owner_id, path, reading_of(self.store, path, self.host, options))
+        return import_log(self.store, self.owner_id, path, host=self.host, options=options)
 
 
 _NAME_LENGTH: Final = 255
@@ -115,29 +118,55 @@ def watch_logs(
     """
     if STDIN in places:
         raise InvalidInput(field="FILE", detail="standard input is read once, to its end, so it cannot be watched")
-    before: dict[str, object] = {}
-    done: dict[str, object] = {}
-    restless: Counter[str] = Counter()
+    watch = _Watch(task)
     while not stop.is_set():
-        now: dict[str, object] = {}
-        try:
-            for log in iter_logs(task, places):
-                name, mark = str(log), _mark_of(log)
-                now[name] = mark
-                is_settled = isinstance(log, BucketObject) or before.get(name) == mark
-                restless[name] += not is_settled
-                if mark is None or done.get(name) == mark or not (is_settled or restless[name] >= _PATIENCE):
-                    continue
-                yield _try_import(task.import_one, log)
-                done[name] = mark
-                restless[name] = 0
+        for place in places:
+            for done in watch.look_at(place):
+                yield done
                 if stop.is_set():
                     return
+        watch.begin_anew()
+        stop.wait(every_seconds)
+
+
+@dataclass(slots=True)
+class _Watch:
+    """What was seen of the logs, by name: at this look, at the one before, when imported, and how often it changed."""
+
+    task: LogTask
+    now: dict[str, object] = field(default_factory=dict)
+    before: dict[str, object] = field(default_factory=dict)
+    done: dict[str, object] = field(default_factory=dict)
+    restless: Counter[str] = field(default_factory=Counter)
+    said: dict[str, str] = field(default_factory=dict)  # what is wrong with a place
+
+    def look_at(self, place: str) -> Iterator[LogImport | CastlineError]:
+        """Imports the place's logs that are due; what is wrong with the place itself is said once until it changes."""
+        try:
+            for log in iter_logs(self.task, [place]):
+                if self._is_due(log):
+                    mark = self.now[str(log)]
+                    yield _try_import(self.task.import_one, log)
+                    self.done[str(log)] = mark
+                    self.restless[str(log)] = 0
+            self.said.pop(place, None)
         except CastlineError as error:
             # A folder or a bucket that is not there now may be there at the next look.
-            yield error
-        before = now
-        stop.wait(every_seconds)
+            if self.said.get(place) != error.message:
+                self.said[place] = error.message
+                yield error
+
+    def begin_anew(self) -> None:
+        """The look that is through is the one before."""
+        self.before, self.now = self.now, {}
+
+    def _is_due(self, log: Log) -> bool:
+        name, mark = str(log), _mark_of(log)
+        rests = isinstance(log, BucketObject) or self.before.get(name) == mark
+        if name not in self.now:  # two places may have it
+            self.restless[name] += not rests
+        self.now[name] = mark
+        return mark is not None and self.done.get(name) != mark and (rests or self.restless[name] >= _PATIENCE)
 
 
 def _try_import(import_one: Callable[[Log], LogImport], log: Log) -> LogImport | CastlineError:

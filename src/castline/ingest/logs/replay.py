@@ -18,8 +18,9 @@ import polars as pl
 from castline.base.ahead import read_ahead
 from castline.base.clock import now
 from castline.base.errors import Conflict
-from castline.ingest.logs.landing import LogImport, Reading, Tally, make_batch
+from castline.ingest.logs.landing import LogImport, Reading, Tally, import_opened, make_batch
 from castline.ingest.logs.locator import Locator
+from castline.ingest.logs.opened import OpenedLog, open_log
 from castline.model.lineage import Batch, DatasetUse
 from castline.sources.logs.file import LogFile
 from castline.sources.logs.reading import iter_requests
@@ -31,13 +32,28 @@ from castline.store.provenance.ledger import OpenRun, load_waiting_lines, mark_l
 _JOB: Final = "log.import"
 
 
-def replay_log(store: Store, owner_id: UUID, path: Path, reading: Reading, known: LogImport) -> LogImport:
+def import_again(store: Store, owner_id: UUID, path: Path, reading: Reading) -> LogImport:
+    """The log is imported, and its refused lines have been tried once more, those of the file that was opened.
+
+    Raises NotAnAccessLog, SourceUnreadable, Conflict.
+    """
+    done: LogImport | None = None
+    while done is None:
+        with open_log(path, reading.read_as.log_format) as log:
+            done = import_opened(store, owner_id, log, reading)
+            if done is not None:
+                done = replay_log(store, owner_id, log, reading, done)
+    return done
+
+
+def replay_log(store: Store, owner_id: UUID, log: OpenedLog, reading: Reading, known: LogImport) -> LogImport:
     """Lines of the log that were refused and are requests now have landed; `known` itself where there are none.
 
     They are those of `known`, unless it was imported just now, and of all that it continues; what landed just now is
-    told with them. Their days wait to be measured. Raises NotAnAccessLog, SourceUnreadable, Conflict.
+    told with them. Their days wait to be measured. Of a log that is emptied meanwhile nothing is taken: its lines have
+    other numbers. Raises NotAnAccessLog, SourceUnreadable, Conflict.
     """
-    file, tally = LogFile(path), Tally()
+    file, tally = log.read_anew(), Tally()
     with store.account(owner_id) as connection:
         waiting = load_waiting_lines(connection, owner_id, known.batch_id)
     if known.is_new:  # its lines were tried as they would be now
@@ -51,7 +67,7 @@ def replay_log(store: Store, owner_id: UUID, path: Path, reading: Reading, known
                 landing.add(requests)
                 tally.add(requests)
                 lines += requests["line_number"].to_list()
-        if not lines:
+        if not lines or log.was_emptied_under(file):
             return known
         with open_run(store, owner_id, _JOB, parameters={**reading.parameters(file), "again": True}) as run:
             replayed = _mark_replayed(run, lines, waiting, reading.source)

@@ -12,8 +12,13 @@ from castline.store.sql import load_sql
 _SQL: Final = load_sql("log_objects")
 
 
+def save_log_object(connection: Connection, owner_id: UUID, batch_id: UUID, name: str) -> None:
+    """`URL TAG` is known as an object of that batch's content."""
+    connection.execute(_SQL["save_log_object"], {"tenant": owner_id, "batch_id": batch_id, "name": name})
+
+
 def load_log_objects(connection: Connection, owner_id: UUID, prefix: str) -> frozenset[str]:
-    """`URL TAG` of each object below the prefix that a batch was made of."""
+    """`URL TAG` of each object below the prefix whose content became a batch."""
     escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     facts = {"tenant": owner_id, "kind": LOG_KIND, "prefix": f"{escaped}%"}
     return frozenset(str(text) for text in load_scalars(connection, _SQL["load_log_objects"], facts))
