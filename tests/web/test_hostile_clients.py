@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import select
 import socket
 import time
@@ -104,6 +105,36 @@ def test_a_body_whose_length_is_told_in_two_ways_is_refused(port: int) -> None:
     answer = ask(port, post(smuggled, b"Content-Length: 5", b"Transfer-Encoding: chunked"))
     assert answer.count(b"HTTP/1.1 ") == 1
     assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+_LINE = b"GET /e/cdn.example.org/one.mp3 HTTP/1.1\r\n"
+_TWO_WAYS = {
+    "bare line feeds": _LINE.replace(b"\r", b"") + b"Host: localhost\n\n",
+    "one bare line feed": _LINE + b"Host: localhost\nX: y\r\n\r\n",
+    "a bare line feed at the end": _LINE + b"Host: localhost\r\n\n",
+    "a folded header": _LINE + b"Host: localhost\r\nX: y\r\n z\r\n\r\n",
+    "a blank before the colon": _LINE + b"Host: localhost\r\nX : y\r\n\r\n",
+    "one length twice": _LINE.replace(b"GET", b"POST")
+    + b"Host: localhost"
+    + 2 * b"\r\nContent-Length: 0"
+    + b"\r\n\r\n",
+    "two hosts": _LINE + b"Host: localhost\r\nHost: localhost\r\n\r\n",
+    "NUL": _LINE + b"Host: localhost\r\nX: \0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("head", _TWO_WAYS.values(), ids=_TWO_WAYS)
+def test_a_head_that_two_servers_read_differently_is_refused_whole_in_pieces_and_behind_another(
+    port: int, tmp_path: Path, head: bytes
+) -> None:
+    before = b"GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    for parts, statuses in (
+        ([head], [b"400"]),
+        ([head[:40], head[40:-1], head[-1:]], [b"400"]),
+        ([before + head], [b"404", b"400"]),
+    ):
+        assert re.findall(rb"HTTP/1\.1 (\d+) ", ask(port, *parts)) == statuses
+    assert read_records(tmp_path) == []
 
 
 def test_a_client_that_goes_in_the_middle_of_its_body_leaves_no_error_behind(

@@ -48,15 +48,15 @@ class Head:
         return self.length is None or self.length > 0
 
 
-def parse_head(text: bytes) -> Head:
+def parse_head(text: bytes, *, path_bytes: int = PATH_BYTES, body_bytes: int = BODY_BYTES) -> Head:
     """The head, with the blank line at its end. Raises BadRequest."""
     line = _LINE.match(text)
     if line is None:
         raise BadRequest(400, "the request line is none")
     if line[3] != b"1":
         raise BadRequest(505, "only HTTP/1.0 and HTTP/1.1 are spoken here")
-    if len(line[2]) > PATH_BYTES:
-        raise BadRequest(414, f"the address is longer than {PATH_BYTES} bytes")
+    if len(line[2]) > path_bytes:
+        raise BadRequest(414, f"the address is longer than {path_bytes} bytes")
     if _FIELDS.fullmatch(text, line.end()) is None:
         raise BadRequest(400, "a header is none")
     headers, counts = _headers(text[line.end() : -2])
@@ -68,7 +68,10 @@ def parse_head(text: bytes) -> Head:
     connection = headers.get(b"connection", b"").lower()
     lasting = b"keep-alive" in connection if is_old else b"close" not in connection
     path = line[2][_AUTHORITY.match(line[2]).end() :] or b"/" if _AUTHORITY.match(line[2]) else line[2]  # type: ignore[union-attr]
-    return Head(line[1].decode("ascii"), path, headers, is_old, lasting, _length(headers, counts, is_old=is_old))
+    length = _length(headers, counts, is_old=is_old)
+    if length is not None and length > body_bytes:
+        raise BadRequest(413, f"the body is longer than {body_bytes} bytes")
+    return Head(line[1].decode("ascii"), path, headers, is_old, lasting, length)
 
 
 def _headers(text: bytes) -> tuple[dict[bytes, bytes], dict[bytes, int]]:
@@ -97,8 +100,6 @@ def _length(headers: dict[bytes, bytes], counts: dict[bytes, int], *, is_old: bo
         return 0
     if counts[b"content-length"] > 1 or not length.isdigit() or len(length) > 15:  # noqa: PLR2004  # a petabyte
         raise BadRequest(400, "the body's length is none")
-    if int(length) > BODY_BYTES:
-        raise BadRequest(413, f"the body is longer than {BODY_BYTES} bytes")
     return int(length)
 
 

@@ -1,4 +1,4 @@
-"""A connection of the web server that waits for nobody without end, and is none too many.
+"""A connection of the web server that waits for nobody without end, is none too many, and reads heads strictly.
 
 uvicorn ends a connection on which nothing comes after an answer. One on which nothing ever comes, or never the end of
 a request, it keeps: with a thousand of those no file can be opened any more, and the intake's log is one.
@@ -10,7 +10,9 @@ from typing import Any, Final
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
+from castline.intake.request import HEAD_BYTES
 from castline.intake.room import compute_room
+from castline.web.hits.strict_head import StrictHead
 
 HEAD_SECONDS: Final = 15.0  # as at the intake's own port
 BODY_SECONDS: Final = 60.0  # for each _PART_BYTES of a body: the API takes 8 MiB
@@ -24,6 +26,7 @@ class Connection(H11Protocol):
 
     def __init__(self, config: Any, *given: Any, **named: Any) -> None:
         super().__init__(config, *given, **named)
+        self.conn = StrictHead(h11.SERVER, config.h11_max_incomplete_event_size or HEAD_BYTES)
         self._look: asyncio.TimerHandle | None = None
         # What is awaited, the rest of a head or of a body, behind which request, and since when.
         self._awaited: tuple[RequestResponseCycle | None, object] | None = None
