@@ -88,6 +88,10 @@ def test_what_listeners_may_say_tells_no_machine(text: str, kind: str) -> None:
         ("Mozilla/5.0+(compatible; UptimeRobot/2.0; http://www.uptimerobot.com/)", "UptimeRobot"),
         ("Podscribe/2.1", "Podscribe"),
         ("Microsoft-CryptoAPI/10.0", "Microsoft-CryptoAPI"),
+        ("LangChain/0.2", "LangChain"),
+        ("quiet/2.1 python-requests/2.31.0", "quiet"),
+        ("Mozilla/5.0 (Quiet; +https://quiet.example)", "Quiet"),
+        ("quiet-audio-ingest/1.0", "quiet-audio-ingest"),
         (f"{_WINDOWS} (KHTML, like Gecko) HeadlessChrome/119.0.0.0 Safari/537.36", "Headless browsers"),
     ],
 )

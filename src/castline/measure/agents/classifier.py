@@ -44,7 +44,13 @@ from castline.measure.agents.rules import (
     own_version,
 )
 from castline.measure.agents.upstream import PublishedList, load_published_list, published_stamp
-from castline.measure.agents.views import find_browser_name, find_product_name, find_view_name, is_framed
+from castline.measure.agents.views import (
+    find_added_app,
+    find_browser_name,
+    find_product_name,
+    find_view_name,
+    is_framed,
+)
 
 # A log's 10,000 commonest agents are over 95 % of its requests; at the longest, so many texts take some 60 MB.
 _REMEMBERED: Final = 20_000
@@ -142,6 +148,8 @@ class AgentClassifier:
             return _from_false(self._false[number])
         rule = None if number is None else self._named[number - len(self._false)]
         if rule is not None and _is_decisive(rule):
+            if rule.type == "library" and rule.category is None and (added := find_added_app(text)) is not None:
+                return self._as_app(find_own_name(added) or added, text)
             is_doubtful = rule.type == "app" and calls_itself_machine(text) and not self._is_published(rule)
             return (self._find_machine(text) if is_doubtful else None) or self._from_rule(rule, text)
         machine = self._find_machine(text)

@@ -52,9 +52,10 @@ _SYSTEMS: Final = (
 _COMPATIBLE: Final = re.compile(
     r"\b(?:(?:like Gecko;\s*)?compatible|like Gecko);\s*([^;,/()+@:]{2,60}?)(?:\s*[/;,()+@]|\s-|\s[vV]?\d|:|\shttp|$)"
 )
+_ONLY_ADDRESS: Final = re.compile(r"^Mozilla/[\d.]+ \((\w[\w .-]{1,40}?)(?:/v?[\d.]+)?[;,]? ?\+?https?:")
 _IN_FRONT: Final = re.compile(r"^([^/;,(\[+=]{2,60}?)(?:\s*[/;,(\[+]|\s-\s|\s[vV]?\d|\shttps?:|$)")
 _OLD_BROWSER: Final = re.compile(
-    r"(?:MSIE|Windows|Win\d|Mac_|U$|I$|Linux|X11|Konqueror|AOL|OmniWeb|ICab)\b.*", re.IGNORECASE
+    r"(?:MSIE|compatible|Windows|Win\d|Mac_|U$|I$|Linux|X11|Konqueror|AOL|OmniWeb|ICab)\b.*", re.IGNORECASE
 )
 _ENGINE: Final = re.compile(
     r"Gecko/|AppleWebKit|Trident/|MSIE |KHTML|Presto/|Goanna/|\brv:\d|"
@@ -71,7 +72,9 @@ _NAMED: Final = re.compile(
     r"\s*((?:[^/;(\[=\d]{2,40} \d{1,3}(?=/\d))|[^/;(\[=]{1,60}?)\s*(?:[/;(\[]|\s\S*=|\s[vV]?\d|$)"
 )
 _SITE: Final = re.compile(r"https?://(?:www\.)?([\w.-]+)")
-_VERSION: Final = re.compile(r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+(?:version|https?:)$")
+_VERSION: Final = re.compile(
+    r"[_\s-]+[vV]?\d+(?:\.\w+)+[\w.+-]*$|\s+v$|\s+-\s+(?:version|https?:|(?i:(?:podcast|radio|music) (?:player|app)))$"
+)
 _CAMEL: Final = re.compile(
     r"(?<=[a-z])(?:App|MobileClient|Mobile|Dev|Beta|Preprod|Staging)$|"
     r"(?:(?<=[a-z])|(?<=[A-Z]{3}))(?:Android|[iI][oO]S|[iI]Pad|[iI]Phone)(?:App)?$"
@@ -79,7 +82,7 @@ _CAMEL: Final = re.compile(
 _GLUED: Final = re.compile(r"[a-z](?:App|Mobile)$")
 _WORD_SUFFIX: Final = re.compile(
     r"[\s_.-]+(?:beta|staging|dev|debug|alpha|preprod|test|prod|release|ios|macos|mac|android|iphone|ipad|tvos|wear|"
-    r"for(?: apple watch)?|mobile|client|lite|pro|app|agent|dynamo|version|linux|"
+    r"for(?: apple watch)?|mobile|client|lite|pro|app|agent|dynamo|version|linux|windows|win(?:32|64)|desktop|"
     # What the app is built or played with.
     r"dalvik|libvlc|docker|cordova|electron|flutter)$",
     re.IGNORECASE,
@@ -133,8 +136,10 @@ def find_machine_name(text: str) -> str | None:
     """The name that a machine gives itself in front, or where browsers say what they are compatible with."""
     if site := _SITE.match(text):
         return site[1]
-    pattern = _COMPATIBLE if begins_as_browser(text) else _IN_FRONT
-    found = None if begins_as_phone(text) else pattern.search(text)
+    if begins_as_browser(text):
+        found = _COMPATIBLE.search(text) or _ONLY_ADDRESS.search(text)
+    else:
+        found = None if begins_as_phone(text) else _IN_FRONT.search(text)
     if found is None or _OLD_BROWSER.match(found[1].strip()):
         return None
     name = found[1].strip(" -.'\"")

@@ -18,6 +18,7 @@ _BRACKETS: Final = re.compile(r"\((?:[^()]|\([^()]*\))*\)|\[[^\]]*\]")
 _PRODUCT: Final = re.compile(r"(?:^|(?<=[\s;]))([A-Za-z][\w.+&!-]*(?: [A-Z][\w.&!-]*)*)(?:/[\w.+:-]*|(?=\s|$|;))")
 # Logs cut long texts: the beginning of one of these words at the end is no name.
 _OFTEN_CUT: Final = ("Safari", "Version", "Mobile", "Chrome", "Edge", "OPR", "Firefox", "Gecko")
+_FIRST_PRODUCT: Final = re.compile(r"^[^/(]*(?:/[^\s(]*)?")
 _FEWEST_LETTERS: Final = 2
 
 
@@ -37,6 +38,12 @@ def find_browser_name(text: str) -> str | None:
         return None
     end = text.rfind("Safari/")
     return None if end < 0 else find_product_name(text[end:])
+
+
+def find_added_app(text: str) -> str | None:
+    """The app that says its name and version behind the library it plays with; None for the library alone."""
+    name = find_product_name(_FIRST_PRODUCT.sub("", text))
+    return name if name is not None and f" {name}/" in text else None
 
 
 def find_product_name(text: str) -> str | None:
