@@ -259,3 +259,11 @@ def test_a_session_that_ended_leads_to_the_sign_in_form_also_from_a_filter(open_
     page.get_by_role("link", name="7 days").click()
     page.wait_for_url("**/sign-in?next=*")
     assert page.locator("input[name=password]").is_visible()
+
+
+def test_what_an_address_goes_to_on_a_phone_is_not_below_the_head_of_the_page(open_page: Open) -> None:
+    page = open_page(viewport=PHONE)
+    page.goto("/method#roi_rate")
+    page.wait_for_load_state("networkidle")
+    head = page.locator(".top").evaluate("item => item.getBoundingClientRect().bottom")
+    assert head <= page.locator("#roi_rate").evaluate("item => item.getBoundingClientRect().top") < PHONE["height"] / 2

@@ -18,7 +18,7 @@ from castline import __version__
 from castline.base.assets import asset_path
 from castline.base.money import Money
 from castline.model.figures import Missing
-from castline.report.numbers import NO_VALUE, format_value
+from castline.report.numbers import MINUS, NO_VALUE, format_value
 from castline.report.words import Vocabulary, find_word
 
 _HASH_LENGTH: Final = 12
@@ -100,12 +100,12 @@ def show_count(value: int | Decimal | None) -> str:
 
 def show_rate(value: Decimal | float | None) -> str:
     """A rate as a percentage with one digit."""
-    return NO_VALUE if value is None else f"{float(value) * 100:,.1f} %"
+    return NO_VALUE if value is None else f"{float(value) * 100:,.1f} %".replace("-", MINUS)
 
 
 def show_money(value: Decimal | None, currency: str) -> str:
     """An amount to its minor unit with its currency."""
-    return NO_VALUE if value is None else str(Money(value, currency))
+    return NO_VALUE if value is None else str(Money(value, currency)).replace("-", MINUS)
 
 
 def show_day(value: date | datetime | None) -> str:
