@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from castline.base.errors import InvalidInput
 from castline.sources.logs.reading import NotAnAccessLog, ReadAs
 from castline.sources.logs.table import find_format
 from read_log import Read, say
@@ -146,3 +147,48 @@ def test_the_header_of_a_w3c_log_may_have_tabs_between_its_fields(tmp_path: Path
     header = "#Version: 1.0\n#Fields: c-ip\tcs-method\tcs-uri\tsc-status\tdate\ttime\tcs(User-Agent)\n"
     row = "203.0.113.9\tGET\thttps://cdn.example.org/one.mp3\t200\t2026-09-07\t00:00:00\tOvercast/3.0\n"
     assert _only(tmp_path, header + row)["path"] == "/one.mp3"
+
+
+_HAPROXY = (
+    'log-format "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs '
+    '%{+Q}r"'
+)
+_ENVOY = (
+    'envoy:[%START_TIME%] "%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%" %RESPONSE_CODE% %BYTES_SENT% '
+    '"%REQ(USER-AGENT)%" %DOWNSTREAM_REMOTE_ADDRESS%\\n'
+)
+
+
+def test_haproxys_own_format_is_read_as_its_template(tmp_path: Path) -> None:
+    example = find_format("haproxy").example
+    for line in (example, example.replace("203.0.113.9:", "2001:db8::1:")):
+        assert _only(tmp_path, line, f"haproxy:{_HAPROXY}") == _only(tmp_path, line)
+    bare = example.replace("{cdn.example.org|Overcast/3.0 (+http://overcast.fm/; iOS podcast app)|bytes=0-959999} ", "")
+    row = _only(tmp_path, bare, f"haproxy:{_HAPROXY}")
+    assert (row["path"], row["user_agent"], row["bytes_sent"]) == ("/one.mp3", "", 960_512)
+
+
+@pytest.mark.parametrize(
+    ("written", "line"),
+    [
+        ('haproxy:%ci %Ts %HM %HU %ST %B "%[capture.req.hdr(0)]" %{+Q}[req.hdr(User-Agent)]',
+         '2001:db8::1 1788739200 GET /one.mp3?a=1 206 960000 "x y" "My \\"own\\" App/1"'),
+        ("haproxy:log-format %[src]\\ [%T]\\ %[method]\\ %[path]\\ %[status]\\ %[bytes_out]\\ %{+Q}[hdr(user-agent)]",
+         '2001:db8::1 [07/Sep/2026:00:00:00 +0000] GET /one.mp3 206 960000 "My \\"own\\" App/1"'),
+        (_ENVOY,
+         '[2026-09-07T00:00:00.000Z] "GET /one.mp3" 206 960000 "My \\"own\\" App/1" [2001:db8::1]:41342'),
+    ],
+)  # fmt: skip
+def test_a_pasted_template_of_a_proxy_is_read(written: str, line: str, tmp_path: Path) -> None:
+    row = _only(tmp_path, line, written)
+    assert {name: row[name] for name in ("address", "method", "path", "status", "bytes_sent", "user_agent")} == {
+        "address": "2001:db8::1", "method": "GET", "path": "/one.mp3", "status": 206, "bytes_sent": 960_000,
+        "user_agent": 'My "own" App/1',
+    }  # fmt: skip
+    assert str(row["time"]) == "2026-09-07 00:00:00+00:00"
+
+
+@pytest.mark.parametrize("written", ["haproxy:%ci %HM %HU", "envoy:%START_TIME% %REQ(:PATH)%"])
+def test_a_template_that_does_not_tell_time_or_address_is_refused(written: str) -> None:
+    with pytest.raises(InvalidInput, match=r"tells no (?:time|client address)"):
+        find_format(written)

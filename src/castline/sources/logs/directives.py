@@ -98,8 +98,8 @@ _WHOLE_SECOND: Final = r"^(?P<second>\[?[0-9]{1,2}/[A-Za-z]{3}/[0-9]{4}:[0-9:]{8
 
 
 @dataclass(slots=True)
-class _Compiled:
-    """A format under compilation: groups of the expression in order, and what each tells."""
+class Compiled:
+    """A format under compilation: groups of the expression in order, and what each tells, best rank first."""
 
     pattern: str = ""
     names: list[str] = field(default_factory=list)
@@ -107,6 +107,7 @@ class _Compiled:
     clock: list[tuple[str, str]] = field(default_factory=list)  # (group, strftime form) of composed times
 
     def add(self, shape: str, target: str | None, rank: int = 0) -> str:
+        """The pattern goes on with a group of that shape; returns its name."""
         name = f"g{len(self.names)}"
         self.names.append(name)
         self.pattern += f"({shape})"
@@ -118,7 +119,7 @@ class _Compiled:
 class DirectiveReader:
     """Reads the lines of one compiled format; `needs_forwarded` if it tells no address but a forwarded one."""
 
-    def __init__(self, compiled: _Compiled) -> None:
+    def __init__(self, compiled: Compiled) -> None:
         self._pattern = f"^{compiled.pattern}\\r?$"
         self._loose = self._pattern.replace(_QUOTED, ".*?")
         self._names = compiled.names
@@ -189,19 +190,19 @@ def compile_apache(text: str) -> DirectiveReader:
     """
     text = _without_directive(text)
     text = NICKNAMES.get(text, text).replace('\\"', '"').replace("\\t", "\t")
-    compiled = _Compiled()
+    compiled = Compiled()
     for literal, match, quoted in _iter_parts(text, _APACHE):
         compiled.pattern += re.escape(literal)
         if match is not None:
             _add_apache(compiled, match, quoted=quoted)
-    return _checked(compiled, text)
+    return open_compiled(compiled, text)
 
 
 def compile_nginx(text: str) -> DirectiveReader:
     """A reader of lines that nginx writes for this log_format. Raises InvalidInput naming what it does not tell."""
     text = _joined(text)
     text = NGINX_COMBINED if text == "combined" else text.replace("\\t", "\t")
-    compiled = _Compiled()
+    compiled = Compiled()
     for literal, match, quoted in _iter_parts(text, _NGINX):
         compiled.pattern += re.escape(literal)
         if match is not None:
@@ -209,7 +210,7 @@ def compile_nginx(text: str) -> DirectiveReader:
             target, rank = _NGINX_FIELDS.get(name, (None, 0))
             shape = _QUOTED if quoted else _SHAPES.get(name) or _SHAPES.get(target or "") or ".*?"
             compiled.add(shape, target, rank)
-    return _checked(compiled, text)
+    return open_compiled(compiled, text)
 
 
 def _without_directive(text: str) -> str:
@@ -238,7 +239,7 @@ def _iter_parts(text: str, directive: re.Pattern[str]) -> Iterator[tuple[str, re
     yield text[place:], None, False
 
 
-def _add_apache(compiled: _Compiled, match: re.Match[str], *, quoted: bool) -> None:
+def _add_apache(compiled: Compiled, match: re.Match[str], *, quoted: bool) -> None:
     how, argument, letter = match.groups()
     if letter == "%":
         compiled.pattern += "%"
@@ -258,7 +259,7 @@ def _add_apache(compiled: _Compiled, match: re.Match[str], *, quoted: bool) -> N
         compiled.add(shape, target, rank)
 
 
-def _add_apache_time(compiled: _Compiled, argument: str | None) -> None:
+def _add_apache_time(compiled: Compiled, argument: str | None) -> None:
     form = None if argument is None else argument.removeprefix("begin:").removeprefix("end:")
     if form is None:
         compiled.add(r"\[[^\]]+\]|[A-Z][a-z]{2}, [0-9A-Za-z :]{15,25} GMT", "stamp")  # the latter is Fastly's version 1
@@ -272,7 +273,8 @@ def _add_apache_time(compiled: _Compiled, argument: str | None) -> None:
         compiled.clock.append((compiled.add(shape, None), form))
 
 
-def _checked(compiled: _Compiled, text: str) -> DirectiveReader:
+def open_compiled(compiled: Compiled, text: str) -> DirectiveReader:
+    """A reader of the lines of what was compiled of `text`. Raises InvalidInput naming what it does not tell."""
     told = set(compiled.told) | ({"stamp"} if compiled.clock else set())
     for names in _NEEDED:
         if not told.intersection(names):

@@ -11,8 +11,9 @@ from typing import Final
 import polars as pl
 
 from castline.base.errors import InvalidInput
-from castline.sources.logs.format import LogFormat
+from castline.sources.logs.format import LogFormat, LogReader, no_comments
 from castline.sources.logs.pattern import PatternReader, fits_patterns
+from castline.sources.logs.proxy_templates import compile_haproxy
 
 _LINE: Final = (
     r"^(?P<address>[0-9A-Fa-f.:]+):[0-9]+ \[(?P<stamp>[0-9]{1,2}/[A-Z][a-z]{2}/[0-9]{4}:[0-9:]{8}(?:\.[0-9]+)?)\]"
@@ -36,24 +37,33 @@ _SHAPES: Final = {
 _CODES: Final = re.compile("(?:#[0-9A-F]{2})+")  # how it writes bytes that stand for something else
 
 
-class HaproxyReader(PatternReader):
-    """Reads httplog lines; `names` are those of the captured request headers, or they are told by their shapes."""
+class HaproxyReader:
+    """Reads httplog lines, or those of a log-format that `lines` reads.
 
-    def __init__(self, names: Sequence[str] = ()) -> None:
-        super().__init__((_LINE,), _TEXTS)
-        self._names = names
+    `names` are those of the captured request headers, or they are told by their shapes.
+    """
+
+    def __init__(self, names: Sequence[str] = (), lines: LogReader | None = None) -> None:
+        self._names, self._lines = names, lines or PatternReader((_LINE,), _TEXTS)
 
     def read(self, numbered: pl.DataFrame) -> pl.DataFrame:
         """The lines that are such."""
-        found = super().read(numbered)
+        found = self._lines.read(numbered)
+        if "captured" not in found.columns:
+            return found
         captured = found["captured"].drop_nulls().unique()
         told = [self._tell(text) for text in captured]
         texts = dict.fromkeys(("captured", *_HEADERS.values()), pl.String())
         known = pl.DataFrame([{"captured": text, **parts} for text, parts in zip(captured, told, strict=True)], texts)
+        known = known.drop(name for name in found.columns if name != "captured" and name in known.columns)
         return found.join(known, on="captured", how="left", maintain_order="left").drop("captured")
 
+    def find_comments(self, numbered: pl.DataFrame) -> pl.Series:
+        """None: such logs have no header."""
+        return no_comments(numbered)
+
     def _tell(self, captured: str) -> dict[str, str]:
-        texts = [_CODES.sub(_decode, text) for text in captured.split("|")]
+        texts = [_CODES.sub(_decode, text) for text in captured.strip("{}").split("|")]
         if self._names:
             named = zip(self._names, texts, strict=False)
             return {_HEADERS[name]: text for name, text in named if name in _HEADERS}
@@ -74,7 +84,12 @@ def _decode(codes: re.Match[str]) -> str:
 
 
 def open_haproxy(written: str) -> HaproxyReader:
-    """A reader of lines whose captured request headers have these names, separated by commas. Raises InvalidInput."""
+    """A reader of lines whose captured request headers have these names, separated by commas, or of a log-format.
+
+    Raises InvalidInput.
+    """
+    if "%" in written:
+        return HaproxyReader(lines=compile_haproxy(written))
     names = [name.strip().lower() for name in written.split(",")]
     if "user-agent" not in names:
         raise InvalidInput(field="--format", detail=f"the captured headers {written!r} lack user-agent")

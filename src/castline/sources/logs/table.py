@@ -17,6 +17,7 @@ from castline.sources.logs.gcore import GCORE
 from castline.sources.logs.keycdn import KEYCDN
 from castline.sources.logs.load_balancer import LOAD_BALANCER
 from castline.sources.logs.logpush_csv import LOGPUSH_CSV, open_logpush
+from castline.sources.logs.proxy_templates import compile_envoy
 from castline.sources.logs.server_table import TABLE
 from castline.sources.logs.traefik import TRAEFIK
 from castline.sources.logs.vercel import VERCEL
@@ -73,7 +74,8 @@ WRITTEN_FORMATS: Final = {
     "cloudfront-realtime": "the fields of the configuration, separated by commas",
     "cloudflare": "the fields of Logpush as CSV without a header, separated by commas",
     "akamai": "the fields of a DataStream in structured form, by their names in JSON, separated by commas",
-    "haproxy": "the request headers that are captured, separated by commas",
+    "haproxy": "the request headers that are captured, separated by commas, or a log-format string",
+    "envoy": "a text_format string of Envoy",
 }
 # Written formats that are a row of the table with fields of one's own.
 _CHOSEN: Final[Mapping[str, tuple[LogFormat, Callable[[str], LogReader]]]] = {
@@ -82,6 +84,7 @@ _CHOSEN: Final[Mapping[str, tuple[LogFormat, Callable[[str], LogReader]]]] = {
     "cloudflare": (LOGPUSH_CSV, open_logpush),
     "akamai": (AKAMAI, open_akamai),
     "haproxy": (haproxy.HAPROXY, haproxy.open_haproxy),
+    "envoy": (ENVOY, compile_envoy),
 }
 _USUAL_LENGTH: Final = 100_000
 _BOOKS: Final = {
