@@ -70,6 +70,13 @@ def _queue_of_unknown_lengths(world: World) -> None:
         world.ask("queue", 36_000 + 31.0 * number, ("90.1.2.3", "Pocket Casts/7.1"), 20 + number, **told)
 
 
+def _queue_of_unknown_sizes(world: World) -> None:
+    """One who fetches 30 episodes, of which nobody tells how large they are either."""
+    for number in range(30):
+        told = {"duration_seconds": None, "header_bytes": None, "file_bytes": None}
+        world.ask("queue", 36_000 + 31.0 * number, ("90.1.2.3", "Pocket Casts/7.1"), 20 + number, **told)
+
+
 def _classes(world: World) -> None:
     """Three classes with tablets of one make start the same at nine."""
     for _ in range(90):
@@ -108,6 +115,7 @@ def _new_subscribers(world: World) -> None:
         (_queue, "queue", 60),
         (_queue, "queue", 3_600),
         (_queue_of_unknown_lengths, "queue", 0),
+        (_queue_of_unknown_sizes, "queue", 0),
         (_classes, "classes", 0),
         (_classes, "classes", 60),
         (_crowd_of_few_agents, "crowd", 1),

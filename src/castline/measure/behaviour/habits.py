@@ -349,7 +349,8 @@ def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
     bounded = pl.col("range").str.contains(_BOUNDED) & pl.col("status").is_in(PARTS).fill_null(value=False)
     same = alone & bounded & (pl.col("range") == most)
     # Where nothing less than the whole file counts, whoever takes the file takes just what counts.
-    just = alone & (~pl.col("needs_whole")).fill_null(value=False) & of_needed.is_between(1, _JUST_OVER)
+    is_part = pl.col("needed_bytes").is_not_null() & ~pl.col("needs_whole").fill_null(value=True)
+    just = alone & is_part & of_needed.is_between(1, _JUST_OVER)
     told = visits.group_by(CONSUMER, maintain_order=True).agg(
         visits=pl.len(),
         episodes=pl.col("episode").n_unique(),
