@@ -71,6 +71,13 @@ def _address_of_all_agents(world: World) -> None:
         world.ask("machine", 40_000 + 3_600 * world.chance.random(), who, _NEWEST)
 
 
+def _address_for_a_few(world: World) -> None:
+    """One address takes four old episodes under as many agents, in a log of thirty homes."""
+    for number in range(250):
+        who = ("90.1.2.3", f"{world.agent()} {number}")
+        world.ask("machine", 40_000 + 3_600 * world.chance.random(), who, (3, 17, 40, 58)[number % 4])
+
+
 @pytest.mark.parametrize(
     ("add", "reason", "homes"),
     [
@@ -80,6 +87,7 @@ def _address_of_all_agents(world: World) -> None:
         (_networks_of_few, "farm", 400),
         (_made_versions, "farm", 400),
         (_address_of_all_agents, "agent_rotation", 400),
+        (_address_for_a_few, "agent_rotation", 30),
     ],
 )
 def test_who_come_for_one_episode_alone_go_and_people_stay(

@@ -30,6 +30,8 @@ AIM: Final = {
 _NETWORK: Final = ("day_on", "network")
 _EPISODE: Final = ("day_on", "episode")
 _MARGIN: Final = 0.05
+# As many episodes are one aim.
+_FEW: Final = 5
 
 
 def find_aimed_networks(traffic: Traffic) -> list[Finding]:
@@ -80,7 +82,7 @@ def _made(told: pl.DataFrame, near: pl.DataFrame, traffic: Traffic) -> pl.DataFr
 
 
 def find_aimed_addresses(traffic: Traffic) -> list[Finding]:
-    """Addresses that take one episode under very many agents, and hardly anything besides."""
+    """Addresses that take one episode or a few under very many agents, and hardly anything besides."""
     least, share = AIM["aim_agents_at_address"], AIM["aim_share_of_takes"]
     many = traffic.visits.group_by(ADDRESS).agg(agents=pl.col("agent").n_unique())
     many = many.filter(pl.col("agents") >= least)
@@ -88,28 +90,58 @@ def find_aimed_addresses(traffic: Traffic) -> list[Finding]:
         return []
     takes = traffic.takes.join(many, on=ADDRESS)
     cells = takes.group_by(*ADDRESS, "episode").agg(pl.col("agents").first(), takes=pl.len())
-    cells = cells.with_columns(share_of_takes=(pl.col("takes") / pl.col("takes").sum().over(ADDRESS)).round(3))
-    cells = cells.filter((pl.col("takes") >= least) & (pl.col("share_of_takes") >= share))
-    if cells.is_empty():
-        return []
-    told = _beside_others(cells, traffic).with_columns(evidence=_evidence(pl.col("takes"), pl.col("of_day") / least))
-    return [_finding(takes, told.filter(pl.col("evidence") >= _least_evidence()), (*ADDRESS, "episode"))]
+    cells = cells.with_columns(of_address=pl.col("takes").sum().over(ADDRESS))
+    order = [pl.col("takes"), pl.col("episode")]
+    cells = cells.sort(*ADDRESS, *order, descending=True).group_by(ADDRESS, maintain_order=True).head(_FEW)
+    told = _few(cells, traffic).with_columns(share_of_takes=(pl.col("takes") / pl.col("of_address")).round(3))
+    told = told.filter((pl.col("share_of_takes") >= share) & (pl.col("usual_share") <= AIM["aim_usual_share"]))
+    told = told.with_columns(evidence=_evidence(pl.col("takes"), pl.col("of_day") / least))
+    chosen = told.filter(pl.col("evidence") >= _least_evidence())
+    return [
+        _finding(takes.join(cells.select(*ADDRESS, "episode"), on=[*ADDRESS, "episode"], how="semi"), chosen, ADDRESS)
+    ]
+
+
+def _few(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """The addresses of these cells with `usual_share`, at most what others take of the cells' episodes together."""
+    told = cells.join(_count_others(cells, traffic), on=_EPISODE)
+    # Each of the shows that they are of counts once.
+    of_show = (pl.col("of_show") / pl.len().over(*ADDRESS, "show")).alias("of_show")
+    told = (
+        told.with_columns(of_show)
+        .group_by(ADDRESS)
+        .agg(
+            pl.col("agents", "of_address", "of_day").first(),
+            pl.col("takes", "others", "of_show").sum(),
+            episodes=pl.len(),
+        )
+    )
+    return told.with_columns(usual_share=_usual_share())
 
 
 def _beside_others(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
-    """The cells with `of_day`, what others take, and `usual_share`, at most the episode's, of the day or of its show.
+    """The cells with `of_day`, what others take, and `usual_share`, where that is not too much."""
+    counted = _count_others(cells, traffic)
+    told = cells.join(counted.select(*_EPISODE, "of_day", usual_share=_usual_share()), on=_EPISODE)
+    return told.filter(pl.col("usual_share") <= AIM["aim_usual_share"])
+
+
+def _count_others(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """Per episode how many `others` take it, and what they take of its show and in all.
 
     Several that are aimed on one day must not excuse one another.
     """
     counted = traffic.add_shows(traffic.counts.by("episode", count="all_takes"))
     counted = counted.join(cells.group_by(_EPISODE).agg(mine=pl.col("takes").sum()), on=_EPISODE, how="left")
     others = pl.col("all_takes").cast(pl.Int64) - pl.col("mine").fill_null(0)
-    counted = counted.with_columns(others=others).with_columns(
+    return counted.with_columns(others=others).with_columns(
         of_day=pl.col("others").sum().over("day_on"), of_show=pl.col("others").sum().over("day_on", "show")
     )
-    usual = pl.max_horizontal(_at_most(pl.col("of_day")), _at_most(pl.col("of_show"))).round(3)
-    told = cells.join(counted.select(*_EPISODE, "of_day", usual_share=usual), on=_EPISODE)
-    return told.filter(pl.col("usual_share") <= AIM["aim_usual_share"])
+
+
+def _usual_share() -> pl.Expr:
+    """At most the share of the others' takes, of the day or of the show."""
+    return pl.max_horizontal(_at_most(pl.col("of_day")), _at_most(pl.col("of_show"))).round(3)
 
 
 def _at_most(whole: pl.Expr) -> pl.Expr:
@@ -132,7 +164,9 @@ def _least_evidence() -> float:
 def _finding(takes: pl.DataFrame, chosen: pl.DataFrame, keys: tuple[str, ...]) -> Finding:
     """The takes of what these are aimed at."""
     numbered = chosen.sort(keys).with_row_index("subject")
-    measured = [name for name in ("agents", "addresses", "takes", "share_of_takes", "usual_share") if name in chosen]
+    measured = [
+        name for name in ("agents", "addresses", "episodes", "takes", "share_of_takes", "usual_share") if name in chosen
+    ]
     who = pl.col("who") if "who" in chosen else pl.lit(None, pl.UInt64).alias("who")
     return Finding(
         takes.join(numbered.select("subject", *keys), on=keys).select("take", "subject"),

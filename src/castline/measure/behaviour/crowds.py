@@ -27,7 +27,7 @@ AGENT_ROTATION: Final = {
     "paced_gap_variation": 0.5,
     "new_agents_share": 0.9,
     "usual_new_agents_share": 0.2,
-    "strange_agents_share": 0.5,
+    "strange_agents_share": 0.8,
     "strange_times_usual": 2,
     "many_agents": 120,
     "aimed_episodes": 12,

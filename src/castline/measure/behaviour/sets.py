@@ -26,8 +26,9 @@ SAME_SET: Final = {
     "set_network_share": 0.8,
     "set_share_of_takers": 0.6,
     "set_usual_share": 0.2,
-    "set_episodes_beside_one": 5,
-    "set_usual_share_beside_one": 0.1,
+    "set_episodes_beside": 5,
+    "set_usual_share_beside": 0.1,
+    "set_popular_share": 0.1,
     "set_episodes_near": 6,
     "set_times_expected": 10,
 }
@@ -115,8 +116,8 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, traffic: Traffic) -> pl.
     told = episodes.join(counted, on=["day_on", "episode"]).join(days, on="day_on")
     told = _weigh_members(told.join(sets, on=_SET))
     told = told.with_columns(expected_addresses=(pl.col("of_day") * _chance(told)).round(3))
-    least = pl.when("is_beside_one").then(SAME_SET["set_episodes_beside_one"]).otherwise(0)
-    most = pl.when("is_beside_one").then(SAME_SET["set_usual_share_beside_one"]).otherwise(SAME_SET["set_usual_share"])
+    least = pl.when("is_beside").then(SAME_SET["set_episodes_beside"]).otherwise(0)
+    most = pl.when("is_beside").then(SAME_SET["set_usual_share_beside"]).otherwise(SAME_SET["set_usual_share"])
     told = told.filter(
         (pl.col("unusual_members") >= least)
         & (pl.col("usual_share") <= most)
@@ -136,17 +137,20 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, traffic: Traffic) -> pl.
 def _weigh_members(told: pl.DataFrame) -> pl.DataFrame:
     """The episodes with what others take of their sets, `others` and `usual_share`.
 
-    A list of old episodes with what everybody takes among them is a list no less: one such is left out, where others
-    take too much of the whole (`is_beside_one`).
+    A list of old episodes with what everybody takes among them is a list no less: one in ten is left out, where others
+    take too much of the whole (`is_beside`).
     """
     each = pl.col("all_takes").cast(pl.Int64) - pl.col("of_sets")
     day = pl.col("of_day").cast(pl.Int64) - pl.col("mine") + _UNSEEN
-    told = told.with_columns(others=each.sum().over(_SET), popular=each.max().over(_SET))
-    is_beside_one = (pl.col("others") + _UNSEEN) / day > SAME_SET["set_usual_share"]
+    rank = each.rank("ordinal", descending=True).over(_SET)
+    left_out = (pl.col("members") * SAME_SET["set_popular_share"]).ceil().cast(pl.Int64)
+    popular = pl.when(rank <= left_out).then(each).otherwise(0).sum().over(_SET)
+    told = told.with_columns(others=each.sum().over(_SET), popular=popular, left_out=left_out)
+    is_beside = (pl.col("others") + _UNSEEN) / day > SAME_SET["set_usual_share"]
     told = told.with_columns(
-        is_beside_one=is_beside_one,
-        unusual_members=pl.col("members") - is_beside_one.cast(pl.Int64),
-        others=pl.when(is_beside_one).then(pl.col("others") - pl.col("popular")).otherwise(pl.col("others")),
+        is_beside=is_beside,
+        unusual_members=pl.col("members") - is_beside.cast(pl.Int64) * pl.col("left_out"),
+        others=pl.when(is_beside).then(pl.col("others") - pl.col("popular")).otherwise(pl.col("others")),
     )
     return told.with_columns(usual_share=((pl.col("others") + _UNSEEN) / day).round(3))
 
