@@ -33,6 +33,8 @@ ADDRESSES = (
     "/e/https:///cdn.example.org/one.mp3",
     "/e/cdn.xn--e1afmkfd.xn--p1ai/one.mp3",
     "/e,pg=0f5c/http://cdn.example.org/two.mp3",
+    "/e/pg=fe4fb16c-062a-4257-ba8d-9a9b923356c2/cdn.example.org/one.mp3",
+    "/e,s=1/pg=0f5c/http:/cdn.example.org/one.mp3",
     "/e/,hls,s=7/cdn.example.org/one.m3u8",
     "/e,a=5f8c2a54/,s=1/dts.podtrac.com/redirect.mp3/cdn.example.org/one.mp3",
     "/e/localhost/x",

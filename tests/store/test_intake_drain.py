@@ -25,6 +25,7 @@ from castline.model.account import User
 from castline.model.query import Query
 from castline.store.landing.files import load_requests
 from castline.store.listening.downloads import LOG_KIND, load_log_batches
+from castline.store.listening.playback import find_told_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine
 from make import make_account
@@ -226,6 +227,19 @@ def test_a_session_bears_its_furthest_point_in_whatever_order_and_however_often_
         ("listen_start", "s1", 900, 900 / EPISODE_SECONDS, *known),
         ("skip", "s1", 450, None, *known),
     ]
+
+
+def test_a_session_that_began_on_an_earlier_day_is_told_of_from_that_day_on(here: Store) -> None:
+    # Its row is of the day on which it began, though all that was told happened later.
+    owner = make_account(here).user_id
+    host = f"{owner.hex}.example.net"
+    make_hosted(here, owner, host)
+    begun, event = now().replace(microsecond=0) - timedelta(days=2), beacon(1, "progress", 60)
+    take_in(here, delivery(f"https://{host}/one.mp3", event, started_at=begun.isoformat()))
+    drain_intake(here)
+    with here.account(owner) as connection:
+        told = find_told_days(connection, owner)
+    assert (told.first_on, told.last_on) == (begun.date(), datetime.fromisoformat(str(event["at"])).date())
 
 
 def test_a_completed_episode_was_heard_to_its_end(here: Store) -> None:

@@ -11,6 +11,8 @@ BARE = "cdn.example.com/show/ep%201.mp3?token=1"
     [
         "https://op3.dev/e/",
         "https://op3.dev/e,pg=9b024349-ccf0-5f69-a609-6b82873eab3c/",
+        "https://op3.dev/e/pg=9b024349-ccf0-5f69-a609-6b82873eab3c/",
+        "https://pod.example.org/e,s=1/pg=9b024349/",
         "https://dts.podtrac.com/redirect.mp3/",
         "https://dts.podtrac.com/redirect.m4a/",
         "https://www.podtrac.com/pts/redirect.mp3/",

@@ -247,7 +247,8 @@ def _batch_of(
     content_hash, path = file
     good, drops = became
     number = int.from_bytes(blake2b(run.owner_id.bytes + content_hash, digest_size=16, person=_PERSON).digest())
-    times = [one.beacon.at for one in good]
+    # A session's row is of the time at which it began, which may be a day before all that was told of it.
+    times = [at for one in good for at in (one.beacon.at, one.line.delivery.session.started_at)]
     return Batch(
         batch_id=UUID(int=number & ~_UUID_MARKS | _UUID_8),
         user_id=run.owner_id,

@@ -1,7 +1,8 @@
 """The address of a redirect: `/e[,name=value...]/<target>`, as OP3 writes it, and where it leads.
 
 `/e/https://host/file`, `/e/https/host/file` and `/e/host/file` are one; what comes without a scheme is https. Commas
-may also stand in a segment of their own: `/e/,pg=.../host/file`. Method: docs/how-to/intake.md
+may also stand in a segment of their own, `/e/,pg=.../host/file`, which `pg` begins without one, too, as at OP3.
+Method: docs/how-to/intake.md
 """
 
 import re
@@ -17,7 +18,7 @@ _HOST: Final = (
     rb"(?:[A-Za-z]{2,24}+|[Xx][Nn]--[A-Za-z0-9-]{2,59}+)\.?(?::[0-9]{1,5})?"
 )
 _SAFE: Final = rb"[!#-;=?-\[\]_a-z~]"
-PREFIX: Final = rb"/e(?P<arguments>,[!#-.0-;=?-\[\]_a-z~]*)?/(?:(?P<more>,[!#-.0-;=?-\[\]_a-z~]*)/)?"
+PREFIX: Final = rb"/e(?P<arguments>,[!#-.0-;=?-\[\]_a-z~]*)?/(?:(?P<more>(?:,|pg=)[!#-.0-;=?-\[\]_a-z~]*)/)?"
 TARGET: Final = rb"(?:(?P<scheme>https?)(?::/{0,2}|/))?/*(?P<rest>" + _HOST + rb"/" + _SAFE + rb"++)"
 _WHOLE: Final = re.compile(PREFIX + TARGET)
 _BEGIN: Final = re.compile(PREFIX)
@@ -74,7 +75,7 @@ def _target(found: re.Match[bytes], *arguments: bytes | None) -> Target | None:
     url = (found["scheme"] or b"https").lower() + b"://" + found["rest"]
     if len(url) > LONGEST_TARGET:
         return None
-    return Target(url, dict(_iter_arguments(b"".join(part or b"" for part in arguments))))
+    return Target(url, dict(_iter_arguments(b",".join(part or b"" for part in arguments))))
 
 
 def _iter_arguments(text: bytes) -> "list[tuple[str, str]]":
