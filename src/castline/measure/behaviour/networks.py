@@ -30,11 +30,8 @@ NETWORK: Final = {
 }
 _NETWORK: Final = ("day_on", "network")
 _GROUP: Final = (*_NETWORK, "agent")
-_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
 _BUCKET_BITS: Final = 21
-_COARSE_BITS: Final = 18
 _SIGNS: Final = 2
-_ONE_OF: Final = np.uint64(63)
 
 
 def find_networks(traffic: Traffic) -> list[Finding]:
@@ -59,12 +56,8 @@ def find_dense(traffic: Traffic, name: str, share: float, least: float) -> Ints:
 
     The numbers of that `name` are given signs by chance: their sum is as large as the count only where one has so much.
     """
-    takes = traffic.takes
-    day = takes["day_on"].to_numpy().astype(np.uint64) * _ODD
-    mixed = _hash_networks(traffic.ends).gather(takes["place"]).to_numpy() ^ day
-    # Most are of networks with few takes, which coarser buckets, quicker to fill, tell as well.
-    network = (mixed >> np.uint64(64 - _COARSE_BITS)).astype(np.int64)
-    places = np.flatnonzero((np.bincount(network, minlength=1 << _COARSE_BITS) >= least)[network])
+    takes, mixed = traffic.takes, traffic.networks.keys
+    places = traffic.networks.find_large(least)
     network = (mixed[places] >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
     counts = np.bincount(network)[network]
     places, network, counts = (told[counts >= least] for told in (places, network, counts))
@@ -80,16 +73,6 @@ def find_dense(traffic: Traffic, name: str, share: float, least: float) -> Ints:
         may &= np.abs(sums) >= (2 * share - 1) * counts
     found: Ints = places[may]
     return found
-
-
-def _hash_networks(ends: pl.DataFrame) -> pl.Series:
-    """A number for the network of each row."""
-    hashes = ends["ip"].hash()
-    # What privacy has cut is a network already: to cut it out of each address costs thirty times as much.
-    some = ends["ip"].gather(np.flatnonzero(hashes.to_numpy() & _ONE_OF == 0))
-    if len(some) and some.str.contains("/", literal=True).all():
-        return hashes
-    return ends.select(NEAR).to_series().hash()
 
 
 def _beside_others(takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:

@@ -5,6 +5,7 @@ depends on that day's requests alone, however many days or batches are judged to
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -33,6 +34,9 @@ NEAR: Final = pl.coalesce(
 )
 WIDE: Final = pl.coalesce(pl.col("ip").str.extract(_V4 + ")"), pl.col("ip").str.extract(_V6 + ")"))
 _BUCKET_BITS: Final = 21
+_COARSE_BITS: Final = 18
+_ODD: Final = np.uint64(0x9E3779B97F4A7C15)
+_ONE_OF: Final = np.uint64(63)
 _DAY: Final = 86_400_000_000  # microseconds
 _TOLD: Final = ("status", "range", "bytes_sent", "delivery", "needed_bytes", "needs_whole")
 # What traffic is read from, where takes are not the windows of days.
@@ -56,6 +60,7 @@ class Traffic:
     ends: pl.DataFrame
     days: Days
     counts: Counts
+    networks: "Networks"
     shows: npt.NDArray[np.uint32]
 
     def add_shows(self, episodes: pl.DataFrame) -> pl.DataFrame:
@@ -81,6 +86,39 @@ class Traffic:
         ordinary = self.takes.filter("is_ordinary").join(days.select("day_on").unique(), on="day_on", how="semi")
         shares = ordinary.hstack(self.ends.select("range")[ordinary["place"]]).group_by("day_on", "range").len()
         return shares.select("day_on", "range", usual_share=pl.col("len") / pl.col("len").sum().over("day_on"))
+
+
+class Networks:
+    """The networks of takes as numbers, told once for all who ask."""
+
+    def __init__(self, ends: pl.DataFrame, takes: pl.DataFrame) -> None:
+        self._ends, self._takes = ends, takes
+
+    @cached_property
+    def keys(self) -> npt.NDArray[np.uint64]:
+        """A number for the network of each take, the same on the same day."""
+        keys: npt.NDArray[np.uint64] = _hash_networks(self._ends).gather(self._takes["place"]).to_numpy()
+        return keys ^ (self._takes["day_on"].to_numpy().astype(np.uint64) * _ODD)
+
+    def find_large(self, least: float) -> Ints:
+        """The places of the takes of all networks with so many, and of some others."""
+        return np.flatnonzero(self._neighbours >= least)
+
+    @cached_property
+    def _neighbours(self) -> npt.NDArray[np.uint32]:
+        # Most are of networks with few takes, which coarse buckets, quick to fill, tell as well as finer ones.
+        network = (self.keys >> np.uint64(64 - _COARSE_BITS)).astype(np.int64)
+        return np.bincount(network, minlength=1 << _COARSE_BITS).astype(np.uint32)[network]
+
+
+def _hash_networks(ends: pl.DataFrame) -> pl.Series:
+    """A number for the network of each row."""
+    hashes = ends["ip"].hash()
+    # What privacy has cut is a network already: to cut it out of each address costs thirty times as much.
+    some = ends["ip"].gather(np.flatnonzero(hashes.to_numpy() & _ONE_OF == 0))
+    if len(some) and some.str.contains("/", literal=True).all():
+        return hashes
+    return ends.select(NEAR).to_series().hash()
 
 
 def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook, *, is_one_day: bool = False) -> Traffic:
@@ -114,7 +152,9 @@ def read_traffic(ends: pl.DataFrame, shows: pl.DataFrame, book: Rulebook, *, is_
     takes = takes.filter(pl.Series(chosen))
     numbers = _number_shows(takes["episode"].to_numpy(), shows)
     takes = takes.with_columns(show=pl.Series(numbers[takes["episode"].to_numpy()]))
-    return Traffic(takes, _visits(ends, told, busy, heads), take_of, ends, days, Counts(takes), numbers)
+    return Traffic(
+        takes, _visits(ends, told, busy, heads), take_of, ends, days, Counts(takes), Networks(ends, takes), numbers
+    )
 
 
 def _find_days(times: pl.Series, *, is_one_day: bool) -> Days:
@@ -148,7 +188,7 @@ def _first_places(take_of: Ints) -> Ints:
 
 def _mix(who: npt.NDArray[np.uint64], day: Days) -> Ints:
     """A bucket for each row, the same for the same address on the same day."""
-    mixed = who ^ (day.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15))
+    mixed = who ^ (day.astype(np.uint64) * _ODD)
     return (mixed >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
 
 
