@@ -28,6 +28,7 @@ SAME_SET: Final = {
     "set_usual_share": 0.2,
     "set_episodes_beside": 5,
     "set_usual_share_beside": 0.1,
+    "set_usual_share_per_episode": 0.01,
     "set_popular_share": 0.1,
     "set_episodes_near": 6,
     "set_times_expected": 10,
@@ -117,7 +118,10 @@ def _unusual(sets: pl.DataFrame, members: pl.DataFrame, traffic: Traffic) -> pl.
     told = _weigh_members(told.join(sets, on=_SET))
     told = told.with_columns(expected_addresses=(pl.col("of_day") * _chance(told)).round(3))
     least = pl.when("is_beside").then(SAME_SET["set_episodes_beside"]).otherwise(0)
-    most = pl.when("is_beside").then(SAME_SET["set_usual_share_beside"]).otherwise(SAME_SET["set_usual_share"])
+    # A long list holds more of what others like, too.
+    longer = SAME_SET["set_usual_share_per_episode"] * pl.col("unusual_members")
+    most = longer.clip(SAME_SET["set_usual_share_beside"], SAME_SET["set_usual_share"])
+    most = pl.when("is_beside").then(most).otherwise(SAME_SET["set_usual_share"])
     told = told.filter(
         (pl.col("unusual_members") >= least)
         & (pl.col("usual_share") <= most)
