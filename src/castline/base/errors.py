@@ -9,7 +9,6 @@ from typing import ClassVar, Final
 
 from castline.base.text import printable
 
-EXIT_OK: Final = 0
 EXIT_FAILURE: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_DOCTOR: Final = 3

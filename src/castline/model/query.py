@@ -11,21 +11,10 @@ from castline.base.errors import InvalidInput
 from castline.base.period import Period
 from castline.model.measurement import Stretch
 
-Measure = Literal[
-    "downloads",
-    "consumers",
-    "ads_delivered",
-    "ads_missed",
-    "ads_not_measurable",
-    "ad_plays",
-    "ad_plays_25",
-    "ad_plays_50",
-    "ad_plays_75",
-    "ad_completes",
-    "ad_skips",
-    "plays",
-    "completed_plays",
-]
+AdMeasure = Literal["ads_delivered", "ads_missed", "ads_not_measurable"]
+AdPlayMeasure = Literal["ad_plays", "ad_plays_25", "ad_plays_50", "ad_plays_75", "ad_completes", "ad_skips"]
+PlayMeasure = Literal[AdPlayMeasure, "plays", "completed_plays"]
+Measure = Literal["downloads", "consumers", AdMeasure, PlayMeasure]
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "placement", "source"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays", "release_aligned"]
@@ -44,16 +33,9 @@ WithheldReason = Literal[
 ]
 AnnotationKind = Literal["platform", "settings", "rules", "restatement", "gap", "release"]
 
-AD_MEASURES: Final[tuple[Measure, ...]] = ("ads_delivered", "ads_missed", "ads_not_measurable")
-AD_PLAY_MEASURES: Final[tuple[Measure, ...]] = (
-    "ad_plays",
-    "ad_plays_25",
-    "ad_plays_50",
-    "ad_plays_75",
-    "ad_completes",
-    "ad_skips",
-)
-PLAY_MEASURES: Final[tuple[Measure, ...]] = (*AD_PLAY_MEASURES, "plays", "completed_plays")
+AD_MEASURES: Final[tuple[Measure, ...]] = get_args(AdMeasure)
+AD_PLAY_MEASURES: Final[tuple[Measure, ...]] = get_args(AdPlayMeasure)
+PLAY_MEASURES: Final[tuple[Measure, ...]] = get_args(PlayMeasure)
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 DOWNLOAD_MEASURES: Final = tuple(measure for measure in MEASURES if measure not in PLAY_MEASURES)
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)

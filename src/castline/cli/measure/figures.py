@@ -75,7 +75,6 @@ def query(
     """A figure by time and dimension, with the table it was counted from and how fresh it is."""
     from castline.cli.session import open_account
     from castline.measure.figures.query import run_query
-    from castline.store.entities.campaigns import find_campaign
     from castline.store.entities.shows import find_episode
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
@@ -85,7 +84,7 @@ def query(
             apps,
             tuple(code.upper() if code != "unknown" else code for code in countries),
             devices,
-            tuple(find_campaign(connection, acting.owner_id, ref).campaign_id for ref in campaigns),
+            _find_campaigns(connection, acting.owner_id, campaigns),
         )
         asked = Query(*_days(first, last), metric, dimensions, grain, tz, filters, comparison)
         answer = run_query(connection, acting.owner_id, asked)
@@ -263,12 +262,11 @@ def ad_plays(
     """Ads that players say they played, by campaign: starts, quarters and ends."""
     from castline.cli.session import open_account
     from castline.measure.figures.ad_plays import compute_ad_plays
-    from castline.store.entities.campaigns import find_campaign
 
     with open_account() as acting, acting.store.snapshot(acting.owner_id) as connection:
         filters = Filters(
             podcast_ids=_find_shows(connection, acting.owner_id, shows),
-            campaign_ids=tuple(find_campaign(connection, acting.owner_id, ref).campaign_id for ref in campaigns),
+            campaign_ids=_find_campaigns(connection, acting.owner_id, campaigns),
         )
         found = compute_ad_plays(connection, acting.owner_id, Query(*_days(first, last), tz=tz, filters=filters))
     if as_json:
@@ -375,6 +373,12 @@ def _find_shows(connection: "Connection", owner_id: UUID, refs: tuple[str, ...])
     from castline.store.entities.shows import find_podcast
 
     return tuple(find_podcast(connection, owner_id, ref).podcast_id for ref in refs)
+
+
+def _find_campaigns(connection: "Connection", owner_id: UUID, refs: tuple[str, ...]) -> tuple[UUID, ...]:
+    from castline.store.entities.campaigns import find_campaign
+
+    return tuple(find_campaign(connection, owner_id, ref).campaign_id for ref in refs)
 
 
 def _days(first: datetime | None, last: datetime | None) -> tuple[date, date]:
