@@ -30,10 +30,10 @@ _KEYS = """
 
 @pytest.fixture(autouse=True)
 def _every_day_lasts(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(memory, "_LARGE_DAY", 1)
-    monkeypatch.setattr(memory, "_LASTS", timedelta(days=100_000))
+    monkeypatch.setattr(memory, "LARGE_DAY", 1)
+    monkeypatch.setattr(memory, "LASTS", timedelta(days=100_000))
     yield
-    memory._memory.clear()
+    memory.remembered.clear()
 
 
 def _stands(store: Store, owner_id: UUID) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
@@ -43,7 +43,7 @@ def _stands(store: Store, owner_id: UUID) -> tuple[dict[str, Any], list[tuple[An
 
 def _measured_whole(store: Store, owner_id: UUID, days: list[date]) -> tuple[dict[str, Any], list[tuple[Any, ...]]]:
     """How everything stands when all of it is written anew."""
-    memory._memory.clear()
+    memory.remembered.clear()
     _mark(store, owner_id, days)
     measure(store, owner_id)
     return _stands(store, owner_id)
@@ -143,12 +143,12 @@ def test_what_another_process_wrote_meanwhile_is_not_believed_to_be_as_before(
     paths = [write_log(tmp_path / f"{number}.log", lines) for number, lines in enumerate(parts)]
     import_log(own_store, owner_id, paths[0], host="cdn.example.org")
     measure(own_store, owner_id)
-    ours = dict(memory._memory)
-    memory._memory.clear()
+    ours = dict(memory.remembered)
+    memory.remembered.clear()
     import_log(own_store, owner_id, paths[1], host="cdn.example.org")
     measure(own_store, owner_id)
-    memory._memory.clear()
-    memory._memory.update(ours)
+    memory.remembered.clear()
+    memory.remembered.update(ours)
     import_log(own_store, owner_id, paths[2], host="cdn.example.org")
     measure(own_store, owner_id)
     piecewise = _stands(own_store, owner_id)
@@ -199,8 +199,8 @@ def test_days_stand_under_the_last_run_and_its_settings_though_it_wrote_little(
 def test_a_day_that_is_over_is_written_whole_and_forgotten(
     own_store: Store, owner_id: UUID, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(memory, "_LASTS", timedelta(days=1))
+    monkeypatch.setattr(memory, "LASTS", timedelta(days=1))
     import_log(own_store, owner_id, write_log(tmp_path / "0.log", [Line()]), host="cdn.example.org")
     measure(own_store, owner_id)
     assert now().date() > DAY
-    assert dict(memory._memory) == {}
+    assert dict(memory.remembered) == {}

@@ -19,12 +19,12 @@ import polars as pl
 from castline.base.clock import now
 
 # A day is remembered as long as it lasts: the first run after it writes it whole, and so in the name of one run.
-_LASTS: Final = timedelta(days=1)
+LASTS: Final = timedelta(days=1)
 # What is written whole in less than two seconds need not be remembered.
-_LARGE_DAY: Final = 50_000
+LARGE_DAY: Final = 50_000
 _MOST_ROWS: Final = 8_000_000  # of all days, about 300 MB
 _changing: Final = Lock()
-_memory: OrderedDict[tuple[UUID, date], tuple[UUID, "Written"]] = OrderedDict()
+remembered: OrderedDict[tuple[UUID, date], tuple[UUID, "Written"]] = OrderedDict()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ class Written:
 
 def list_remembered(owner_id: UUID, days: Iterable[date]) -> list[date]:
     """Those of the days of which anything is remembered."""
-    return [day for day in days if (owner_id, day) in _memory and is_lasting(day)]
+    return [day for day in days if (owner_id, day) in remembered and is_lasting(day)]
 
 
 def recall(owner_id: UUID, stands: Mapping[date, UUID]) -> dict[date, Written]:
     """What is remembered of the days, by the run that measured each of them last."""
-    known = {day: _memory.get((owner_id, day)) for day in stands}
+    known = {day: remembered.get((owner_id, day)) for day in stands}
     return {day: found[1] for day, found in known.items() if found is not None and found[0] == stands[day]}
 
 
@@ -69,19 +69,19 @@ def remember(owner_id: UUID, run_id: UUID, written: Mapping[date, Written]) -> N
     """The days are remembered as the run has committed them."""
     with _changing:
         for day, rows in written.items():
-            _memory[owner_id, day] = run_id, rows
-            _memory.move_to_end((owner_id, day))
-        for key in [key for key in _memory if not is_lasting(key[1])]:
-            del _memory[key]
-        while sum(rows.row_count for _, rows in _memory.values()) > _MOST_ROWS:
-            _memory.popitem(last=False)
+            remembered[owner_id, day] = run_id, rows
+            remembered.move_to_end((owner_id, day))
+        for key in [key for key in remembered if not is_lasting(key[1])]:
+            del remembered[key]
+        while sum(rows.row_count for _, rows in remembered.values()) > _MOST_ROWS:
+            remembered.popitem(last=False)
 
 
 def is_worth_remembering(day: date, request_count: int) -> bool:
     """True for a large day that is not over."""
-    return request_count >= _LARGE_DAY and is_lasting(day)
+    return request_count >= LARGE_DAY and is_lasting(day)
 
 
 def is_lasting(day: date) -> bool:
     """True for a day that is not over."""
-    return now().date() < day + _LASTS
+    return now().date() < day + LASTS
