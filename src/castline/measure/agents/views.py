@@ -19,6 +19,7 @@ _PRODUCT: Final = re.compile(r"(?:^|(?<=[\s;]))([A-Za-z][\w.+&!-]*(?: [A-Z][\w.&
 # Logs cut long texts: the beginning of one of these words at the end is no name.
 _OFTEN_CUT: Final = ("Safari", "Version", "Mobile", "Chrome", "Edge", "OPR", "Firefox", "Gecko")
 _FIRST_PRODUCT: Final = re.compile(r"^[^/(]*(?:/[^\s(]*)?")
+_SITE: Final = re.compile(r"[\w.-]+\.(?:com|org|net)")
 _FEWEST_LETTERS: Final = 2
 
 
@@ -29,7 +30,9 @@ def is_framed(text: str) -> bool:
 
 def find_view_name(text: str) -> str | None:
     """The app in whose own view a page runs; None for a browser, and for an app that leaves its name out."""
-    return find_product_name(text) if is_framed(text) or _is_apple_view(text) or _is_odd_view(text) else None
+    if is_framed(text) or _is_apple_view(text):
+        return find_product_name(text)
+    return _find_addition(text) if _is_odd_view(text) else None
 
 
 def find_browser_name(text: str) -> str | None:
@@ -37,13 +40,19 @@ def find_browser_name(text: str) -> str | None:
     if "Android" not in text or " Chrome/" not in text or _PLAIN_END.search(text) is not None:
         return None
     end = text.rfind("Safari/")
-    return None if end < 0 else find_product_name(text[end:])
+    return None if end < 0 else _find_addition(text[end:])
 
 
 def find_added_app(text: str) -> str | None:
     """The app that says its name and version behind the library it plays with; None for the library alone."""
     name = find_product_name(_FIRST_PRODUCT.sub("", text))
     return name if name is not None and f" {name}/" in text else None
+
+
+def _find_addition(text: str) -> str | None:
+    name = find_product_name(text)
+    # Pages add the name of their site to what the browser says.
+    return None if name is None or _SITE.fullmatch(name) else name
 
 
 def find_product_name(text: str) -> str | None:
