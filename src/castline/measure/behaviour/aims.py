@@ -9,8 +9,8 @@ from typing import Final
 
 import polars as pl
 
+from castline.measure.behaviour.crowded import find_dense
 from castline.measure.behaviour.habits import Finding
-from castline.measure.behaviour.networks import find_dense
 from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
 
 # A class of thirty tablets takes one episode, and so do two hundred guests of an event behind a few addresses.

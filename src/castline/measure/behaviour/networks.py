@@ -1,4 +1,4 @@
-"""Networks whose addresses act as one: all under one agent, or all with the taste of a list.
+"""Networks whose addresses act as one: under few agents that others seldom have, or with the taste of a list.
 
 A share is held against the same share elsewhere, and counts only where chance among all networks would not bring it.
 """
@@ -6,134 +6,114 @@ A share is held against the same share elsewhere, and counts only where chance a
 from math import log10
 from typing import Final
 
-import numpy as np
 import polars as pl
 
+from castline.measure.behaviour.crowded import CROWDED, NETWORK_KEYS, bound_choices
 from castline.measure.behaviour.habits import Finding, is_tasteless
-from castline.measure.behaviour.traffic import NEAR, Ints, Traffic
+from castline.measure.behaviour.traffic import Traffic
 from castline.measure.behaviour.usual import USUAL_TAKES, compute_own_tastes
 
 # A class of thirty tablets takes one episode; so fewer addresses must take several.
 NETWORK: Final = {
+    **CROWDED,
     "network_addresses": 35,
     "network_addresses_of_several": 8,
     "network_takes_per_address": 3,
-    "network_agent_share": 0.9,
+    "network_agents_share": 0.9,
+    "network_addresses_per_agent": 4,
     "network_chance": 1e-6,
-    "network_hosts": 3,
     "network_episodes": 5,
-    "network_share_of_day": 0.5,
     "network_host_takes": 10,
-    "network_takes_in_all": 24,
     "network_host_takes_in_all": 30,
     "network_tasteless_hosts_share": 0.8,
 }
-_NETWORK: Final = ("day_on", "network")
-_GROUP: Final = (*_NETWORK, "agent")
-_BUCKET_BITS: Final = 21
-_SIGNS: Final = 2
+_GROUP: Final = (*NETWORK_KEYS, "agent")
 
 
-def find_networks(traffic: Traffic) -> list[Finding]:
-    """Networks all of whose addresses have one agent that others have not, or under it take what a list holds."""
-    takes = _crowded(traffic)
-    if takes.is_empty():
+def find_networks(traffic: Traffic, crowded: pl.DataFrame) -> list[Finding]:
+    """Networks all of whose addresses have few agents that others have not, or under them take what a list holds."""
+    if crowded.is_empty():
         return []
-    agents = _beside_others(takes, traffic)
-    return [_of_one_agent(takes, agents), _tasteless(takes, agents, traffic)]
+    agents = _main_agents(crowded, traffic)
+    return [_of_few_agents(crowded, agents), _tasteless(crowded, agents, traffic)]
 
 
-def _crowded(traffic: Traffic) -> pl.DataFrame:
-    """The takes of networks with several addresses and nearly always the same agent, with their `network`."""
-    places = find_dense(traffic, "agent", NETWORK["network_agent_share"], NETWORK["network_takes_in_all"])
-    near = traffic.add_origins(traffic.takes[places]).with_columns(network=NEAR).drop_nulls("network")
-    homes = near.group_by(_NETWORK).agg(hosts=pl.col("who").n_unique())
-    return near.join(homes.filter(pl.col("hosts") >= NETWORK["network_hosts"]), on=_NETWORK)
-
-
-def find_dense(traffic: Traffic, name: str, share: float, least: float) -> Ints:
-    """The places of the takes of all networks with so many, nearly all of one agent or episode, and of few others.
-
-    The numbers of that `name` are given signs by chance: their sum is as large as the count only where one has so much.
-    """
-    takes, mixed = traffic.takes, traffic.networks.keys
-    places = traffic.networks.find_large(least)
-    network = (mixed[places] >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
-    counts = np.bincount(network)[network]
-    places, network, counts = (told[counts >= least] for told in (places, network, counts))
-    if not len(places):
-        return np.zeros(0, np.int64)
-    numbers = takes[name].to_numpy()
-    signed, width = numbers[places], int(numbers.max()) + 1
-    chance = np.random.default_rng(0)
-    may = np.ones(len(places), np.bool_)
-    for _ in range(_SIGNS):
-        signs = chance.choice([-1.0, 1.0], width)
-        sums = np.bincount(network, signs[signed])[network]
-        may &= np.abs(sums) >= (2 * share - 1) * counts
-    found: Ints = places[may]
-    return found
-
-
-def _beside_others(takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
-    """Per network with nearly one agent its `takes`, and the agent's `elsewhere`, its share of what others take.
-
-    Only of networks that are not most of the day: these are the usual.
-    """
-    totals = traffic.counts.by("agent", count="of_agent")
-    days = totals.group_by("day_on").agg(of_day=pl.col("of_agent").sum(), day_agents=pl.len())
-    told = takes.group_by(_GROUP).agg(addresses=pl.col("who").n_unique(), takes=pl.len())
+def _main_agents(takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """Per network the most frequent agents until they have nearly all consumers, beside what others take under them."""
+    told = takes.group_by(_GROUP).agg(
+        pl.col("hosts", "of_network", "of_day", "day_agents").first(),
+        consumers=pl.col("who").n_unique(),
+        takes=pl.len(),
+    )
+    told = told.sort(*NETWORK_KEYS, "consumers", "agent", descending=[False, False, True, False])
     told = told.with_columns(
-        of_network=pl.col("takes").sum().over(_NETWORK),
-        # An address of many people has nearly every agent.
-        agent_share=(pl.col("addresses") / pl.col("addresses").sum().over(_NETWORK)).round(3),
+        all_consumers=pl.col("consumers").sum().over(NETWORK_KEYS),
+        before=pl.col("consumers").cum_sum().over(NETWORK_KEYS) - pl.col("consumers"),
     )
-    told = told.filter(pl.col("takes") >= NETWORK["network_agent_share"] * pl.col("of_network"))
-    told = told.join(totals, on=["day_on", "agent"]).join(days, on="day_on")
+    told = told.filter(pl.col("before") < NETWORK["network_agents_share"] * pl.col("all_consumers"))
+    return told.join(traffic.counts.by("agent", count="of_agent"), on=["day_on", "agent"])
+
+
+def _of_few_agents(takes: pl.DataFrame, agents: pl.DataFrame) -> Finding:
+    """Networks nearly all of whose addresses have a few agents that few have elsewhere."""
+    mine = takes.join(agents.select(_GROUP), on=_GROUP, how="semi")
+    told = agents.group_by(NETWORK_KEYS).agg(
+        pl.col("of_network", "of_day", "day_agents", "all_consumers").first(),
+        pl.col("consumers", "takes", "of_agent").sum(),
+        agents=pl.len(),
+        agent=_one_agent(),
+    )
+    told = told.join(mine.group_by(NETWORK_KEYS).agg(addresses=pl.col("who").n_unique()), on=NETWORK_KEYS)
     outside = pl.col("of_day") - pl.col("of_network")
-    told = told.filter(
-        outside >= pl.max_horizontal(USUAL_TAKES, (1 - NETWORK["network_share_of_day"]) * pl.col("of_day"))
-    )
-    return told.with_columns(elsewhere=(pl.col("of_agent") - pl.col("takes") + 1) / (outside + 1))
-
-
-def _of_one_agent(takes: pl.DataFrame, agents: pl.DataFrame) -> Finding:
-    """Networks nearly all of whose addresses have an agent that few have elsewhere."""
-    # As many networks may have enough takes to be compared, with each agent.
-    compared = pl.col("of_day") / NETWORK["network_takes_in_all"] * pl.col("day_agents")
-    chance = pl.col("elsewhere").log(10) * pl.col("addresses") + compared.log(10)
+    elsewhere = (pl.col("of_agent") - pl.col("takes") + pl.col("agents")) / (outside + pl.col("agents"))
+    # As many networks may have enough takes to be compared, with each choice of agents, and of addresses without them.
+    compared = (pl.col("of_day") / CROWDED["network_takes_in_all"]).log(10)
+    compared += pl.col("agents") * pl.col("day_agents").log(10)
+    compared += bound_choices(pl.col("all_consumers") - pl.col("consumers"), pl.col("all_consumers"))
     many = pl.col("addresses") >= NETWORK["network_addresses"]
     several = (pl.col("addresses") >= NETWORK["network_addresses_of_several"]) & (
         pl.col("takes") >= NETWORK["network_takes_per_address"] * pl.col("addresses")
     )
-    chosen = agents.filter(
+    chosen = told.filter(
         (many | several)
-        & (pl.col("agent_share") >= NETWORK["network_agent_share"])
-        & (chance <= log10(NETWORK["network_chance"]))
+        & (pl.col("addresses") >= NETWORK["network_addresses_per_agent"] * pl.col("agents"))
+        & (elsewhere.log(10) * pl.col("consumers") + compared <= log10(NETWORK["network_chance"]))
     )
-    usual = pl.col("elsewhere").round(3).alias("usual_agent_share")
-    return _finding(takes, chosen.select(*_GROUP, "addresses", "takes", "agent_share", usual))
+    usual = elsewhere.round(3).alias("usual_agents_share")
+    return _finding(mine, chosen.select(*_GROUP, "addresses", "takes", "agents", usual))
 
 
 def _tasteless(takes: pl.DataFrame, agents: pl.DataFrame, traffic: Traffic) -> Finding:
-    """Networks of one agent whose addresses, each by itself, take what a list holds."""
-    mine = takes.join(agents.select(_GROUP), on=_GROUP, how="semi")
-    weight = pl.min_horizontal(1.0, NETWORK["network_host_takes"] / pl.len().over(*_NETWORK, "who"))
-    mine = mine.with_columns(weight=weight).filter(
-        (pl.col("weight").sum().over(_NETWORK) >= NETWORK["network_host_takes_in_all"])
-        & (pl.col("episode").n_unique().over(_NETWORK) >= NETWORK["network_episodes"])
+    """Networks of few agents whose addresses, each by itself, take what a list holds."""
+    few = agents.filter(
+        (pl.len().over(NETWORK_KEYS) * CROWDED["network_hosts"] <= pl.col("hosts"))
+        & (pl.col("of_day") - pl.col("of_network") >= USUAL_TAKES)
     )
-    if mine.is_empty():
-        return _finding(takes, agents.clear())
-    told = agents.select(*_GROUP, "addresses", "takes").join(compute_own_tastes(traffic, mine, _NETWORK), on=_NETWORK)
+    mine = takes.join(few.select(_GROUP), on=_GROUP, how="semi")
+    weight = pl.min_horizontal(1.0, NETWORK["network_host_takes"] / pl.len().over(*NETWORK_KEYS, "who"))
+    mine = mine.with_columns(weight=weight).filter(
+        (pl.col("weight").sum().over(NETWORK_KEYS) >= NETWORK["network_host_takes_in_all"])
+        & (pl.col("episode").n_unique().over(NETWORK_KEYS) >= NETWORK["network_episodes"])
+    )
+    told = few.group_by(NETWORK_KEYS).agg(agents=pl.len(), agent=_one_agent())
+    counted = mine.group_by(NETWORK_KEYS).agg(addresses=pl.col("who").n_unique(), takes=pl.len())
+    told = told.join(counted, on=NETWORK_KEYS)
+    if told.is_empty():
+        return _finding(mine, told)
+    told = told.join(compute_own_tastes(traffic, mine, NETWORK_KEYS), on=NETWORK_KEYS)
     is_list = pl.col("tasteless_hosts_share") >= NETWORK["network_tasteless_hosts_share"]
-    return _finding(takes, told.filter(is_tasteless() & is_list))
+    return _finding(mine, told.filter(is_tasteless() & is_list))
+
+
+def _one_agent() -> pl.Expr:
+    """The agent, where it is one."""
+    return pl.when(pl.len() == 1).then(pl.col("agent").first())
 
 
 def _finding(takes: pl.DataFrame, chosen: pl.DataFrame) -> Finding:
-    numbered = chosen.sort(_GROUP).with_row_index("subject")
+    numbered = chosen.sort(NETWORK_KEYS).with_row_index("subject")
     measured = [name for name in chosen.columns if name not in _GROUP]
     return Finding(
-        takes.join(numbered.select("subject", *_GROUP), on=_GROUP).select("take", "subject"),
+        takes.join(numbered.select("subject", *NETWORK_KEYS), on=NETWORK_KEYS).select("take", "subject"),
         numbered.select("subject", "day_on", "agent", who=pl.lit(None, pl.UInt64), measured=pl.struct(measured)),
     )

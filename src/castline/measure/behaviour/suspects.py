@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 
 from castline.measure.behaviour.aims import AIM, find_aimed_addresses, find_aimed_networks
+from castline.measure.behaviour.alike import ALIKE, find_alike
+from castline.measure.behaviour.crowded import find_crowded
 from castline.measure.behaviour.crowds import (
     AGENT_ROTATION,
     CROWD_BURST,
@@ -74,7 +76,8 @@ def _all_rotations(traffic: Traffic) -> list[Finding]:
 
 def _all_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
     found = find_farms(traffic, agents) + find_same_sets(traffic)
-    return found + find_networks(traffic) + find_aimed_networks(traffic)
+    crowded = find_crowded(traffic)
+    return found + find_networks(traffic, crowded) + find_alike(traffic, crowded) + find_aimed_networks(traffic)
 
 
 def _crowd_bursts(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
@@ -87,7 +90,7 @@ BEHAVIOURS: Final = (
     Behaviour("metronome", METRONOME, find_metronomes, few_addresses=0),
     Behaviour("scripted_range", SCRIPTED_RANGE, find_scripted_ranges),
     Behaviour("agent_rotation", AGENT_ROTATION | AIM, _all_rotations),
-    Behaviour("farm", FARM | SAME_SET | NETWORK | AIM, find_crowds=_all_farms),
+    Behaviour("farm", FARM | SAME_SET | NETWORK | ALIKE | AIM, find_crowds=_all_farms),
     Behaviour("burst", BURST | CROWD_BURST, find_bursts, _crowd_bursts),
 )
 _OF_ADDRESSES: Final = [number for number, behaviour in enumerate(BEHAVIOURS) if behaviour.find_crowds is None]
