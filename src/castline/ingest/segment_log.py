@@ -11,7 +11,6 @@ import os
 import struct
 import threading
 import time
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final
 from uuid import UUID, uuid4
+
+from zlib_ng.zlib_ng import crc32
 
 LOG_FOLDER: Final = Path("intake") / "log"  # below the data folder
 NEW: Final = ".new"
@@ -74,10 +75,14 @@ def encode_record(kind: int, at_us: int, address: bytes, text: bytes) -> bytes:
 
 def encode_segment(records: Iterable[Record]) -> bytes:
     """A segment that holds the records."""
-    payload = b"".join(
-        encode_record(one.kind, one.at_us, one.address.encode("ascii", "replace"), one.text) for one in records
+    return _encode_frame(
+        [encode_record(one.kind, one.at_us, one.address.encode("ascii", "replace"), one.text) for one in records]
     )
-    return _HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+
+
+def _encode_frame(records: Sequence[bytes]) -> bytes:
+    payload = b"".join(records)
+    return _HEADER.pack(_MAGIC, len(payload), crc32(payload)) + payload
 
 
 def parse_segment(content: bytes) -> Segment:
@@ -104,7 +109,7 @@ def _end_of_frame(content: bytes, place: int) -> int | None:
     end = place + _HEADER.size + length
     if magic != _MAGIC or length > _LONGEST_FRAME or end > len(content):
         return None
-    return end if zlib.crc32(memoryview(content)[place + _HEADER.size : end]) == checksum else None
+    return end if crc32(memoryview(content)[place + _HEADER.size : end]) == checksum else None
 
 
 def _iter_records(content: bytes, place: int, end: int) -> Iterator[Record]:
@@ -186,8 +191,7 @@ class LogWriter:
 
     def _write(self, records: Sequence[bytes]) -> None:
         """The records are a frame of the file; the caller alone may write."""
-        payload = b"".join(records)
-        frame = _HEADER.pack(_MAGIC, len(payload), zlib.crc32(payload)) + payload
+        frame = _encode_frame(records)
         if self._file is None:
             self._file = self._open()
         done = os.write(self._file, frame)

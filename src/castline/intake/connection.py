@@ -175,10 +175,11 @@ class Connection(asyncio.Protocol):
 
     def _try_short(self, data: bytes) -> bool:
         desk, found = self._desk, try_short(data)
-        if found is None or not self._goes_on(1):
+        count = self.request_count + 1
+        if found is None or desk.is_draining or count >= REQUESTS_PER_CONNECTION:
             return False
         address = find_address(desk, self._peer, data) if self._via_proxy else self._address
-        self.request_count += 1
+        self.request_count = count
         answer = desk.redirect_start + found[0] + END
         desk.submit(self, answer, encode_record(REQUEST, time.time_ns() // 1000, address, data), answer)
         self.since = 0.0
@@ -249,15 +250,11 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, head: Head, body: bytes) -> None:
         self.request_count += 1
-        lasting = head.is_lasting and self._goes_on(0)
+        lasting = head.is_lasting and self.request_count < REQUESTS_PER_CONNECTION and not self._desk.is_draining
         answer = compute_answer(Asked(head.method, head.path, head.headers, body))
         forwarded = [head.headers[b"x-forwarded-for"]] if b"x-forwarded-for" in head.headers else []
         address = self._client(forwarded) if self._via_proxy else self._address
         self._answer(answer, address, head, lasting=lasting)
-
-    def _goes_on(self, count: int) -> bool:
-        """Whether the connection may last after so many more requests."""
-        return self.request_count + count < REQUESTS_PER_CONNECTION and not self._desk.is_draining
 
     def _answer(self, answer: Answer, address: bytes, head: Head, *, lasting: bool) -> None:
         record = None
