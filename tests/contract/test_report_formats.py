@@ -1,6 +1,7 @@
 """Every format of a report shows the same figures, and the same figures give the same file."""
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -226,10 +227,9 @@ def test_a_figure_that_is_not_measurable_is_a_dash_with_its_reason_and_never_zer
 def test_before_any_conversion_came_in_every_format_has_no_return_and_says_why() -> None:
     document = lay_out(untold(make_figures()))
     reason = "no conversion has come in"
-    earned = {"credited_orders", "modeled_orders", "net_revenue", "modeled_net_revenue", "roas", "roi_rate", "visits"}
-    returned = {"gross_revenue", "refunds", "return"}
+    untold_names = {"credited_orders", "net_revenue", "modeled_net_revenue", "roas", "roi_rate", "visits", "return"}
     rows = [row for row in csv.DictReader(StringIO(render_csv(document).decode())) if row["missing"] == reason]
-    assert {row["name"] for row in rows} >= earned | returned
+    assert {row["name"] for row in rows} >= untold_names
     assert [row["value"] for row in rows] == [""] * len(rows)
     figures = decode_json(render_json(document))["figures"]
     assert {item["name"] for item in figures if item.get("missing") == reason} == {row["name"] for row in rows}
@@ -238,8 +238,7 @@ def test_before_any_conversion_came_in_every_format_has_no_return_and_says_why()
     assert (shown["ROI"], shown["Attributed revenue"]) == (("\N{EM DASH}", reason),) * 2
     text = pdf_text(render_pdf(document))
     assert f"ROAS\N{EM DASH}Notmeasurable:{squeezed(reason)}" in text
-    assert "-100" not in text
-    assert "\N{MINUS SIGN}100" not in text
+    assert not re.search("[-\N{MINUS SIGN}]100", text)
 
 
 def test_a_hundred_placements_all_have_their_row() -> None:
