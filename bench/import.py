@@ -90,7 +90,6 @@ class Round:
 
     @property
     def limit_cpu_seconds(self) -> float:
-        """Of the limit, with the server's."""
         return sum(part.cpu_seconds + part.server_cpu_seconds for part in (self.zcat_wc, self.raw_copy))
 
     @property
@@ -101,8 +100,7 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """Lines per CPU second, the server's counted in: our own, and those of the limit, which nothing that keeps the
-    same rows goes beyond."""
+    """Lines per CPU second with the server's: ours, and the limit's, which nothing that keeps these rows exceeds."""
 
     castline: float
     limit: float
