@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from castline.sources.logs.format import LogFormat
+from castline.sources.logs.json_logs import SERVER_FIELDS
 from castline.sources.logs.ndjson import JsonReader
 from castline.sources.logs.reading import ReadAs
 from castline.sources.logs.table import LOG_FORMATS, find_format
@@ -88,3 +89,10 @@ def test_a_key_that_only_late_lines_have_is_found_in_them(tmp_path: Path) -> Non
     late = line.replace('"status"', '"range":"bytes=5-9","status"')
     read = Read(tmp_path / "x.log", f"{line}\n" * MANY + f"{late}\n")
     assert [row["range"] for row in read.rows[-2:]] == [None, "bytes=5-9"]
+
+
+def test_a_line_with_every_name_that_is_known_is_a_line_like_others(tmp_path: Path) -> None:
+    names = {key for keys in SERVER_FIELDS.values() for key in keys}
+    line = json.dumps(dict.fromkeys(sorted(names), "") | json.loads(find_format("json").example))
+    read = Read(tmp_path / "x.log", f"{line}\n" * MANY, ReadAs(find_format("json")))
+    assert (read.requests.height, set(read.requests["path"]), read.refused) == (MANY, {"/one.mp3"}, [])

@@ -78,6 +78,8 @@ class JsonReader:
             return self._columns
         usual = _find_named(self._columns, lines.head(_SAMPLE))
         unusual = {key for path in self._columns.keys() - usual for key in path if (key,) not in usual}
+        if not unusual:  # polars takes no empty list
+            return self._columns
         rare = lines.filter(lines.str.contains_any([f'"{key}"' for key in sorted(unusual)]))
         present = usual | _find_named(self._columns, rare)
         return {path: column for path, column in self._columns.items() if path in present}
