@@ -137,6 +137,12 @@ def test_a_head_that_two_servers_read_differently_is_refused_whole_in_pieces_and
     assert read_records(tmp_path) == []
 
 
+def test_a_head_that_comes_byte_by_byte_is_taken(port: int, tmp_path: Path) -> None:
+    head = _LINE + b"Host: localhost\r\nConnection: close\r\n\r\n"
+    assert ask(port, *(head[at : at + 1] for at in range(len(head)))).startswith(b"HTTP/1.1 302 ")
+    assert len(read_records(tmp_path)) == 1
+
+
 def test_a_client_that_goes_in_the_middle_of_its_body_leaves_no_error_behind(
     port: int, caplog: pytest.LogCaptureFixture
 ) -> None:
