@@ -50,13 +50,6 @@ def _network_of_version_6(world: World) -> None:
         world.ask("machine", world.waking(0), (f"2a02:77:9:{host:x}::1", world.agent()), _NEWEST)
 
 
-def _networks_of_few(world: World) -> None:
-    """Eight networks with fifteen addresses each, all for the newest."""
-    for host in range(120):
-        who = (f"90.1.{host % 8}.{host // 8 + 1}", world.agent())
-        world.ask("machine", world.waking(0), who, _NEWEST)
-
-
 def _made_versions(world: World) -> None:
     """Twelve addresses of one network with ten agents each that nobody else has."""
     for number in range(120):
@@ -84,7 +77,6 @@ def _address_for_a_few(world: World) -> None:
         (_network_of_all_agents, "farm", 400),
         (_network_of_all_agents, "farm", 40),
         (_network_of_version_6, "farm", 400),
-        (_networks_of_few, "farm", 400),
         (_made_versions, "farm", 400),
         (_address_of_all_agents, "agent_rotation", 400),
         (_address_for_a_few, "agent_rotation", 30),
@@ -144,9 +136,41 @@ def _homes_on_a_quiet_show(world: World) -> None:
         world.ask("crowd" if home < 40 else "others", world.waking(0), (address, world.agent()), _NEWEST)
 
 
+def _heard_in_one_place(world: World) -> None:
+    """In twelve networks of one place nine homes each hear an old episode of a local guest, and some elsewhere do."""
+    for home in range(160):
+        address = f"90.1.{home % 12}.{home // 12 + 1}" if home < 108 else world.address()
+        world.ask("crowd" if home < 108 else "others", world.waking(0), (address, world.agent()), 40)
+
+
+def _company(world: World) -> None:
+    """Three hundred at one address, of all agents that homes have, hear their company's own over the morning."""
+    for number in range(300):
+        who = ("90.1.2.3", f"{world.agent()} {number % 9}")
+        world.ask("crowd", 28_000 + world.chance.expovariate(1 / 7_200), who, _NEWEST)
+
+
+def _behind_proxies(world: World) -> None:
+    """Behind three proxies two thousand take nearly always one of the five newest; few come without."""
+    for number in range(2_000):
+        who = (f"10.0.0.{number % 3 + 1}", f"{world.agent()} {number % 40}")
+        back = world.chance.randrange(5) if world.chance.random() < 0.98 else 30
+        world.ask("crowd", world.waking(0), who, _NEWEST - back)
+
+
+def _test_log(world: World) -> None:
+    """A hundred addresses of one network ask for one episode, and few others for others."""
+    for host in range(100):
+        world.ask("crowd", world.waking(0), (f"192.0.2.{host + 1}", world.agent()), 40)
+
+
 @pytest.mark.parametrize(
     ("add", "homes"),
     [
+        (_heard_in_one_place, 400),
+        (_company, 400),
+        (_behind_proxies, 20),
+        (_test_log, 10),
         (_event, 400),
         (_event_for_its_own, 400),
         (_apps_that_fetch, 400),

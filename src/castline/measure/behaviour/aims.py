@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from castline.measure.behaviour.crowded import find_dense
+from castline.measure.behaviour.crowded import CROWDED, bound_choices, find_dense, tell_days
 from castline.measure.behaviour.habits import Finding
 from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
 
@@ -17,7 +17,6 @@ from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
 AIM: Final = {
     "aim_share_of_takes": 0.95,
     "aim_addresses": 35,
-    "aim_addresses_of_networks": 60,
     "aim_addresses_of_one": 8,
     "aim_made_takes": 60,
     "aim_made_agents_share": 0.8,
@@ -26,37 +25,38 @@ AIM: Final = {
     "aim_usual_share": 0.8,
     "aim_deviations": 3,
     "aim_chance": 1e-6,
+    "aim_rest_share": 0.1,
+    "aim_apps_in_common": 0.65,
+    "aim_hasty_minutes": 60,
 }
 _NETWORK: Final = ("day_on", "network")
 _EPISODE: Final = ("day_on", "episode")
 _MARGIN: Final = 0.05
 # As many episodes are one aim.
 _FEW: Final = 5
+_MOST: Final = 0.9
+_MINUTE: Final = 60_000_000
 
 
 def find_aimed_networks(traffic: Traffic) -> list[Finding]:
-    """Networks, one or several for the same episode, whose addresses take that and hardly anything besides."""
+    """Networks whose addresses take one episode and hardly anything besides."""
     least, share = int(AIM["aim_addresses_of_one"]), AIM["aim_share_of_takes"]
     places = find_dense(traffic, "episode", share - _MARGIN, least)
     near = traffic.add_origins(traffic.takes[places]).with_columns(network=NEAR).drop_nulls("network")
     cells = near.group_by(*_NETWORK, "episode").agg(addresses=pl.col("who").n_unique(), takes=pl.len())
-    cells = cells.with_columns(share_of_takes=(pl.col("takes") / pl.col("takes").sum().over(_NETWORK)).round(3))
+    cells = cells.with_columns(of_network=pl.col("takes").sum().over(_NETWORK))
+    cells = cells.with_columns(share_of_takes=(pl.col("takes") / pl.col("of_network")).round(3))
     cells = cells.filter((pl.col("addresses") >= least) & (pl.col("share_of_takes") >= share))
     if cells.is_empty():
         return []
-    told = _beside_others(cells, traffic)
-    told = told.with_columns(evidence=_evidence(pl.col("addresses"), pl.col("of_day") / least))
-    chosen = pl.concat([_together(told), _made(told, near, traffic)]).unique(_NETWORK, maintain_order=True)
-    return [_finding(near, chosen, (*_NETWORK, "episode"))]
-
-
-def _together(told: pl.DataFrame) -> pl.DataFrame:
-    """The networks that chance does not bring, all those together which have the same episode."""
-    each = told.filter(pl.col("evidence") > 0)
-    many = (pl.col("addresses").max().over(_EPISODE) >= AIM["aim_addresses"]) | (
-        pl.col("addresses").sum().over(_EPISODE) >= AIM["aim_addresses_of_networks"]
+    told = _beside_others(cells, near.join(cells.select(_NETWORK), on=_NETWORK, how="semi"), traffic)
+    strays = pl.col("of_network") - pl.col("takes")
+    told = told.with_columns(
+        evidence=_evidence(pl.col("addresses"), pl.col("of_day") / least) - bound_choices(strays, pl.col("of_network"))
     )
-    return each.filter(many & (pl.col("evidence").sum().over(_EPISODE) >= _least_evidence()))
+    many = told.filter((pl.col("addresses") >= AIM["aim_addresses"]) & (pl.col("evidence") >= _least_evidence()))
+    chosen = pl.concat([many, _made(told, near, traffic)]).unique(_NETWORK, maintain_order=True)
+    return [_finding(near, chosen, (*_NETWORK, "episode"))]
 
 
 def _made(told: pl.DataFrame, near: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
@@ -81,8 +81,11 @@ def _made(told: pl.DataFrame, near: pl.DataFrame, traffic: Traffic) -> pl.DataFr
     return few.join(made, on=_NETWORK, how="semi")
 
 
-def find_aimed_addresses(traffic: Traffic) -> list[Finding]:
-    """Addresses that take one episode or a few under very many agents, and hardly anything besides."""
+def find_aimed_addresses(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
+    """Addresses that take one episode or a few under very many agents, and hardly anything besides.
+
+    A company's people, or a carrier's, come over hours and have the apps that all have.
+    """
     least, share = AIM["aim_agents_at_address"], AIM["aim_share_of_takes"]
     many = traffic.visits.group_by(ADDRESS).agg(agents=pl.col("agent").n_unique())
     many = many.filter(pl.col("agents") >= least)
@@ -93,18 +96,42 @@ def find_aimed_addresses(traffic: Traffic) -> list[Finding]:
     cells = cells.with_columns(of_address=pl.col("takes").sum().over(ADDRESS))
     order = [pl.col("takes"), pl.col("episode")]
     cells = cells.sort(*ADDRESS, *order, descending=True).group_by(ADDRESS, maintain_order=True).head(_FEW)
-    told = _few(cells, traffic).with_columns(share_of_takes=(pl.col("takes") / pl.col("of_address")).round(3))
+    told = _few(cells, takes, traffic).with_columns(share_of_takes=(pl.col("takes") / pl.col("of_address")).round(3))
     told = told.filter((pl.col("share_of_takes") >= share) & (pl.col("usual_share") <= AIM["aim_usual_share"]))
     told = told.with_columns(evidence=_evidence(pl.col("takes"), pl.col("of_day") / least))
     chosen = told.filter(pl.col("evidence") >= _least_evidence())
+    chosen = chosen.join(_compare_crowds(traffic, many, agents), on=ADDRESS).filter(
+        (pl.col("apps_in_common") <= AIM["aim_apps_in_common"]) | (pl.col("most_minutes") <= AIM["aim_hasty_minutes"])
+    )
     return [
         _finding(takes.join(cells.select(*ADDRESS, "episode"), on=[*ADDRESS, "episode"], how="semi"), chosen, ADDRESS)
     ]
 
 
-def _few(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+def _compare_crowds(traffic: Traffic, many: pl.DataFrame, agents: pl.DataFrame) -> pl.DataFrame:
+    """Per address `apps_in_common`, how much of its visits the mix of the others' apps explains, and `most_minutes`,
+    the shortest time that holds nine tenths of them.
+    """
+    apps = agents.select("agent", "app")
+    mine = traffic.visits.join(many.select(ADDRESS), on=ADDRESS, how="semi").join(apps, on="agent")
+    rest = traffic.takes.join(many.select(ADDRESS), on=ADDRESS, how="anti").join(apps, on="agent")
+    usual = rest.group_by("day_on", "app").agg(usual=pl.len())
+    usual = usual.with_columns(pl.col("usual") / pl.col("usual").sum().over("day_on"))
+    cells = mine.group_by(*ADDRESS, "app").agg(part=pl.len())
+    cells = cells.with_columns(pl.col("part") / pl.col("part").sum().over(ADDRESS))
+    cells = cells.join(usual, on=["day_on", "app"], how="left")
+    both = pl.min_horizontal("part", pl.col("usual").fill_null(0))
+    common = cells.group_by(ADDRESS).agg(apps_in_common=both.sum().round(3))
+    held = (pl.len() * _MOST).ceil().cast(pl.Int64).first()
+    spans = mine.sort(*ADDRESS, "at", "row").group_by(ADDRESS, maintain_order=True)
+    return common.join(
+        spans.agg(most_minutes=((pl.col("at").shift(1 - held) - pl.col("at")).min() / _MINUTE).round(1)), on=ADDRESS
+    )
+
+
+def _few(cells: pl.DataFrame, takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
     """The addresses of these cells with `usual_share`, at most what others take of the cells' episodes together."""
-    told = cells.join(_count_others(cells, traffic), on=_EPISODE)
+    told = cells.join(_count_others(takes, takes.select(ADDRESS).unique(), traffic), on=_EPISODE)
     # Each of the shows that they are of counts once.
     of_show = (pl.col("of_show") / pl.len().over(*ADDRESS, "show")).alias("of_show")
     told = (
@@ -119,24 +146,31 @@ def _few(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
     return told.with_columns(usual_share=_usual_share())
 
 
-def _beside_others(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+def _beside_others(cells: pl.DataFrame, takes: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
     """The cells with `of_day`, what others take, and `usual_share`, where that is not too much."""
-    counted = _count_others(cells, traffic)
+    counted = _count_others(takes, cells.select(_NETWORK).unique(), traffic)
     told = cells.join(counted.select(*_EPISODE, "of_day", usual_share=_usual_share()), on=_EPISODE)
     return told.filter(pl.col("usual_share") <= AIM["aim_usual_share"])
 
 
-def _count_others(cells: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
-    """Per episode how many `others` take it, and what they take of its show and in all.
+def _count_others(takes: pl.DataFrame, asked: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """Per episode how many take it but for the `takes` of those asked about, and what these others take in all.
 
-    Several that are aimed on one day must not excuse one another.
+    Several that are aimed on one day must not excuse one another. No days of which others are little, or come from few
+    networks: such a log is a test, or shows the addresses of proxies.
     """
     counted = traffic.add_shows(traffic.counts.by("episode", count="all_takes"))
-    counted = counted.join(cells.group_by(_EPISODE).agg(mine=pl.col("takes").sum()), on=_EPISODE, how="left")
-    others = pl.col("all_takes").cast(pl.Int64) - pl.col("mine").fill_null(0)
-    return counted.with_columns(others=others).with_columns(
+    mine = takes.group_by(_EPISODE).agg(mine=pl.len())
+    counted = counted.join(mine, on=_EPISODE, how="left").with_columns(pl.col("mine").fill_null(0).cast(pl.Int64))
+    counted = counted.with_columns(others=pl.col("all_takes").cast(pl.Int64) - pl.col("mine"))
+    counted = counted.with_columns(
         of_day=pl.col("others").sum().over("day_on"), of_show=pl.col("others").sum().over("day_on", "show")
     )
+    days = tell_days(traffic, asked["day_on"].unique()).select("day_on", "networks", all_day="of_day")
+    days = days.join(asked.group_by("day_on").agg(asked=pl.len()), on="day_on")
+    days = days.filter(pl.col("networks") >= pl.col("asked") + CROWDED["network_others"])
+    counted = counted.join(days, on="day_on")
+    return counted.filter(pl.col("of_day") >= AIM["aim_rest_share"] * pl.col("all_day")).drop("networks", "asked")
 
 
 def _usual_share() -> pl.Expr:

@@ -29,14 +29,10 @@ def find_alike(traffic: Traffic, crowded: pl.DataFrame) -> list[Finding]:
     told = hosts.group_by(NETWORK_KEYS).agg(
         pl.col("hosts", "of_day", "episodes").first(), pl.col("takes").sum(), addresses=pl.len()
     )
-    told = told.sort(NETWORK_KEYS)
+    # Not even a set that nobody else takes would tell of the others.
+    told = told.filter(_chance(1 / pl.col("of_day")) <= log10(ALIKE["alike_chance"])).sort(NETWORK_KEYS)
     told = told.with_columns(usual_share=_find_usual_shares(traffic, told, hosts, common))
-    strays = pl.col("hosts") - pl.col("addresses")
-    # Any network could have come first, and any of the day's sets.
-    compared = (pl.col("of_day") / CROWDED["network_takes_in_all"]).log(10) + pl.col("of_day").log(10)
-    compared += bound_choices(strays, pl.col("hosts"))
-    chance = pl.col("usual_share").log(10) * pl.col("addresses") + compared
-    chosen = told.filter(chance <= log10(ALIKE["alike_chance"])).with_row_index("subject")
+    chosen = told.filter(_chance(pl.col("usual_share")) <= log10(ALIKE["alike_chance"])).with_row_index("subject")
     measured = pl.struct("addresses", "takes", "episodes", pl.col("usual_share").round(3))
     none = {"who": pl.lit(None, pl.UInt64), "agent": pl.lit(None, pl.UInt32)}
     mine = hosts.select(_HOST).join(chosen.select(*NETWORK_KEYS, "subject"), on=NETWORK_KEYS)
@@ -46,6 +42,13 @@ def find_alike(traffic: Traffic, crowded: pl.DataFrame) -> list[Finding]:
             chosen.select("subject", "day_on", measured=measured, **none),
         )
     ]
+
+
+def _chance(usual_share: pl.Expr) -> pl.Expr:
+    """How likely so many addresses take the same, as a power of ten; any network and set of the day could have."""
+    compared = (pl.col("of_day") / CROWDED["network_takes_in_all"]).log(10) + pl.col("of_day").log(10)
+    compared += bound_choices(pl.col("hosts") - pl.col("addresses"), pl.col("hosts"))
+    return usual_share.log(10) * pl.col("addresses") + compared
 
 
 def _common_episodes(crowded: pl.DataFrame) -> pl.DataFrame:

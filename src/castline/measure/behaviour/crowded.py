@@ -10,7 +10,6 @@ from castline.measure.behaviour.traffic import NEAR, Ints, Traffic
 
 CROWDED: Final = {"network_hosts": 3, "network_takes_in_all": 24, "network_share_of_day": 0.8, "network_others": 20}
 NETWORK_KEYS: Final = ("day_on", "network")
-_BUCKET_BITS: Final = 21
 _SIGNS: Final = 2
 
 
@@ -26,14 +25,14 @@ def find_crowded(traffic: Traffic) -> pl.DataFrame:
     told = told.filter(
         (pl.col("hosts") >= CROWDED["network_hosts"]) & (pl.col("of_network") >= CROWDED["network_takes_in_all"])
     )
-    told = told.join(_tell_days(traffic, told["day_on"].unique()), on="day_on").filter(
+    told = told.join(tell_days(traffic, told["day_on"].unique()), on="day_on").filter(
         (pl.col("networks") >= pl.len().over("day_on") + CROWDED["network_others"])
         & (pl.col("of_network") <= CROWDED["network_share_of_day"] * pl.col("of_day"))
     )
     return near.join(told.drop("networks"), on=NETWORK_KEYS)
 
 
-def _tell_days(traffic: Traffic, days: pl.Series) -> pl.DataFrame:
+def tell_days(traffic: Traffic, days: pl.Series) -> pl.DataFrame:
     """Per day its takes, their networks and agents."""
     networks = pl.DataFrame({"day_on": traffic.takes["day_on"], "network": traffic.networks.keys})
     networks = networks.filter(pl.col("day_on").is_in(days.implode())) if len(days) else networks.clear()
@@ -69,8 +68,9 @@ def bound_choices(some: pl.Expr, of_all: pl.Expr) -> pl.Expr:
 
 
 def _find_much(traffic: Traffic, least: float) -> tuple[Ints, Ints]:
-    """The places of the takes of all networks with so many, and of few others; and the bucket of each."""
+    """The places of the takes of all networks with so many, and the number of each one's network."""
     places = traffic.networks.find_large(least)
-    network = (traffic.networks.keys[places] >> np.uint64(64 - _BUCKET_BITS)).astype(np.int64)
-    much = (np.bincount(network, minlength=1) >= least)[network]
+    # Exactly: networks of other days, or by chance of the same bucket, must not tell anything of one another.
+    _, network, counts = np.unique(traffic.networks.keys[places], return_inverse=True, return_counts=True)
+    much = (counts >= least)[network]
     return places[much], network[much]

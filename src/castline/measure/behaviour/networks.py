@@ -22,6 +22,8 @@ NETWORK: Final = {
     "network_agents_share": 0.9,
     "network_addresses_per_agent": 4,
     "network_chance": 1e-6,
+    "network_few_agents": 3,
+    "network_tasteless_share_of_day": 0.5,
     "network_episodes": 5,
     "network_host_takes": 10,
     "network_host_takes_in_all": 30,
@@ -86,7 +88,9 @@ def _of_few_agents(takes: pl.DataFrame, agents: pl.DataFrame) -> Finding:
 def _tasteless(takes: pl.DataFrame, agents: pl.DataFrame, traffic: Traffic) -> Finding:
     """Networks of few agents whose addresses, each by itself, take what a list holds."""
     few = agents.filter(
-        (pl.len().over(NETWORK_KEYS) * CROWDED["network_hosts"] <= pl.col("hosts"))
+        (pl.len().over(NETWORK_KEYS) <= NETWORK["network_few_agents"])
+        & (pl.len().over(NETWORK_KEYS) * CROWDED["network_hosts"] <= pl.col("hosts"))
+        & (pl.col("of_network") <= NETWORK["network_tasteless_share_of_day"] * pl.col("of_day"))
         & (pl.col("of_day") - pl.col("of_network") >= USUAL_TAKES)
     )
     mine = takes.join(few.select(_GROUP), on=_GROUP, how="semi")

@@ -42,12 +42,12 @@ from castline.measure.behaviour.traffic import TRAFFIC_COLUMNS, Ints, Traffic, r
 from castline.measure.rules.table import Rulebook
 from castline.model.evidence import Evidence
 
-BEHAVIOUR_VERSION: Final = "behaviour/3"
+BEHAVIOUR_VERSION: Final = "behaviour/4"
 # Where most addresses of a day do what a rule looks for, it tells nothing about any: the log is a replay or a test.
 _MOST_ADDRESSES: Final = 0.5
 
 
-def _find_none(_: Traffic) -> list[Finding]:
+def _find_none(_: Traffic, __: pl.DataFrame) -> list[Finding]:
     return []
 
 
@@ -61,23 +61,35 @@ class Behaviour:
 
     reason: str
     limits: Mapping[str, float]
-    find: Callable[[Traffic], list[Finding]] = _find_none
+    find: Callable[[Traffic, pl.DataFrame], list[Finding]] = _find_none
     find_crowds: Callable[[Traffic, pl.DataFrame], list[Finding]] | None = None
     few_addresses: int = 10
 
 
-def _all_sweeps(traffic: Traffic) -> list[Finding]:
+def _all_sweeps(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
     return find_sweeps(traffic) + find_tasteless(traffic)
 
 
-def _all_rotations(traffic: Traffic) -> list[Finding]:
-    return find_rotations(traffic) + find_tasteless_crowds(traffic) + find_aimed_addresses(traffic)
+def _all_rotations(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
+    return find_rotations(traffic) + find_tasteless_crowds(traffic) + find_aimed_addresses(traffic, agents)
 
 
 def _all_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
     found = find_farms(traffic, agents) + find_same_sets(traffic)
     crowded = find_crowded(traffic)
     return found + find_networks(traffic, crowded) + find_alike(traffic, crowded) + find_aimed_networks(traffic)
+
+
+def _metronomes(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+    return find_metronomes(traffic)
+
+
+def _scripted_ranges(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+    return find_scripted_ranges(traffic)
+
+
+def _bursts(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
+    return find_bursts(traffic)
 
 
 def _crowd_bursts(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
@@ -87,11 +99,11 @@ def _crowd_bursts(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
 # In this order; a request keeps the reason of the first rule that takes it.
 BEHAVIOURS: Final = (
     Behaviour("sweep", SWEEP, _all_sweeps),
-    Behaviour("metronome", METRONOME, find_metronomes, few_addresses=0),
-    Behaviour("scripted_range", SCRIPTED_RANGE, find_scripted_ranges),
+    Behaviour("metronome", METRONOME, _metronomes, few_addresses=0),
+    Behaviour("scripted_range", SCRIPTED_RANGE, _scripted_ranges),
     Behaviour("agent_rotation", AGENT_ROTATION | AIM, _all_rotations),
     Behaviour("farm", FARM | SAME_SET | NETWORK | ALIKE | AIM, find_crowds=_all_farms),
-    Behaviour("burst", BURST | CROWD_BURST, find_bursts, _crowd_bursts),
+    Behaviour("burst", BURST | CROWD_BURST, _bursts, _crowd_bursts),
 )
 _OF_ADDRESSES: Final = [number for number, behaviour in enumerate(BEHAVIOURS) if behaviour.find_crowds is None]
 _TAKEN: Final = {"take": pl.Int64(), "suspect": pl.UInt32(), "rule": pl.UInt8()}
@@ -230,7 +242,7 @@ def _find_all(traffic: Traffic, agents: pl.DataFrame) -> tuple[pl.DataFrame, pl.
     theirs = [finding.takes["take"] for found in crowds.values() for finding in found]
     beside = _without(traffic, pl.concat(theirs)) if theirs else traffic
     for rule, behaviour in enumerate(BEHAVIOURS):
-        found = [] if beside.visits.is_empty() else behaviour.find(beside)
+        found = [] if beside.visits.is_empty() else behaviour.find(beside, agents)
         found = [finding for finding in found if not finding.takes.is_empty()]
         doubtful = _doubtful_days(traffic, found, behaviour.few_addresses)
         for finding in found + crowds.get(behaviour.reason, []):
