@@ -144,7 +144,8 @@ def test_days_that_no_log_covers_are_no_anomaly_and_a_measured_day_without_liste
     days = [day for day in range(34) if day not in {4, *range(16, 21)}]
     lines = [Line(day * 86_400 + number * 400, address=f"198.51.100.{number}") for day in days for number in range(40)]
     lines += [Line(4 * 86_400 + number * 400, path="/index.html") for number in range(40)]
-    import_log(store, account.user_id, write_log(tmp_path / "access.log", sorted(lines, key=lambda line: line.after)))
+    lines.sort(key=lambda line: line.after)
+    import_log(store, account.user_id, write_log(tmp_path / "access.log", lines))
     measure(store, account.user_id)
     found = _rows(build_audit(store, account.user_id, Period.of_days(DAY, DAY + timedelta(days=33))), "anomalies.csv")
     assert [(row["day_on"], row["downloads"]) for row in found] == [("2026-09-11", "0")]
