@@ -1,34 +1,15 @@
 """Crowds that take one episode and nothing besides, beside people who come in crowds."""
 
-import json
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from castline.base.config import Settings
-from castline.measure.behaviour.suspects import BEHAVIOURS
-from castline.measure.count import count_requests
-from castline.measure.rules.table import own_rulebook
-from castline.model.measurement import MeasureSettings
+from count_behaviour import count_kept
 from make_attacks import World, add_people
 
 _DAY = 86_400.0
 _NEWEST = 149
-_BEHAVIOURS = {behaviour.reason for behaviour in BEHAVIOURS}
-
-
-def _kept(world: World, settings: Settings, truth: str) -> tuple[int, int, set[str]]:
-    """Of the requests of this truth how many counted without the rules and with them, and the reasons of the rest."""
-    lines = [json.dumps(request).encode() for request in world.requests]
-    counted, reasons = Counter[bool](), set[str]()
-    for is_on in (False, True):
-        book = own_rulebook(MeasureSettings(drop_behaviour=is_on))
-        for item in count_requests(lines, book, settings, "file").verdicts:
-            if world.requests[int(str(item.id))]["truth"] == truth:
-                counted[is_on] += item.verdict == "counted"
-                reasons |= {item.reason} & _BEHAVIOURS if is_on else set()
-    return counted[False], counted[True], reasons
 
 
 def _world(homes: int = 400) -> World:
@@ -87,10 +68,10 @@ def test_who_come_for_one_episode_alone_go_and_people_stay(
 ) -> None:
     world = _world(homes)
     add(world)
-    before, after, reasons = _kept(world, settings, "machine")
+    before, after, reasons = count_kept(world, settings, "machine")
     assert (after, reasons) == (0, {reason})
     assert before > 0
-    assert _kept(world, settings, "people")[:2] == _kept(_world(homes), settings, "people")[:2]
+    assert count_kept(world, settings, "people")[:2] == count_kept(_world(homes), settings, "people")[:2]
 
 
 def _event(world: World) -> None:
@@ -184,6 +165,6 @@ def test_crowds_of_people_who_take_the_newest_stay(
 ) -> None:
     world = _world(homes)
     add(world)
-    before, after, reasons = _kept(world, settings, "crowd")
+    before, after, reasons = count_kept(world, settings, "crowd")
     assert (after, reasons) == (before, set())
     assert before > 0

@@ -1,33 +1,14 @@
 """Many who each do little, and who do little each day: told by what they do together, and by all days at hand."""
 
-import json
-from collections import Counter
 from collections.abc import Callable
 
 import pytest
 
 from castline.base.config import Settings
-from castline.measure.behaviour.suspects import BEHAVIOURS
-from castline.measure.count import count_requests
-from castline.measure.rules.table import own_rulebook
-from castline.model.measurement import MeasureSettings
+from count_behaviour import count_kept
 from make_attacks import World, add_carrier, add_people
 
 _DAY = 86_400.0
-_BEHAVIOURS = {behaviour.reason for behaviour in BEHAVIOURS}
-
-
-def _kept(world: World, settings: Settings, truth: str) -> tuple[int, int, set[str]]:
-    """Of the requests of this truth how many counted without the rules and with them, and the reasons of the rest."""
-    lines = [json.dumps(request).encode() for request in world.requests]
-    counted, reasons = Counter[bool](), set[str]()
-    for is_on in (False, True):
-        book = own_rulebook(MeasureSettings(drop_behaviour=is_on))
-        for item in count_requests(lines, book, settings, "file").verdicts:
-            if world.requests[int(str(item.id))]["truth"] == truth:
-                counted[is_on] += item.verdict == "counted"
-                reasons |= {item.reason} & _BEHAVIOURS if is_on else set()
-    return counted[False], counted[True], reasons
 
 
 def _world(days: int = 1) -> World:
@@ -77,10 +58,10 @@ def _set_of_three(world: World) -> None:
 def test_many_who_act_as_one_go_and_people_stay(settings: Settings, add: Callable[[World], None], reason: str) -> None:
     world = _world()
     add(world)
-    before, after, reasons = _kept(world, settings, "machine")
+    before, after, reasons = count_kept(world, settings, "machine")
     assert (after, reasons) == (0, {reason})
     assert before > 0
-    assert _kept(world, settings, "people")[:2] == _kept(_world(), settings, "people")[:2]
+    assert count_kept(world, settings, "people")[:2] == count_kept(_world(), settings, "people")[:2]
 
 
 def _class(world: World) -> None:
@@ -109,7 +90,7 @@ def _release(world: World) -> None:
 def test_many_people_who_do_alike_stay(settings: Settings, add: Callable[[World], None]) -> None:
     world = _world()
     add(world)
-    before, after, reasons = _kept(world, settings, "people like machines")
+    before, after, reasons = count_kept(world, settings, "people like machines")
     assert (after, reasons) == (before, set())
     assert before > 0
 
@@ -140,10 +121,10 @@ def test_what_shows_over_the_days_of_a_file_goes_from_all_of_them(
 ) -> None:
     world = _world(days=4)
     add(world)
-    before, after, reasons = _kept(world, settings, "machine")
+    before, after, reasons = count_kept(world, settings, "machine")
     assert (after, reasons) == (0, {reason})
     assert before > 0
-    assert _kept(world, settings, "people")[:2] == _kept(_world(days=4), settings, "people")[:2]
+    assert count_kept(world, settings, "people")[:2] == count_kept(_world(days=4), settings, "people")[:2]
 
 
 def _archive(world: World) -> None:
@@ -164,7 +145,7 @@ def _speaker(world: World) -> None:
 def test_who_does_the_same_every_day_stays(settings: Settings, add: Callable[[World], None]) -> None:
     world = _world(days=4)
     add(world)
-    before, after, reasons = _kept(world, settings, "people like machines")
+    before, after, reasons = count_kept(world, settings, "people like machines")
     assert (after, reasons) == (before, set())
     assert before > 0
 
@@ -177,6 +158,6 @@ def test_crowds_that_are_alike_stay_where_a_farm_passes_for_the_households(setti
         who = (f"{81 + host % 5}.{host}.7.9", world.agent())
         for episode in world.chance.sample(range(20, 35), 5):
             world.ask("machine", world.waking(0), who, episode)
-    before, after, reasons = _kept(world, settings, "carrier")
+    before, after, reasons = count_kept(world, settings, "carrier")
     assert (after, reasons) == (before, set())
     assert before > 0
