@@ -198,9 +198,11 @@ def _least_evidence() -> float:
 def _finding(takes: pl.DataFrame, chosen: pl.DataFrame, keys: tuple[str, ...]) -> Finding:
     """The takes of what these are aimed at."""
     numbered = chosen.sort(keys).with_row_index("subject")
-    measured = [
-        name for name in ("agents", "addresses", "episodes", "takes", "share_of_takes", "usual_share") if name in chosen
-    ]
+    told = (
+        *("agents", "addresses", "episodes", "takes", "share_of_takes", "usual_share"),
+        *("apps_in_common", "most_minutes"),
+    )
+    measured = [name for name in told if name in chosen]
     who = pl.col("who") if "who" in chosen else pl.lit(None, pl.UInt64).alias("who")
     return Finding(
         takes.join(numbered.select("subject", *keys), on=keys).select("take", "subject"),
