@@ -1,11 +1,13 @@
 """Logs come from files, patterns, folders and buckets, once or as they come; each is taken once."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -131,6 +133,36 @@ def test_a_watching_command_stops_when_it_is_interrupted(store: Store, account: 
         assert b'"landed_count":1' in line
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) == 0
+
+
+def test_an_interrupt_ends_a_command_whose_input_is_silent_and_says_that_nothing_landed(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    log = write_log(tmp_path / "1.log", [Line()])
+    own = {"CASTLINE_DATA_DIR": str(store.settings.data_dir), "CASTLINE_ACCOUNT": account.email}
+    own |= {"PYTHONPATH": str(Path(castline.__file__).parents[1]), "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "castline", "log", "import", str(log), "-", "--json"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=os.environ | own, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+        assert process.stdin is not None
+        process.stdin.write(f"{Line(60)}\n".encode())
+        process.stdin.flush()
+        _wait_until(lambda: any(tmp_path.glob("castline-log-*/stream")))
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, [done["source"] for done in json.loads(out)]) == (130, ["1.log"])
+    assert b"stopped at -: nothing of it has landed" in err
+    assert list(tmp_path.glob("castline-log-*")) == []
+    with store.account(account.user_id) as connection:
+        assert [batch.source for batch in load_batches(connection, account.user_id)] == ["1.log"]
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if is_so():
+            return
+        time.sleep(0.05)
+    raise AssertionError(is_so)
 
 
 def test_the_format_is_kept_with_the_batch_and_a_wrong_one_is_refused(task: LogTask, tmp_path: Path) -> None:

@@ -111,10 +111,11 @@ def _import_all(task: "LogTask", places: tuple[str, ...], *, as_json: bool) -> i
         except CastlineError as error:
             code = code or error.exit_code
             show_error(error)
-    if as_json:
-        show_json(found)
-    else:
-        _show(found)
+        except KeyboardInterrupt:
+            _show(found, as_json=as_json)
+            say(f"stopped at {printable(str(one))}: nothing of it has landed unless `castline batch list` shows it")
+            raise
+    _show(found, as_json=as_json)
     if not found and not code:
         say(f"no log that is new lies in {', '.join(map(printable, places))}")
     return code
@@ -149,7 +150,10 @@ def _reporter() -> "Callable[[int], None] | None":
     return lambda count: show_progress(f"{count:,} lines")
 
 
-def _show(found: "list[LogImport]") -> None:
+def _show(found: "list[LogImport]", *, as_json: bool) -> None:
+    if as_json:
+        show_json(found)
+        return
     rows = [
         {
             "file": item.source,

@@ -5,8 +5,9 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from io import BufferedReader
 from pathlib import Path
-from shutil import copyfileobj
+from select import select
 from tempfile import TemporaryDirectory
 from threading import Event
 from typing import BinaryIO, Final, TypeAlias
@@ -22,6 +23,8 @@ from castline.store.pool import Store
 # What programs call a file that they have not finished writing.
 _UNFINISHED: Final = (".tmp", ".part", ".partial", ".crdownload", ".swp", "~")
 _PATIENCE: Final = 6  # looks at which a file may have changed until it is taken nevertheless
+_STREAM_BYTES: Final = 1024 * 1024
+_LISTENING_SECONDS: Final = 0.2  # between two looks for an interrupt while a stream is silent
 STDIN: Final = "-"
 
 
@@ -81,10 +84,24 @@ _NAME_LENGTH: Final = 255
 
 def _save_stream(log: Stream, folder: Path) -> Path:
     """What the stream gives is in a file: it is hashed before it is read, and can be read once only."""
-    path = folder / "stream"
+    path, stream = folder / "stream", log.stream
     with path.open("wb") as file:
-        copyfileobj(log.stream, file)
+        while chunk := _read_some(stream):
+            file.write(chunk)
     return path
+
+
+def _read_some(stream: BinaryIO) -> bytes:
+    """What the stream has by now; waits while it has nothing, and is empty at its end.
+
+    A read that waits in the system hears of no interrupt: polars, once imported, has the system go on with it, and a
+    signal may come to another thread. So it is begun only when there is something to read.
+    """
+    if isinstance(stream, BufferedReader):
+        while not select([stream], [], [], _LISTENING_SECONDS)[0]:
+            pass
+        return stream.read1(_STREAM_BYTES)  # more than it buffers, so that it keeps nothing back
+    return stream.read(_STREAM_BYTES)
 
 
 def iter_logs(task: LogTask, places: Sequence[str]) -> Iterator[Log]:
@@ -103,6 +120,8 @@ def iter_logs(task: LogTask, places: Sequence[str]) -> Iterator[Log]:
 
 def _iter_place(task: LogTask, place: str) -> Iterator[Log]:
     if place == STDIN:
+        if sys.stdin is None:
+            raise InvalidInput(field="FILE", detail="standard input is closed, so there is nothing to read")
         return iter([Stream()])
     return _iter_new_objects(task, place) if is_bucket_url(place) else _iter_files(place)
 
