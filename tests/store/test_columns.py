@@ -31,6 +31,7 @@ def draw(rng: random.Random, shows: list[UUID], episodes: list[UUID]) -> Query:
         rng.choice([(), (), ("SE",), ("NO", "unknown")]),
         rng.choice([(), (), ("mobile",), ("console",)]),
         rng.choice([(), (), (UUID(CAMPAIGNS[0]),), (UUID(CAMPAIGNS[1]), UUID(CAMPAIGNS[2]))]),
+        rng.choice([(), (), ("prefix",), ("file", "hls")]),
     )
     dimensions = tuple(rng.sample(DIMENSIONS, rng.choice([0, 1, 2])))
     return replace(

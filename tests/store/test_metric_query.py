@@ -3,17 +3,19 @@
 import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from castline.measure.figures.query import run_query
 from castline.model.account import User
-from castline.model.query import Answer, AnswerRow, Filters, Grain, Query, Withheld
+from castline.model.query import Answer, AnswerRow, Dimension, Filters, Grain, Query, Withheld
 from castline.store.listening.metrics import count_events
 from castline.store.pool import Store
 from make import make_account
 from make_listening import APPS, Download, make_downloads, make_listened
+from make_scattered import FIRST, make_scattered
 
 pytestmark = pytest.mark.store
 # Oslo's clocks go forward on Sunday 29 March 2026 at 01:00 UTC and back on Sunday 25 October at 01:00 UTC.
@@ -193,6 +195,78 @@ def test_a_rollup_answers_by_source_only_where_it_covers_the_days(store: Store, 
     answer = ask(store, account, replace(WEEK, dimensions=("source",)))
     detail = "not measurable: some of these days were measured before `source` was; measure them again"
     assert (answer.rows, answer.withheld) == ((), Withheld("not_measured", detail))
+
+
+def test_a_source_is_filtered_by_from_rollups_and_with_another_filter_from_raw_downloads(
+    store: Store, account: User
+) -> None:
+    # Of seven downloads, one an hour, numbers 0, 3 and 6 came through the prefix, 1 and 4 in a file, 2 and 5 by stream;
+    # those of even numbers are Overcast's: 0 and 6 of the prefix.
+    podcast_id, [episode_id] = make_listened(store, account.user_id, "Ways", [datetime(2026, 3, 1, tzinfo=UTC)])
+    at = datetime(2026, 3, 26, 12, tzinfo=UTC)
+    ways = ["prefix", None, "hls"]
+    heard = [
+        Download(
+            at + timedelta(hours=number), episode_id, podcast_id, number, APPS[number % 2], source=ways[number % 3]
+        )
+        for number in range(7)
+    ]
+    make_downloads(store, account.user_id, heard)
+    of_prefix = replace(WEEK, filters=Filters(sources=("prefix",)))
+    found = [
+        (ask(store, account, query).total, ask(store, account, query).counting.counted_from)
+        for query in (
+            of_prefix,
+            replace(of_prefix, tz="Europe/Oslo"),
+            replace(of_prefix, filters=Filters(sources=("hls", "file"))),
+            replace(of_prefix, filters=Filters(apps=(APPS[0],), sources=("prefix",))),
+            replace(of_prefix, measure="consumers"),
+        )
+    ]
+    assert found == [
+        (3, "daily_metrics"),
+        (3, "hourly_metrics"),
+        (4, "daily_metrics"),
+        (2, "listener_events"),
+        (3, "listener_events"),
+    ]
+    with store.ingest(account.user_id) as connection:
+        connection.execute("delete from daily_metrics where podcast_id = %s and dimension = 'source'", (podcast_id,))
+    answer = ask(store, account, of_prefix)
+    assert (answer.total, answer.counting.counted_from) == (3, "listener_events")
+    with store.ingest(account.user_id) as connection:
+        connection.execute("delete from listener_events where podcast_id = %s", (podcast_id,))
+    withheld = ask(store, account, of_prefix).withheld
+    assert withheld
+    assert withheld.reason == "not_measured"
+
+
+@pytest.mark.parametrize("filtered", ["show", "episode", "app", "country", "device", "source"])
+def test_every_dimension_lets_through_what_a_split_by_it_tells_whatever_else_is_asked(
+    store: Store, account: User, filtered: Dimension
+) -> None:
+    make_scattered(store, account, random.Random(12))  # noqa: S311  # repeatable, no secret
+    whole = replace(WEEK, first_on=FIRST + timedelta(days=1), last_on=FIRST + timedelta(days=9))
+    members = sorted(row.members[0] for row in ask(store, account, replace(whole, dimensions=(filtered,))).rows)
+    member = members[0]
+    only = {
+        "show": lambda: Filters(podcast_ids=(UUID(member),)),
+        "episode": lambda: Filters(episode_ids=(UUID(member),)),
+        "app": lambda: Filters(apps=(member,)),
+        "country": lambda: Filters(countries=(member,)),
+        "device": lambda: Filters(devices=(member,)),
+        "source": lambda: Filters(sources=(member,)),
+    }[filtered]()
+    others: tuple[Dimension, ...] = ("show", "episode", "app", "country", "device", "campaign", "source")
+    for split in others:
+        narrowed = ask(store, account, replace(whole, dimensions=(split,), filters=only))
+        told = {row.members[0]: row.value for row in narrowed.rows}
+        if split == filtered:
+            assert [*told] == [member]
+            continue
+        crossed = ask(store, account, replace(whole, dimensions=(filtered, split)))
+        assert told == {row.members[1]: row.value for row in crossed.rows if row.members[0] == member}, split
+        assert sum(value or 0 for value in told.values()) > 10
 
 
 def test_downloads_without_a_campaign_are_of_none(store: Store, account: User) -> None:

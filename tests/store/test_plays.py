@@ -207,6 +207,14 @@ def test_plays_are_what_plain_python_counts_of_every_zone_and_split(
     assert filled > 50
 
 
+@pytest.mark.parametrize("measure", ["plays", "ad_plays"])
+def test_plays_are_of_players_and_of_no_other_source(here: Store, world: World, measure: Measure) -> None:
+    query = replace(WHOLE, measure=measure)
+    whole = ask(here, world.owner_id, query)
+    assert ask(here, world.owner_id, replace(query, filters=Filters(sources=("player",)))).rows == whole.rows
+    assert ask(here, world.owner_id, replace(query, filters=Filters(sources=("file", "prefix")))).total == 0
+
+
 def test_the_command_of_ads_and_of_listen_through_tell_what_the_query_tells(here: Store, world: World) -> None:
     with here.snapshot(world.owner_id) as connection:
         ads = compute_ad_plays(connection, world.owner_id, WHOLE).campaigns

@@ -61,6 +61,12 @@ def test_placements_split_ads_and_are_crossed_with_nothing(
     assert Query(DAY, DAY, "ads_missed", ("show", "placement"), filters=Filters(podcast_ids=(UUID(int=1),)))
 
 
+def test_a_source_that_there_is_none_of_is_refused() -> None:
+    assert Query(DAY, DAY, filters=Filters(sources=("file", "hls", "prefix", "player")))
+    with pytest.raises(InvalidInput, match="source: 'logs' is none of file, hls, prefix, player"):
+        Query(DAY, DAY, filters=Filters(sources=("logs",)))
+
+
 def test_days_of_every_zone_begin_with_a_quarter_of_an_hour() -> None:
     # What the columns of a day's downloads rest on: they know no finer time.
     names = sorted(available_timezones())

@@ -8,6 +8,7 @@ import pytest
 
 from castline.measure.agents.rules import DeviceType
 from castline.measure.judge import OUTCOMES
+from castline.model.query import SOURCES
 from castline.model.vocab import AttributionMethod, AttributionTier, PlacementKind, PlacementPosition
 from castline.report.formats.csv import render_csv
 from castline.report.formats.json import render_json
@@ -25,6 +26,7 @@ CODES: dict[Vocabulary, tuple[str, ...]] = {
     "method": get_args(AttributionMethod),
     "kind": get_args(PlacementKind),
     "position": get_args(PlacementPosition),
+    "source": SOURCES,
     "country": ("US", "GB", "SA", "CI", "KR", "XK"),
 }
 

@@ -123,6 +123,18 @@ def test_a_filter_narrows_the_listening_and_stays_in_every_link(reader: Browser)
     assert f'<input type="hidden" name="episode" value="{episode}">' in one
 
 
+def test_the_page_tells_and_filters_by_how_downloads_were_seen(reader: Browser) -> None:
+    text = reader.get("/?range=28d").text
+    assert 'id="source-title">Sources</h2>' in text
+    address = re.search(r'<a class="member" href="(/\?[^"]*source=file)" data-swap>([^<]+)</a>', text)
+    assert address is not None
+    assert address[2] == "Log of files"
+    chosen = reader.get(address[1].replace("&amp;", "&")).text
+    assert tiles(chosen)["Downloads"] == "301"
+    assert '<span class="faint">source</span> <bdi>Log of files</bdi>' in chosen
+    assert tiles(reader.get("/?range=28d&source=prefix").text)["Downloads"] == "0"
+
+
 def test_a_filter_beyond_raw_retention_is_refused_with_the_reason(
     store: Store, signed_in: Browser, person: User, tmp_path: Path
 ) -> None:
@@ -196,6 +208,7 @@ def test_lines_that_are_no_request_stand_beside_the_waterfall_of_the_days_that_t
         ("show=1", "show: &#39;1&#39; is no id of a show"),
         ("episode=1", "episode: &#39;1&#39; is no id of an episode"),
         ("tz=Mars/Olympus", "tz: &#39;Mars/Olympus&#39; is no time zone"),
+        ("source=logs", "source: &#39;logs&#39; is none of file, hls, prefix, player"),
         ("compare=luck", "compare: &#39;luck&#39; is none of"),
     ],
 )
@@ -303,6 +316,10 @@ def test_the_api_answers_the_one_query_with_filters_and_a_comparison(
     assert both["rows"][0]["value"] == 175
     crossed = browser.ask("GET", f"{asked}&episode={members[0]}&device=mobile", headers=key).json
     assert crossed["counting"]["counted_from"] == "listener_events"
+    files = browser.ask("GET", f"{asked}&source=file&source=hls", headers=key).json
+    assert ([row["value"] for row in files["rows"]], files["counting"]["counted_from"]) == ([175], "daily_metrics")
+    assert browser.ask("GET", f"{asked}&source=prefix", headers=key).json["rows"][0]["value"] == 0
+    assert browser.ask("GET", f"{asked}&source=logs", headers=key).status == 422
     pacing = browser.ask("GET", f"/api/v1/pacing?show={world.show.podcast_id}", headers=key).json
     assert {item["episode_id"] for item in pacing} == set(members)
     assert [pace["days"] for pace in pacing[0]["paces"]] == [1, 3, 7, 30, 60, 90]

@@ -9,13 +9,15 @@ from zoneinfo import ZoneInfo
 
 from castline.base.errors import InvalidInput
 from castline.base.period import Period
-from castline.model.measurement import Stretch
+from castline.model.measurement import Delivery, Stretch
 
 AdMeasure = Literal["ads_delivered", "ads_missed", "ads_not_measurable"]
 AdPlayMeasure = Literal["ad_plays", "ad_plays_25", "ad_plays_50", "ad_plays_75", "ad_completes", "ad_skips"]
 PlayMeasure = Literal[AdPlayMeasure, "plays", "completed_plays"]
 Measure = Literal["downloads", "consumers", AdMeasure, PlayMeasure]
 Dimension = Literal["show", "episode", "app", "country", "device", "campaign", "placement", "source"]
+# How a download was seen; what players told is of them.
+Source = Literal[Delivery, "player"]
 Grain = Literal["none", "hour", "day", "week", "month"]
 Comparison = Literal["none", "previous", "weekdays", "year", "year_weekdays", "release_aligned"]
 CountedFrom = Literal["daily_metrics", "hourly_metrics", "listener_events", "consumer_sketches", "nothing"]
@@ -39,6 +41,7 @@ PLAY_MEASURES: Final[tuple[Measure, ...]] = get_args(PlayMeasure)
 MEASURES: Final[tuple[Measure, ...]] = get_args(Measure)
 DOWNLOAD_MEASURES: Final = tuple(measure for measure in MEASURES if measure not in PLAY_MEASURES)
 DIMENSIONS: Final[tuple[Dimension, ...]] = get_args(Dimension)
+SOURCES: Final[tuple[Source, ...]] = get_args(Source)
 GRAINS: Final[tuple[Grain, ...]] = get_args(Grain)
 COMPARISONS: Final[tuple[Comparison, ...]] = get_args(Comparison)
 EARLIEST: Final = date(1990, 1, 1)
@@ -60,6 +63,7 @@ class Filters:
     countries: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     campaign_ids: tuple[UUID, ...] = ()
+    sources: tuple[str, ...] = ()
 
     def by_dimension(self) -> dict[Dimension, tuple[str, ...]]:
         """The members that are let through, for each dimension that is filtered at all; shows stand apart."""
@@ -69,6 +73,7 @@ class Filters:
             "country": self.countries,
             "device": self.devices,
             "campaign": tuple(map(str, self.campaign_ids)),
+            "source": self.sources,
         }
         return {name: chosen for name, chosen in members.items() if chosen}
 
@@ -102,6 +107,7 @@ class Query:
             raise InvalidInput(field="dimension", detail="up to two different dimensions can be asked for at once")
         self._check_placement()
         self._check_campaign()
+        self._check_source()
         parse_zone(self.tz)
 
     def _check_placement(self) -> None:
@@ -116,6 +122,12 @@ class Query:
         asked = {*self.dimensions, *self.filters.by_dimension()}
         if self.measure in PLAY_MEASURES and self.measure not in AD_PLAY_MEASURES and "campaign" in asked:
             raise InvalidInput(field="metric", detail=f"`{self.measure}` are of no campaign; ask for `ad_plays`")
+
+    def _check_source(self) -> None:
+        """A source of another name would let nothing through, which nobody could tell from a zero."""
+        for name in self.filters.sources:
+            if name not in SOURCES:
+                raise InvalidInput(field="source", detail=f"{name[:20]!r} is none of {', '.join(SOURCES)}")
 
     @property
     def zone(self) -> ZoneInfo:

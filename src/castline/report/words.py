@@ -8,7 +8,7 @@ from typing import Final, Literal
 from castline.model.figures import Term
 
 Vocabulary = Literal[
-    "app", "country", "device", "verdict", "reason", "tier", "method", "kind", "position", "batch", "ip"
+    "app", "country", "device", "verdict", "reason", "tier", "method", "kind", "position", "batch", "ip", "source"
 ]
 UNKNOWN: Final = "Unknown"
 _WORDS: Final[Mapping[Vocabulary, Mapping[str, str]]] = {
@@ -23,6 +23,12 @@ _WORDS: Final[Mapping[Vocabulary, Mapping[str, str]]] = {
         "watch": "Watch",
         "car": "Car",
         "console": "Game console",
+    },
+    "source": {
+        "file": "Log of files",
+        "hls": "Log of a stream",
+        "prefix": "Redirect prefix",
+        "player": "Players",
     },
     "verdict": {
         "counted": "Counted",

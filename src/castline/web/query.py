@@ -1,7 +1,7 @@
 """One value for what the dashboard's address asks: which days, by whose clocks, of what, compared with which."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Final
 from urllib.parse import urlencode
@@ -16,7 +16,7 @@ DEFAULT_RANGE: Final = "28d"  # four whole weeks: every weekday counts as often 
 DEFAULT_COMPARISON: Final[Comparison] = "previous"
 _PARAMETERS: Final = (
     *("range", "from", "to", "show"),
-    *("episode", "app", "country", "device", "campaign"),
+    *("episode", "app", "country", "device", "campaign", "source"),
     *("tz", "compare"),
 )
 _TEXT_LENGTH: Final = 255  # as members of rollups are
@@ -65,9 +65,8 @@ class MetricQuery:
         comparison: Comparison = "none",
     ) -> Query:
         """The figure of these days and of what is let through, as one query."""
-        of = self.filters
         shows = (self.podcast_id,) if self.podcast_id else ()
-        filters = Filters(shows, of.episode_ids, of.apps, of.countries, of.devices, of.campaign_ids)
+        filters = replace(self.filters, podcast_ids=shows)
         return Query(self.first_on, self.last_on, measure, dimensions, grain, self.tz, filters, comparison)
 
     def chosen(self) -> dict[str, str]:
@@ -93,7 +92,8 @@ class MetricQuery:
 def parse_query(parameters: Mapping[str, str], newest_on: date) -> MetricQuery:
     """What the parameters ask for; a range ends on `newest_on`.
 
-    They are `range` or `from` and `to`, `show`, `episode`, `app`, `country`, `device`, `campaign`, `tz`, `compare`.
+    They are `range` or `from` and `to`, `show`, `episode`, `app`, `country`, `device`, `campaign`, `source`, `tz` and
+    `compare`.
     Raises InvalidInput with the parameter's name.
     """
     days = parse_days(parameters, newest_on)
@@ -135,6 +135,7 @@ def _parse_filters(parameters: Mapping[str, str]) -> Filters:
         countries=tuple(code if code == "unknown" else code.upper() for code in country),
         devices=_parse_text(parameters, "device"),
         campaign_ids=(campaign_id,) if campaign_id else (),
+        sources=_parse_text(parameters, "source"),
     )
 
 

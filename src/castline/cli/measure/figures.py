@@ -16,6 +16,7 @@ from castline.model.query import (
     EARLIEST,
     GRAINS,
     MEASURES,
+    SOURCES,
     Comparison,
     Dimension,
     Filters,
@@ -53,6 +54,7 @@ _zone = click.option("--tz", default="UTC", show_default=True, help="The time zo
 @click.option("--country", "countries", multiple=True, help="Only this country: two letters, or unknown.")
 @click.option("--device", "devices", multiple=True, help="Only this kind of device.")
 @click.option("--campaign", "campaigns", multiple=True, help="Only downloads that carried this campaign.")
+@click.option("--source", "sources", multiple=True, type=click.Choice(SOURCES), help="Only what was seen this way.")
 @_zone
 @json_option
 def query(
@@ -69,6 +71,7 @@ def query(
     countries: tuple[str, ...],
     devices: tuple[str, ...],
     campaigns: tuple[str, ...],
+    sources: tuple[str, ...],
     tz: str,
     as_json: bool,
 ) -> None:
@@ -85,6 +88,7 @@ def query(
             tuple(code.upper() if code != "unknown" else code for code in countries),
             devices,
             _find_campaigns(connection, acting.owner_id, campaigns),
+            sources,
         )
         asked = Query(*_days(first, last), metric, dimensions, grain, tz, filters, comparison)
         answer = run_query(connection, acting.owner_id, asked)

@@ -113,6 +113,7 @@ def scope_events(owner_id: UUID, query: Query) -> dict[str, object]:
         "country_codes": list(filters.countries) or None,
         "device_types": list(filters.devices) or None,
         "campaign_ids": list(filters.campaign_ids) or None,
+        "sources": list(filters.sources) or None,
     }
 
 

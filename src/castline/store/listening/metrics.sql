@@ -79,6 +79,7 @@ with downloads as not materialized (
         and (:platforms::text[] is null or left(coalesce(metadata ->> 'app', platform, 'unknown'), 255) = any(:platforms))
         and (:country_codes::text[] is null or coalesce(country_code, 'unknown') = any(:country_codes))
         and (:device_types::text[] is null or coalesce(device_type, 'unknown') = any(:device_types))
+        and (:sources::text[] is null or coalesce(metadata ->> 'source', 'file') = any(:sources))
         and :tenant::uuid = castline_tenant()
 ), carried as not materialized (
     select timestamp, show, episode, app, country, device, source, listener_key, user_agent,

@@ -133,6 +133,7 @@ from plays
 where (:platforms::text[] is null or coalesce(members ->> 'app', 'unknown') = any(:platforms))
     and (:country_codes::text[] is null or coalesce(members ->> 'country', 'unknown') = any(:country_codes))
     and (:device_types::text[] is null or coalesce(members ->> 'device', 'unknown') = any(:device_types))
+    and (:sources::text[] is null or members ->> 'source' = any(:sources))
     and (:campaign_ids::uuid[] is null or members ->> 'campaign' = any(:campaign_ids::uuid[]::text[]))
 group by 1, 2, 3
 
@@ -178,6 +179,7 @@ from plays
 where (:platforms::text[] is null or coalesce(members ->> 'app', 'unknown') = any(:platforms))
     and (:country_codes::text[] is null or coalesce(members ->> 'country', 'unknown') = any(:country_codes))
     and (:device_types::text[] is null or coalesce(members ->> 'device', 'unknown') = any(:device_types))
+    and (:sources::text[] is null or members ->> 'source' = any(:sources))
 group by 1, 2, 3
 
 -- name: find_told_days

@@ -12,7 +12,7 @@ from castline.base.errors import InvalidInput, NotFound
 from castline.measure.figures.pacing import EpisodePacing, load_pacing
 from castline.measure.figures.query import run_query
 from castline.model.listening import DailyMetric
-from castline.model.query import Answer, Comparison, Dimension, Filters, Grain, Measure
+from castline.model.query import Answer, Comparison, Dimension, Filters, Grain, Measure, Source
 from castline.model.query import Query as Figures
 from castline.store.entities.shows import load_podcasts
 from castline.store.listening.overview import find_extent
@@ -35,6 +35,7 @@ def read_filters(  # noqa: PLR0913, PLR0917  # a parameter for each of the addre
     country: Annotated[list[_Text] | None, Query(max_length=_MOST_MEMBERS)] = None,
     device: Annotated[list[_Text] | None, Query(max_length=_MOST_MEMBERS)] = None,
     campaign: Annotated[list[UUID] | None, Query(max_length=_MOST_MEMBERS)] = None,
+    source: Annotated[list[Source] | None, Query(max_length=_MOST_MEMBERS)] = None,
 ) -> Filters:
     """Only these; each may be given several times."""
     return Filters(
@@ -44,6 +45,7 @@ def read_filters(  # noqa: PLR0913, PLR0917  # a parameter for each of the addre
         tuple(code if code == "unknown" else code.upper() for code in country or ()),
         tuple(device or ()),
         tuple(campaign or ()),
+        tuple(source or ()),
     )
 
 

@@ -238,6 +238,7 @@ def _load_panels(connection: Connection, owner_id: UUID, query: MetricQuery) -> 
         ("app", "Apps", "App"),
         ("country", "Countries", "Country"),
         ("device", "Devices", "Device"),
+        ("source", "Sources", "Source"),
     )
     return tuple(
         _load_panel(connection, owner_id, query, item, episodes if item[0] == "episode" else {}) for item in wanted

@@ -22,7 +22,7 @@ from castline.report.numbers import MINUS, NO_VALUE, format_value
 from castline.report.words import Vocabulary, find_word
 
 _HASH_LENGTH: Final = 12
-_CODED: Final[frozenset[Vocabulary]] = frozenset({"app", "country", "device"})
+_CODED: Final[frozenset[Vocabulary]] = frozenset({"app", "country", "device", "source"})
 _ASSET: Final = re.compile(rb"asset\(([^)]+)\)")
 Ours = Literal["static", "assets"]
 
