@@ -84,6 +84,9 @@ def test_what_cannot_be_adopted_is_refused_with_its_reason(castline: Castline) -
     assert (nothing.code, "say why" in nothing.err) == (2, True)
     days = castline("measure", "recount", "--window", "last_touch", "--from", "2026-09-07")
     assert (days.code, "say which days" in days.err) == (2, True)
+    reversed_days = castline("measure", "recount", "--from", "2026-09-07", "--to", "2026-09-01", "--json")
+    assert (reversed_days.code, "is before the first" in reversed_days.err) == (2, True)
+    assert "Give the first and the last day: --from" in reversed_days.err
     zone = castline("measure", "recount", "--tz", "Atlantis", *SPAN)
     assert (zone.code, "no time zone" in zone.err) == (2, True)
 

@@ -61,3 +61,14 @@ def test_a_copy_between_two_steps_does_not_break_the_chain(store: Store, account
     assert _land(store, account, tmp_path / "access.log.gz", whole) == 10
     for end in (33, 27, 11):
         assert _land(store, account, tmp_path / f"copy.{end}", "".join(LINES[:end])) == 0
+
+
+def test_a_copy_of_the_beginning_of_a_log_that_came_in_hundreds_of_steps_lands_nothing(
+    store: Store, account: User, tmp_path: Path
+) -> None:
+    steps = 215
+    lines = [f"{Line(after=number, address=f'198.51.100.{number % 9}')}\n" for number in range(2 * steps)]
+    for step in range(1, steps + 1):
+        assert _land(store, account, tmp_path / "access.log", "".join(lines[: 2 * step])) == 2
+    for place, end in enumerate((7, 23, 301)):
+        assert _land(store, account, tmp_path / f"copy.{place}", "".join(lines[:end])) == 0

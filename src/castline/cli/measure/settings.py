@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
-from castline.base.errors import InvalidInput
+from castline.base.errors import EXIT_USAGE, InvalidInput, Terminal
 from castline.base.period import Period
 from castline.base.text import count_noun
 from castline.cli.days import first_day, last_day
@@ -66,6 +66,13 @@ def change_settings(settings: MeasureSettings, given: Mapping[str, Any]) -> Meas
     return replace(settings, **told)
 
 
+class DaysMissing(Terminal):
+    """--from, --to: {detail}"""
+
+    fix = "Give the first and the last day: --from 2026-09-01 --to 2026-09-30."
+    exit_code = EXIT_USAGE
+
+
 @click.command("settings")
 @click.option("--history", is_flag=True, help="Every adoption, the newest first.")
 @json_option
@@ -114,7 +121,9 @@ def recount(
     if adopt and not (reason or "").strip():
         raise InvalidInput(field="--reason", detail="say why the settings are adopted: the history keeps it")
     if (first is None or last is None) and not (adopt and first is last is None):
-        raise InvalidInput(field="--from, --to", detail="say which days to count again")
+        raise DaysMissing(detail="say which days to count again")
+    if first is not None and last is not None and last < first:
+        raise DaysMissing(detail=f"the last day {last.date()} is before the first, {first.date()}")
     period = None if first is None or last is None else Period.of_days(first.date(), last.date())
     with open_account() as acting:
         with acting.store.account(acting.owner_id) as connection:

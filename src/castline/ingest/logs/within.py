@@ -18,7 +18,7 @@ from castline.ingest.logs.growth import LogName, Looked
 from castline.model.lineage import Batch
 from castline.sources.logs.file import LogFile
 from castline.store.landing.files import Landing, LandingFileMissing, load_requests
-from castline.store.listening.downloads import LOG_KIND, load_log_beginnings, load_replays
+from castline.store.listening.downloads import LOG_KIND, load_log_beginnings, load_log_chain, load_replays
 from castline.store.pool import Connection
 from castline.store.provenance.ledger import RefusedLine, load_refused_lines
 
@@ -64,10 +64,21 @@ def find_longer(connection: Connection, owner_id: UUID, landing_dir: Path, log: 
     known = load_log_beginnings(connection, owner_id, log.name.first_line, log.name.source)
     by_id = {batch.batch_id: batch for batch in known}
     for batch in known:
+        _complete_chain(connection, owner_id, batch, by_id)
         whole = _whole_of(batch, by_id)
         if _is_likely(log, whole) and _is_within(connection, owner_id, landing_dir, log, whole):
             return Looked(batch.batch_id, log.file.whole_lines.count, frozenset(by_id))
     return None
+
+
+def _complete_chain(connection: Connection, owner_id: UUID, batch: Batch, by_id: dict[UUID, Batch]) -> None:
+    """`by_id` has all that the batch continues: a log may have come in more steps than are looked at."""
+    while (before := batch.metadata.get("continues")) is not None:
+        if UUID(before) not in by_id:
+            chain = load_log_chain(connection, owner_id, UUID(before))
+            by_id.update({one.batch_id: one for one in chain})
+            return
+        batch = by_id[UUID(before)]
 
 
 def _whole_of(batch: Batch, by_id: Mapping[UUID, Batch]) -> _Whole:

@@ -146,6 +146,11 @@ def load_log_beginnings(connection: Connection, owner_id: UUID, first_line: str,
     return load_all(connection, Batch, _SQL["load_log_beginnings"], facts)
 
 
+def load_log_chain(connection: Connection, owner_id: UUID, batch_id: UUID) -> list[Batch]:
+    """The batch of a log, and all that it continues, the newest first."""
+    return load_all(connection, Batch, _SQL["load_log_chain"], {"tenant": owner_id, "batch_id": batch_id})
+
+
 def load_replays(connection: Connection, owner_id: UUID, run_ids: Iterable[UUID]) -> list[Batch]:
     """The batches that these runs made of refused lines of logs."""
     facts = {"tenant": owner_id, "kind": LOG_KIND, "run_ids": list(run_ids)}

@@ -62,6 +62,23 @@ where user_id = :tenant and kind = :kind and metadata ->> 'first_line' = :first_
 order by source = :source desc, created_at desc
 limit 200
 
+-- name: load_log_chain
+-- one row per batch of a log that came in steps: this one, and those that it continues, the newest first
+with recursive chain (batch_id) as (
+    select :batch_id::uuid
+    union
+    select (batches.metadata ->> 'continues')::uuid
+    from chain
+    join batches on batches.batch_id = chain.batch_id
+    where batches.user_id = :tenant and batches.metadata ->> 'continues' is not null
+)
+select batches.batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count,
+    refused_count, first_at, last_at, created_at, metadata
+from chain
+join batches on batches.batch_id = chain.batch_id
+where batches.user_id = :tenant
+order by created_at desc
+
 -- name: load_replays
 -- one row per batch that these runs made of refused lines which went through on a second try
 select batch_id, user_id, run_id, kind, source, content_hash, landed_as, received_count, accepted_count, refused_count,
