@@ -52,6 +52,27 @@ def _address_for_a_few(world: World) -> None:
         world.ask("machine", 40_000 + 3_600 * world.chance.random(), who, (3, 17, 40, 58)[number % 4])
 
 
+def _address_for_many(world: World) -> None:
+    """One address takes what people take under two hundred agents in turn, one every ten seconds or so."""
+    for number in range(400):
+        who = ("90.1.2.3", f"{world.agent()} {number % 200}")
+        world.ask("machine", 40_000 + 10 * (number + world.chance.random()), who, world.choose(0))
+
+
+def _strangers_in_a_hurry(world: World) -> None:
+    """One address takes what people take under two hundred agents that nobody has, at any moment of an hour."""
+    for number in range(200):
+        who = ("90.1.2.3", f"{world.agent()} {number}")
+        world.ask("machine", 40_000 + 3_000 * world.chance.random(), who, world.choose(0))
+
+
+def _networks_far_apart(world: World) -> None:
+    """Twelve networks of twelve places, of ten addresses each, take the newest under the agents that people have."""
+    for host in range(120):
+        who = (f"{31 + host % 12}.7.{host % 12}.{host // 12 + 1}", world.agent())
+        world.ask("machine", world.waking(0), who, _NEWEST)
+
+
 @pytest.mark.parametrize(
     ("add", "reason", "homes"),
     [
@@ -59,7 +80,10 @@ def _address_for_a_few(world: World) -> None:
         (_network_of_all_agents, "farm", 40),
         (_network_of_version_6, "farm", 400),
         (_made_versions, "farm", 400),
+        (_networks_far_apart, "farm", 400),
         (_address_of_all_agents, "agent_rotation", 400),
+        (_address_for_many, "agent_rotation", 400),
+        (_strangers_in_a_hurry, "agent_rotation", 400),
         (_address_for_a_few, "agent_rotation", 30),
     ],
 )
@@ -131,6 +155,28 @@ def _company(world: World) -> None:
         world.ask("crowd", 28_000 + world.chance.expovariate(1 / 7_200), who, _NEWEST)
 
 
+def _phones_of_carriers(world: World) -> None:
+    """In forty networks of ten carriers' places phones hear the newest much more than homes do, a dozen in each."""
+    for phone in range(480):
+        who = (f"{31 + phone % 10}.7.{phone % 40}.{phone // 40 + 1}", world.agent())
+        episode = _NEWEST if world.chance.random() < 0.85 else world.choose(0)
+        world.ask("crowd", world.waking(0), who, episode)
+
+
+def _phones_sent_to_an_old_one(world: World) -> None:
+    """As many phones, most of which a video sends to an old episode; homes hardly hear it."""
+    for phone in range(480):
+        who = (f"{31 + phone % 10}.7.{phone % 40}.{phone // 40 + 1}", world.agent())
+        world.ask("crowd", world.waking(0), who, 40 if world.chance.random() < 0.8 else world.choose(0))
+
+
+def _branches(world: World) -> None:
+    """In three branches of a company, far apart, a dozen each hear its own."""
+    for number in range(36):
+        who = (f"{31 + number % 3}.7.1.{number // 3 + 1}", world.agent())
+        world.ask("crowd", 28_000 + world.chance.expovariate(1 / 7_200), who, 40)
+
+
 def _behind_proxies(world: World) -> None:
     """Behind three proxies two thousand take nearly always one of the five newest; few come without."""
     for number in range(2_000):
@@ -150,6 +196,9 @@ def _test_log(world: World) -> None:
     [
         (_heard_in_one_place, 400),
         (_company, 400),
+        (_phones_of_carriers, 400),
+        (_phones_sent_to_an_old_one, 400),
+        (_branches, 400),
         (_behind_proxies, 20),
         (_test_log, 10),
         (_event, 400),

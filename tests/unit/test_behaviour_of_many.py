@@ -86,7 +86,19 @@ def _release(world: World) -> None:
         world.ask("people like machines", at, (f"{81 + number % 5}.{number}.7.9", world.agent()), 20)
 
 
-@pytest.mark.parametrize("add", [_class, _neighbours_who_binge, _release])
+def _regular_log(world: World) -> None:
+    """Nine hundred homes take three episodes each of 21 in turn, one every half a minute, and so do four addresses."""
+    world.requests.clear()
+    for number in range(2_700):
+        who = (f"{81 + number % 9}.{number % 250}.{number % 900 // 9}.7", f"Castbox/{number % 7}")
+        world.ask("people like machines", 32.0 * number, who, number % 3 * 7 + number % 7)
+    for number in range(200):
+        world.ask(
+            "people like machines", 432.0 * number, (f"100.64.0.{number % 4 + 1}", f"Castbox/{number % 9}"), number % 21
+        )
+
+
+@pytest.mark.parametrize("add", [_class, _neighbours_who_binge, _release, _regular_log])
 def test_many_people_who_do_alike_stay(settings: Settings, add: Callable[[World], None]) -> None:
     world = _world()
     add(world)

@@ -9,15 +9,16 @@ from typing import Final
 
 import polars as pl
 
-from castline.measure.behaviour.crowded import CROWDED, bound_choices, find_dense, tell_days
+from castline.measure.behaviour.crowded import CROWDED, bound_choices, find_dense, find_much, tell_days
 from castline.measure.behaviour.habits import Finding
-from castline.measure.behaviour.traffic import ADDRESS, NEAR, Traffic
+from castline.measure.behaviour.traffic import ADDRESS, NEAR, WIDE, Traffic
 
 # A class of thirty tablets takes one episode, and so do two hundred guests of an event behind a few addresses.
 AIM: Final = {
     "aim_share_of_takes": 0.95,
     "aim_addresses": 35,
     "aim_addresses_of_one": 8,
+    "aim_places": 4,
     "aim_made_takes": 60,
     "aim_made_agents_share": 0.8,
     "aim_usual_made_share": 0.3,
@@ -32,6 +33,8 @@ AIM: Final = {
 _NETWORK: Final = ("day_on", "network")
 _EPISODE: Final = ("day_on", "episode")
 _MARGIN: Final = 0.05
+# What few other networks take is told by what all do, too: as if they had so many takes more.
+_AS_OF_ALL: Final = 10
 # As many episodes are one aim.
 _FEW: Final = 5
 _MOST: Final = 0.9
@@ -39,7 +42,7 @@ _MINUTE: Final = 60_000_000
 
 
 def find_aimed_networks(traffic: Traffic) -> list[Finding]:
-    """Networks whose addresses take one episode and hardly anything besides."""
+    """Networks whose addresses take one episode and hardly anything besides, each by itself or several together."""
     least, share = int(AIM["aim_addresses_of_one"]), AIM["aim_share_of_takes"]
     places = find_dense(traffic, "episode", share - _MARGIN, least)
     near = traffic.add_origins(traffic.takes[places]).with_columns(network=NEAR).drop_nulls("network")
@@ -49,13 +52,15 @@ def find_aimed_networks(traffic: Traffic) -> list[Finding]:
     cells = cells.filter((pl.col("addresses") >= least) & (pl.col("share_of_takes") >= share))
     if cells.is_empty():
         return []
-    told = _beside_others(cells, near.join(cells.select(_NETWORK), on=_NETWORK, how="semi"), traffic)
+    near = near.join(cells.select(_NETWORK), on=_NETWORK, how="semi")
+    told = _beside_others(cells, near, traffic)
     strays = pl.col("of_network") - pl.col("takes")
     told = told.with_columns(
         evidence=_evidence(pl.col("addresses"), pl.col("of_day") / least) - bound_choices(strays, pl.col("of_network"))
     )
     many = told.filter((pl.col("addresses") >= AIM["aim_addresses"]) & (pl.col("evidence") >= _least_evidence()))
-    chosen = pl.concat([many, _made(told, near, traffic)]).unique(_NETWORK, maintain_order=True)
+    together = _together(told, near, traffic)
+    chosen = pl.concat([many, _made(told, near, traffic), together]).unique(_NETWORK, maintain_order=True)
     return [_finding(near, chosen, (*_NETWORK, "episode"))]
 
 
@@ -79,6 +84,41 @@ def _made(told: pl.DataFrame, near: pl.DataFrame, traffic: Traffic) -> pl.DataFr
         & (pl.col("usual_made_share") <= AIM["aim_usual_made_share"])
     )
     return few.join(made, on=_NETWORK, how="semi")
+
+
+def _together(told: pl.DataFrame, near: pl.DataFrame, traffic: Traffic) -> pl.DataFrame:
+    """The networks in places far apart that are aimed at one episode, if chance picks not so many of all networks.
+
+    Neighbours hear the same: of each place its fullest network alone tells. And phones hear other things than homes do:
+    what the other networks with as many takes have of the episode is usual, too.
+    """
+    least = AIM["aim_addresses_of_one"]
+    each = told.join(near.select(*_NETWORK, place=WIDE).unique(_NETWORK), on=_NETWORK)
+    each = each.filter(pl.col("place").n_unique().over(_EPISODE) >= AIM["aim_places"])
+    if each.is_empty():
+        return told.clear()
+    places, _ = find_much(traffic, least)
+    others = traffic.takes[places].join(near.select("take"), on="take", how="anti")
+    of_others = others.group_by("day_on").agg(of_others=pl.len())
+    taken = others.group_by(_EPISODE).agg(taken=pl.len())
+    each = each.join(of_others, on="day_on", how="left").join(taken, on=_EPISODE, how="left")
+    each = each.with_columns(pl.col("of_others", "taken").fill_null(0))
+    usual = (pl.col("taken") + _AS_OF_ALL * pl.col("usual_share")) / (pl.col("of_others") + _AS_OF_ALL)
+    each = each.with_columns(usual_share=pl.max_horizontal("usual_share", usual))
+    fullest = each.sort("addresses", "network").unique([*_EPISODE, "place"], keep="last", maintain_order=True)
+    strays = pl.col("of_network") - pl.col("takes")
+    evidence = pl.col("addresses") * (1 / pl.col("usual_share")).log(10) - bound_choices(strays, pl.col("of_network"))
+    chosen = fullest.group_by(_EPISODE).agg(
+        pl.col("addresses").sum(),
+        places=pl.len(),
+        evidence=evidence.sum() - bound_choices(pl.len(), pl.col("of_day").first() / least),
+    )
+    chosen = chosen.filter(
+        (pl.col("places") >= AIM["aim_places"])
+        & (pl.col("addresses") >= AIM["aim_addresses"])
+        & (pl.col("evidence") >= _least_evidence())
+    )
+    return told.join(chosen, on=_EPISODE, how="semi")
 
 
 def find_aimed_addresses(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
@@ -175,12 +215,13 @@ def _count_others(takes: pl.DataFrame, asked: pl.DataFrame, traffic: Traffic) ->
 
 def _usual_share() -> pl.Expr:
     """At most the share of the others' takes, of the day or of the show."""
-    return pl.max_horizontal(_at_most(pl.col("of_day")), _at_most(pl.col("of_show"))).round(3)
+    others = pl.col("others")
+    return pl.max_horizontal(bound_share(others, pl.col("of_day")), bound_share(others, pl.col("of_show"))).round(3)
 
 
-def _at_most(whole: pl.Expr) -> pl.Expr:
-    """The most that the share of `others` may be of which these are what was seen (Wilson's upper bound)."""
-    share, squared = pl.col("others") / whole, AIM["aim_deviations"] ** 2
+def bound_share(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
+    """The most that a share may be of which these are what was seen (Wilson's upper bound)."""
+    share, squared = part / whole, AIM["aim_deviations"] ** 2
     spread = (share * (1 - share) / whole + squared / (4 * whole.pow(2))).sqrt() * AIM["aim_deviations"]
     bound = (share + squared / (2 * whole) + spread) / (1 + squared / whole)
     return pl.when(whole > 0).then(bound).otherwise(1.0)

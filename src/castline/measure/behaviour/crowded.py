@@ -19,7 +19,7 @@ def find_crowded(traffic: Traffic) -> pl.DataFrame:
     With those of the day, `of_day`, and its `day_agents`. None where the rest of a day comes from few networks or is
     little of it: then nothing is usual, the log is a test, or it shows the addresses of proxies.
     """
-    places, _ = _find_much(traffic, CROWDED["network_takes_in_all"])
+    places, _ = find_much(traffic, CROWDED["network_takes_in_all"])
     near = traffic.add_origins(traffic.takes[places]).with_columns(network=NEAR).drop_nulls("network")
     told = near.group_by(NETWORK_KEYS).agg(hosts=pl.col("who").n_unique(), of_network=pl.len())
     told = told.filter(
@@ -46,7 +46,7 @@ def find_dense(traffic: Traffic, name: str, share: float, least: float) -> Ints:
 
     The numbers of that `name` are given signs by chance: their sum is as large as the count only where one has so much.
     """
-    places, network = _find_much(traffic, least)
+    places, network = find_much(traffic, least)
     if not len(places):
         return places
     counts = np.bincount(network)[network]
@@ -67,7 +67,7 @@ def bound_choices(some: pl.Expr, of_all: pl.Expr) -> pl.Expr:
     return pl.when(some > 0).then(some * (e * of_all / some).log(10)).otherwise(0.0)
 
 
-def _find_much(traffic: Traffic, least: float) -> tuple[Ints, Ints]:
+def find_much(traffic: Traffic, least: float) -> tuple[Ints, Ints]:
     """The places of the takes of all networks with so many, and the number of each one's network."""
     places = traffic.networks.find_large(least)
     # Exactly: networks of other days, or by chance of the same bucket, must not tell anything of one another.

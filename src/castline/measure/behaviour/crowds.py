@@ -10,10 +10,11 @@ import polars as pl
 from castline.measure.behaviour.counts import count_by
 from castline.measure.behaviour.habits import Finding, is_tasteless
 from castline.measure.behaviour.traffic import ADDRESS, Traffic
-from castline.measure.behaviour.usual import USUAL_TAKES, compute_common_tastes, compute_tastes
+from castline.measure.behaviour.usual import EVEN, USUAL_TAKES, beside_uneven, compute_common_tastes, compute_tastes
 
 _MINUTE: Final = 60_000_000
 _DAY_MINUTES: Final = 1_440
+_MOST: Final = 0.9
 # An office's agents are few that many have and many that few have; a list of agents is worked off evenly.
 AGENT_ROTATION: Final = {
     "agents": 40,
@@ -30,6 +31,7 @@ AGENT_ROTATION: Final = {
     "strange_agents_share": 0.8,
     "strange_times_usual": 2,
     "many_agents": 120,
+    "hasty_minutes": 60,
     "aimed_episodes": 12,
     "tasteless_takes": 60,
     "tasteless_agents": 6,
@@ -38,6 +40,7 @@ AGENT_ROTATION: Final = {
     "usual_taste": 1.5,
     "taste_deviations": 10,
     "common_taste": 0.2,
+    **EVEN,
 }
 # People who are sent to an episode come later, too: the next day, or when they are home.
 CROWD_BURST: Final = {
@@ -81,7 +84,11 @@ def find_rotations(traffic: Traffic) -> list[Finding]:
         )
     )
     betrayed = _targeted(fullest).join(agents, on=ADDRESS).filter(_betrayed())
-    return [_rotation(takes, lifted, found), _rotation(takes, fullest, betrayed)]
+    return [
+        _rotation(takes, lifted, found),
+        _rotation(takes, fullest, betrayed),
+        _rotation(takes, cells, agents.filter(_is_list_of_many())),
+    ]
 
 
 def find_tasteless_crowds(traffic: Traffic) -> list[Finding]:
@@ -191,24 +198,39 @@ def _targeted(cells: pl.DataFrame) -> pl.DataFrame:
 
 
 def _betrayed() -> pl.Expr:
-    paced = pl.col("gap_variation") <= AGENT_ROTATION["paced_gap_variation"]
     fresh = (
         (pl.col("new_agents_share") >= AGENT_ROTATION["new_agents_share"])
         & (pl.col("usual_new_agents_share") <= AGENT_ROTATION["usual_new_agents_share"])
         & (pl.col("unevenness") <= AGENT_ROTATION["unevenness"])
     )
-    return (pl.col("agents") >= AGENT_ROTATION["agents"]) & (paced | fresh).fill_null(value=False)
+    return (pl.col("agents") >= AGENT_ROTATION["agents"]) & (pl.col("is_paced") | fresh).fill_null(value=False)
 
 
 def _is_listed() -> pl.Expr:
     """True where the agents are no guests' of one event: very many, or at a machine's pace, or not households'."""
-    strange = pl.col("strange_agents_share") >= pl.max_horizontal(
+    many = pl.col("agents") >= AGENT_ROTATION["many_agents"]
+    return many | ((pl.col("agents") >= AGENT_ROTATION["agents"]) & (_is_strange() | pl.col("is_paced")))
+
+
+def _is_strange() -> pl.Expr:
+    """True where most agents are none that households have."""
+    return pl.col("strange_agents_share") >= pl.max_horizontal(
         AGENT_ROTATION["strange_agents_share"],
         AGENT_ROTATION["strange_times_usual"] * pl.col("usual_new_agents_share").fill_null(0),
     )
-    paced = (pl.col("gap_variation") <= AGENT_ROTATION["paced_gap_variation"]).fill_null(value=False)
-    many = pl.col("agents") >= AGENT_ROTATION["many_agents"]
-    return many | ((pl.col("agents") >= AGENT_ROTATION["agents"]) & (strange | paced))
+
+
+def _is_list_of_many() -> pl.Expr:
+    """True where very many agents take turns evenly, whatever they take: at a machine's pace, or strangers in a hurry.
+
+    A crowd has a few agents that many have, and comes over the day.
+    """
+    hasty = pl.col("most_minutes") <= AGENT_ROTATION["hasty_minutes"]
+    return (
+        (pl.col("agents") >= AGENT_ROTATION["many_agents"])
+        & (pl.col("unevenness") <= AGENT_ROTATION["unevenness"])
+        & (pl.col("is_paced") | (_is_strange() & hasty))
+    )
 
 
 def _is_repeating() -> pl.Expr:
@@ -225,11 +247,18 @@ def _agents_of(traffic: Traffic, takes: pl.DataFrame) -> pl.DataFrame:
         visits=pl.col("visits").sum(),
         unevenness=(pl.col("visits").var() / pl.col("visits").mean()).round(3),
     )
-    gap = pl.col("at").diff()
+    gap, most = pl.col("at").diff(), (pl.len() * _MOST).ceil().cast(pl.Int64).first()
     pace = (
         per_agent.sort(*ADDRESS, "at", "row")
         .group_by(ADDRESS, maintain_order=True)
-        .agg(gap_variation=(gap.std() / gap.mean()).fill_nan(None).round(3))
+        .agg(
+            gap_variation=(gap.std() / gap.mean()).fill_nan(None).round(3),
+            most_minutes=((pl.col("at").shift(1 - most) - pl.col("at")).min() / _MINUTE).round(1),
+        )
+    )
+    paced = beside_uneven(traffic, pace.filter(pl.col("gap_variation") <= AGENT_ROTATION["paced_gap_variation"]))
+    pace = pace.join(paced.select(*ADDRESS, is_paced=True), on=ADDRESS, how="left").with_columns(
+        pl.col("is_paced").fill_null(value=False)
     )
     homes = traffic.takes.group_by("day_on", "agent").agg(homes=pl.col("who").n_unique())
     known = counts.join(homes, on=["day_on", "agent"])
@@ -247,7 +276,7 @@ def _agents_of(traffic: Traffic, takes: pl.DataFrame) -> pl.DataFrame:
 def _rotation(takes: pl.DataFrame, cells: pl.DataFrame, found: pl.DataFrame) -> Finding:
     numbered = found.sort(ADDRESS).with_row_index("subject")
     aimed = cells.join(numbered.select("subject", *ADDRESS), on=ADDRESS).select("subject", *ADDRESS, "episode")
-    measured = [name for name in numbered.columns if name not in {*ADDRESS, "subject"}]
+    measured = [name for name in numbered.columns if name not in {*ADDRESS, "subject", "is_paced"}]
     return Finding(
         takes.join(aimed, on=[*ADDRESS, "episode"]).select("take", "subject"),
         numbered.select("subject", "day_on", "who", agent=pl.lit(None, pl.UInt32), measured=pl.struct(measured)),

@@ -6,7 +6,14 @@ from typing import Final
 import polars as pl
 
 from castline.measure.behaviour.traffic import ADDRESS, CONSUMER, Traffic
-from castline.measure.behaviour.usual import compute_clock, compute_news, compute_tastes, compute_typical
+from castline.measure.behaviour.usual import (
+    EVEN,
+    beside_uneven,
+    compute_clock,
+    compute_news,
+    compute_tastes,
+    compute_typical,
+)
 from castline.measure.rules.table import PARTS
 
 _SECOND: Final = 1_000_000
@@ -15,7 +22,7 @@ _HOUR_SECONDS: Final = 3_600
 _DAY_MINUTES: Final = 1_440
 _NIGHT_HOURS: Final = 6
 _BOUNDED: Final = r"^\s*(?i:bytes)?\s*[= ]?\s*[0-9]+\s*-\s*[0-9]+\s*(?:/|$)"
-_JUST_OVER: Final = 1.25
+JUST_OVER: Final = 1.25
 Keys = tuple[str, ...]
 _HOUR: Final = pl.col("at") // (60 * _MINUTE) % 24
 # How many hours of the clock, over however many days.
@@ -75,13 +82,14 @@ METRONOME: Final = {
     "quick_minutes": 60,
     "news_share": 0.5,
     "news_homes": 4,
+    **EVEN,
 }
 SCRIPTED_RANGE: Final = {
     "episodes": 20,
     "share_of_takes": 0.95,
     "same_range_median_of_needed": 15.0,
     "usual_share": 0.2,
-    "just_over_of_needed": _JUST_OVER,
+    "just_over_of_needed": JUST_OVER,
     "visits_per_episode": 3,
 }
 
@@ -323,7 +331,7 @@ def find_metronomes(traffic: Traffic) -> list[Finding]:
         again = pl.col("visits") >= METRONOME["slow_visits_per_episode"] * pl.col("episodes")
         slow = (pl.col("hours") >= METRONOME["hours"]) & (pl.col("gap_variation") <= METRONOME["slow_gap_variation"])
         slow &= again
-        chosen = told.filter(around | slow | quick)
+        chosen = beside_uneven(traffic, told.filter(around | slow | quick))
         if chosen.is_empty():
             continue
         theirs = enough.join(chosen.select(keys), on=keys, how="semi")
@@ -350,7 +358,7 @@ def find_scripted_ranges(traffic: Traffic) -> list[Finding]:
     same = alone & bounded & (pl.col("range") == most)
     # Where nothing less than the whole file counts, whoever takes the file takes just what counts.
     is_part = pl.col("needed_bytes").is_not_null() & ~pl.col("needs_whole").fill_null(value=True)
-    just = alone & is_part & of_needed.is_between(1, _JUST_OVER)
+    just = alone & is_part & of_needed.is_between(1, JUST_OVER)
     told = visits.group_by(CONSUMER, maintain_order=True).agg(
         visits=pl.len(),
         episodes=pl.col("episode").n_unique(),

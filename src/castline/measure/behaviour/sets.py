@@ -32,6 +32,7 @@ SAME_SET: Final = {
     "set_popular_share": 0.1,
     "set_episodes_near": 6,
     "set_times_expected": 10,
+    "set_share_of_day": 0.8,
 }
 _FEWEST: Final = 2
 _MOST_EPISODES: Final = 1_000
@@ -197,7 +198,16 @@ def _are_farms(sets: pl.DataFrame, takers: pl.DataFrame, traffic: Traffic) -> pl
     )
     enough |= near & (pl.col("episodes") >= SAME_SET["set_episodes_near"])
     any_agent = enough & (pl.col("usual_share_of_show") <= SAME_SET["set_usual_share"])
-    return told.filter(any_agent | (one_agent & (many | near)))
+    told = told.filter(any_agent | (one_agent & (many | near)))
+    # Where nearly all take one of several such sets, the log was made by a rule, and people are among them.
+    of_sets = traffic.takes.join(mine.join(told, on=_SET, how="semi").select(ADDRESS).unique(), on=ADDRESS, how="semi")
+    shares = traffic.takes.group_by("day_on").agg(
+        share_of_day=pl.col("take").is_in(of_sets["take"].unique().implode()).mean()
+    )
+    told = told.join(shares, on="day_on").filter(
+        (pl.col("share_of_day") <= SAME_SET["set_share_of_day"]) | (pl.len().over("day_on") == 1)
+    )
+    return told.drop("share_of_day")
 
 
 def _agents(mine: pl.DataFrame, takes: pl.DataFrame) -> pl.DataFrame:

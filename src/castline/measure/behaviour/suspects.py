@@ -38,11 +38,12 @@ from castline.measure.behaviour.habits import (
 )
 from castline.measure.behaviour.networks import NETWORK, find_networks
 from castline.measure.behaviour.sets import SAME_SET, find_same_sets
+from castline.measure.behaviour.stretches import STRETCH, find_same_stretches
 from castline.measure.behaviour.traffic import TRAFFIC_COLUMNS, Ints, Traffic, read_traffic
 from castline.measure.rules.table import Rulebook
 from castline.model.evidence import Evidence
 
-BEHAVIOUR_VERSION: Final = "behaviour/4"
+BEHAVIOUR_VERSION: Final = "behaviour/5"
 # Where most addresses of a day do what a rule looks for, it tells nothing about any: the log is a replay or a test.
 _MOST_ADDRESSES: Final = 0.5
 
@@ -77,7 +78,8 @@ def _all_rotations(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
 def _all_farms(traffic: Traffic, agents: pl.DataFrame) -> list[Finding]:
     found = find_farms(traffic, agents) + find_same_sets(traffic)
     crowded = find_crowded(traffic)
-    return found + find_networks(traffic, crowded) + find_alike(traffic, crowded) + find_aimed_networks(traffic)
+    found += find_networks(traffic, crowded) + find_alike(traffic, crowded)
+    return found + find_aimed_networks(traffic) + find_same_stretches(traffic, agents)
 
 
 def _metronomes(traffic: Traffic, _: pl.DataFrame) -> list[Finding]:
@@ -102,7 +104,7 @@ BEHAVIOURS: Final = (
     Behaviour("metronome", METRONOME, _metronomes, few_addresses=0),
     Behaviour("scripted_range", SCRIPTED_RANGE, _scripted_ranges),
     Behaviour("agent_rotation", AGENT_ROTATION | AIM, _all_rotations),
-    Behaviour("farm", FARM | SAME_SET | NETWORK | ALIKE | AIM, find_crowds=_all_farms),
+    Behaviour("farm", FARM | SAME_SET | NETWORK | ALIKE | AIM | STRETCH, find_crowds=_all_farms),
     Behaviour("burst", BURST | CROWD_BURST, _bursts, _crowd_bursts),
 )
 _OF_ADDRESSES: Final = [number for number, behaviour in enumerate(BEHAVIOURS) if behaviour.find_crowds is None]

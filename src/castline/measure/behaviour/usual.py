@@ -19,6 +19,10 @@ USUAL_TAKES: Final = 100
 _EARLY: Final = 0.1
 # People take much that others do not; that part of a taste's weight is the list's.
 _TASTE: Final = 0.7
+# Gaps that differ by less are the same.
+_SAME_GAP: Final = 1.1
+_TICKS_OF_GAP: Final = 10
+EVEN: Final = {"usual_even_share": 0.25}
 _TYPICAL: Final = {"day_on": pl.Int32(), "typical_takes": pl.Int64()}
 
 
@@ -34,6 +38,29 @@ def compute_clock(traffic: Traffic) -> pl.DataFrame:
         on_tick = np.bincount(days[at % (tick * _SECOND) == 0], minlength=len(all_of))[found]
         ticks[on_tick / all_of[found] >= _SHARE_ON_TICK] = tick
     return pl.DataFrame({"day_on": (found + first).astype(np.int32), "tick_seconds": ticks})
+
+
+def beside_uneven(traffic: Traffic, chosen: pl.DataFrame) -> pl.DataFrame:
+    """Those of days on which households keep no time: where they do, the log was made by the clock.
+
+    The most of the gaps between one take of households and the next that are as good as the same are next to none of
+    people's.
+    """
+    ticks = compute_clock(traffic)
+    uneven = [
+        day for day in chosen["day_on"].unique() if _find_evenness(traffic, day, ticks) <= EVEN["usual_even_share"]
+    ]
+    return chosen.filter(pl.col("day_on").is_in(uneven))
+
+
+def _find_evenness(traffic: Traffic, day: int, ticks: pl.DataFrame) -> float:
+    theirs = traffic.takes.filter(pl.col("is_ordinary") & (pl.col("day_on") == day))
+    gaps = np.sort(np.diff(np.sort(traffic.find_times(theirs).to_numpy())))
+    tick = int(ticks.filter(pl.col("day_on") == day)["tick_seconds"].item())
+    # What is told in a few steps of the clock is the same by rounding.
+    told = gaps[gaps >= _TICKS_OF_GAP * max(tick * _SECOND, 1)]
+    alike = np.searchsorted(told, told * _SAME_GAP, side="right") - np.arange(len(told))
+    return float(alike.max() / len(gaps)) if len(told) else 0.0
 
 
 def compute_typical(traffic: Traffic, days: Iterable[int]) -> pl.DataFrame:
