@@ -44,6 +44,7 @@ NAMED: dict[str, object] = {
     "last_on": date(2027, 1, 1),
     "grain": "day",
     "counted": "downloads",
+    "sources": "file",  # what downloads are from that tell no source
     "tz": "Europe/Oslo",
     "row_limit": 1000,
     "limit": 1000,

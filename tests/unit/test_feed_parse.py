@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from castline.cli.feed import feed
+from castline.cli.main import castline
 from castline.model import feed as model
 from castline.model.feed import FeedEpisode, FeedShow, FeedTranscript
 from castline.sources.feeds.errors import NotAFeed
@@ -249,7 +249,7 @@ def test_a_source_that_is_no_feed_is_one_line_too() -> None:
 
 
 def test_a_source_that_is_not_there_says_how_to_name_one(tmp_path: Path) -> None:
-    result = CliRunner().invoke(feed, ["parse", str(tmp_path / "missing")])
+    result = CliRunner().invoke(castline, ["feed", "parse", str(tmp_path / "missing")])
     assert (result.exit_code, result.output.splitlines()) == (
         1,
         [

@@ -39,6 +39,7 @@ PLAIN = {
     "app": "Overcast",
     "country": "SE",
     "device": "mobile",
+    "source": "file",
     "as_of": "2026-09-30",
     "from": "2026-09-01",
     "to": "2026-09-30",
