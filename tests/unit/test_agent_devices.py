@@ -61,6 +61,10 @@ def test_a_telephone_is_no_television(text: str) -> None:
         ("Quiet Office/16.44 (Mac OS/11.1; Desktop; en-US)", ("desktop", "Apple Computer", "macos")),
         ("UCWEB/2.0 (Windows; U; wds 8.10; de-DE; RM-7777) Mobile", ("mobile", "Windows Phone", "windows")),
         ("Opera/9.80 (QX; Opera Mini/4.4/37.7936; U; en) Presto/2.12", ("mobile", "Other Mobile Device", None)),
+        ("Quiet/117300517 Win32_x86_64/0 (PC laptop)", ("desktop", "Windows Computer", "windows")),
+        ("AppleTV77,3/15.1", ("smart_tv", "Apple TV", "tvos")),
+        ("gvfs/1.52.1", ("desktop", "Other Computer", "linux")),
+        ("Strawberry 1.0.21", ("desktop", "Other Computer", None)),
         ("MOT-QX3re/1.0 Release/13.07.2007 Browser/CMCS1.0", ("mobile", "Other Mobile Device", None)),
     ],
 )  # fmt: skip
