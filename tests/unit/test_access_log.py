@@ -174,6 +174,15 @@ def test_a_file_that_is_no_access_log_is_named(tmp_path: Path, content: bytes, s
     assert str(path) in caught.value.message
 
 
+def test_a_number_that_nothing_holds_makes_its_own_line_malformed_and_no_other(tmp_path: Path) -> None:
+    good = '{"time_iso8601":"2026-10-10T13:55:36Z","remote_addr":"203.0.113.9","request_uri":"/a.mp3","status":"200"}'
+    path = tmp_path / "numbers.json"
+    path.write_text(f'{good}\n{{"status":1e999}}\n[{{"status":1e999}},\n{good}\n')
+    (block,) = iter_requests(LogFile(path), now_at=NOW)
+    assert block.requests["line_number"].to_list() == [1, 4]
+    assert block.refused.select("line_number", "reason").rows() == [(2, "malformed_line"), (3, "malformed_line")]
+
+
 def test_a_log_from_the_future_is_still_a_log(tmp_path: Path) -> None:
     path = tmp_path / "future.log"
     path.write_text(GOOD.replace("2026", "2040") + "\nrubbish\n")

@@ -3,6 +3,7 @@
 from hashlib import sha256
 from pathlib import Path
 
+import pyarrow as pa  # type: ignore[import-untyped]  # it has no types
 import pytest
 
 from castline.base.errors import SourceUnreadable
@@ -70,3 +71,13 @@ def test_a_folder_is_no_log(tmp_path: Path) -> None:
 def test_a_log_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(SourceUnreadable, match="No such file"), open_log(tmp_path / "gone.log"):
         pass
+
+
+def test_a_packed_log_of_which_only_the_first_line_is_read_is_left_without_a_word(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pa.CompressedOutputStream(path, "zstd") as stream:
+        stream.write(b"".join(b"%d\n" % number for number in range(500_000)))
+    with open_log(path) as log:
+        assert log.read_anew().read_first_line() == b"0\n"
+    assert capfd.readouterr().err == ""

@@ -193,8 +193,7 @@ class LogFile:
         try:
             yield reader
         finally:
-            if not reader.closed:  # as the zstd reader leaves it
-                reader.detach()
+            reader.detach()
 
     def _unpack(self, file: BinaryIO, start: bytes) -> Iterator[bytes]:
         if start.startswith(_GZIP):
@@ -219,8 +218,7 @@ class LogFile:
         """Every frame's content; where one breaks, what came before, and a problem that names the place."""
         import pyarrow as pa  # type: ignore[import-untyped]  # noqa: PLC0415  # it has no types, and few need it
 
-        raw = pa.PythonFile(file, mode="r")
-        stream = pa.CompressedInputStream(raw, "zstd")
+        stream = pa.CompressedInputStream(pa.PythonFile(_LeftOpen(file), mode="r"), "zstd")
         try:
             while content := stream.read(_ZSTD_STEP):
                 yield content
@@ -291,6 +289,17 @@ def _in_utf8(pieces: Iterator[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         yield decoder.decode(piece).encode("utf-8", "replace")
     yield decoder.decode(b"", final=True).encode()
+
+
+class _LeftOpen:
+    """A file for Arrow, which closes what it reads whenever its own reader is thrown away."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read = file.read
+        self.closed = False
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def _inflate(inflate: "zlib._Decompress", chunk: bytes, step_bytes: int) -> Iterator[bytes]:

@@ -156,9 +156,16 @@ def _try_decode(line: str) -> dict[str, Any] | None:
     try:
         value = msgspec.json.decode(line)
     except DECODE_ERRORS:
-        mended = mend_json(line)
-        return None if mended is None else msgspec.json.decode(mended, type=dict[str, Any])
+        return _try_decode_mended(line)
     return value if isinstance(value, dict) else None
+
+
+def _try_decode_mended(line: str) -> dict[str, Any] | None:
+    mended = mend_json(line)
+    try:
+        return None if mended is None else msgspec.json.decode(mended, type=dict[str, Any])
+    except DECODE_ERRORS:  # an object all the same, but with a number that nothing holds
+        return None
 
 
 def _flat(column: pl.Series, *, joined: bool) -> pl.Series:
@@ -209,5 +216,4 @@ def json_keys(line: str) -> frozenset[str]:
     """The keys of the line's object; none for what is no object."""
     if len(line) > _LOOKED_AT or not line.lstrip(" \t[").startswith("{"):
         return frozenset()
-    sound = line if is_object(line) else mend_json(line)
-    return frozenset(msgspec.json.decode(sound)) if sound is not None else frozenset()
+    return frozenset(_try_decode(line) or ())
