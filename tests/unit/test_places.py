@@ -123,6 +123,7 @@ def test_an_operators_own_tables_take_the_place_of_the_bundled_ones(here: Settin
         ("203.0.113.0,203.0.113.255\n", "line 1:"),
         ("203.0.113.0,203.0.113.255,SE\n203.0.114.0,203.0.113.255,SE\n", "line 2: 203.0.114.0 to 203.0.113.255 is"),
         ("203.0.113.0,203.0.113.255,SE\n203.0.114.0,203.0.114.255,Sweden\n", "line 2: 'Sweden' is no country code"),
+        ("[" * 200_000, "field larger than field limit"),
         ("203.0.113.0,203.0.113.255,SE\nx,203.0.114.255,SE\n", "line 2: 'x' does not appear"),
     ],
 )  # fmt: skip

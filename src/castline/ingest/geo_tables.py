@@ -204,7 +204,7 @@ def _read_plain(path: Path) -> tuple[GeoKind, list[AddressRange], date | None]:
             is_mmdb = _MMDB_MARK in file.read()
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
         return _read_mmdb(path) if is_mmdb else (*_read_csv(path), changed)
-    except (OSError, maxminddb.InvalidDatabaseError, UnicodeDecodeError) as error:
+    except (OSError, maxminddb.InvalidDatabaseError, UnicodeDecodeError, csv.Error) as error:
         raise SourceUnreadable(source=path, detail=getattr(error, "strerror", None) or str(error)) from error
 
 
