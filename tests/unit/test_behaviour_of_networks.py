@@ -144,6 +144,19 @@ def test_neighbours_who_do_as_others_do_stay(settings: Settings, add: Callable[[
     assert before["crowd"] > 0
 
 
+def test_a_carriers_addresses_that_take_all_of_a_short_show_stay(settings: Settings) -> None:
+    """Behind each are sixty phones: together they take nearly everything, and all addresses the same."""
+    world = World("of a short show", days=1, shows=1, per_show=12, versions=30)
+    add_people(world, 500)
+    for phone in range(480):
+        for _ in range(3):
+            who = (f"90.1.2.{phone % 8 + 1}", world.agent())
+            world.ask("crowd", world.waking(0), who, world.choose(0))
+    before, after, reasons = _count(world, settings)
+    assert (after, reasons) == (before, set())
+    assert before["crowd"] > 0
+
+
 def test_a_log_of_few_networks_tells_of_none(settings: Settings) -> None:
     """As a test, or behind proxies, whose log shows their own addresses."""
     world = World("of tests", days=1, shows=1, per_show=_NEWEST + 1)

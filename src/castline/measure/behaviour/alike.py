@@ -14,7 +14,14 @@ from castline.measure.behaviour.crowded import CROWDED, NETWORK_KEYS, bound_choi
 from castline.measure.behaviour.habits import Finding
 from castline.measure.behaviour.traffic import Flags, Ints, Traffic
 
-ALIKE: Final = {"alike_addresses": 8, "alike_episodes": 3, "alike_share": 0.8, "alike_chance": 1e-6}
+# A carrier's address takes an episode again under every phone that likes it: many such come to take all there is.
+ALIKE: Final = {
+    "alike_addresses": 8,
+    "alike_episodes": 3,
+    "alike_share": 0.8,
+    "alike_takes_per_episode": 2,
+    "alike_chance": 1e-6,
+}
 _AS_ON_DAY: Final = 10
 _HOST: Final = (*NETWORK_KEYS, "who")
 _CELL: Final = (*NETWORK_KEYS, "episode")
@@ -72,6 +79,7 @@ def _alike_hosts(crowded: pl.DataFrame, common: pl.DataFrame) -> pl.DataFrame:
     alike = each.join(held, on=_HOST).filter(
         (pl.col("held") >= ALIKE["alike_share"] * pl.col("episodes"))
         & (pl.col("held") >= ALIKE["alike_share"] * pl.col("taken"))
+        & (pl.col("takes") <= ALIKE["alike_takes_per_episode"] * pl.col("taken"))
     )
     return alike.filter(pl.len().over(NETWORK_KEYS) >= ALIKE["alike_share"] * pl.col("hosts"))
 

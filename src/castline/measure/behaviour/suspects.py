@@ -43,7 +43,7 @@ from castline.measure.behaviour.traffic import TRAFFIC_COLUMNS, Ints, Traffic, r
 from castline.measure.rules.table import Rulebook
 from castline.model.evidence import Evidence
 
-BEHAVIOUR_VERSION: Final = "behaviour/5"
+BEHAVIOUR_VERSION: Final = "behaviour/6"
 # Where most addresses of a day do what a rule looks for, it tells nothing about any: the log is a replay or a test.
 _MOST_ADDRESSES: Final = 0.5
 
