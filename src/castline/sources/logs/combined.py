@@ -14,7 +14,7 @@ from castline.sources.logs.format import no_comments
 from castline.sources.logs.rows import unescaped
 from castline.sources.logs.times import zone_minutes
 
-_ADDRESS: Final = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%[0-9A-Za-z]+)?"
+ADDRESS: Final = r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*(?:%[0-9A-Za-z]+)?"
 _WORD: Final = r'[^ "\\\r]+'
 _QUOTED: Final = r'"[^"\\\r]*"'
 _EXTRA_COUNT: Final = 6
@@ -26,15 +26,15 @@ _EXTRAS: Final = tuple(f"_extra_{number}" for number in range(_EXTRA_COUNT))
 # The shapes that lines are tried for in turn, and the fields in front of the agent and behind it. To read fields that
 # no line has costs as much again, so most lines, which have at most one behind the agent, are read by themselves.
 _SHAPES: Final = (
-    (rf"^{_ADDRESS}{_HEAD}(?: {_QUOTED} {_QUOTED}{_EXTRA}?)?$", _FIELDS, _EXTRAS[:1]),
-    (f"^{_ADDRESS}{_SHAPE}", _FIELDS, _EXTRAS),
-    (f"^{_WORD} {_ADDRESS}{_SHAPE}", ("host", *_FIELDS), _EXTRAS),
+    (rf"^{ADDRESS}{_HEAD}(?: {_QUOTED} {_QUOTED}{_EXTRA}?)?$", _FIELDS, _EXTRAS[:1]),
+    (f"^{ADDRESS}{_SHAPE}", _FIELDS, _EXTRAS),
+    (f"^{_WORD} {ADDRESS}{_SHAPE}", ("host", *_FIELDS), _EXTRAS),
 )
 
 # A quoted field may hold \" and \\ (Apache) or \x22 (nginx). The last alternatives take quotes that nobody escaped.
 _ESCAPED: Final = r'"((?:[^"\\]|\\.)*)"'
 _LINE: Final = (
-    rf"^ *(?:(\S+) )?({_ADDRESS}) (\S+) (.*?) (\[[^\] ]+) ([+-][0-9]{{4}}\]) "
+    rf"^ *(?:(\S+) )?({ADDRESS}) (\S+) (.*?) (\[[^\] ]+) ([+-][0-9]{{4}}\]) "
     rf"(?:{_ESCAPED}|\"(.*?)\") ([0-9]{{3}}) ([0-9]{{1,18}}|-)"
     rf"(?: {_ESCAPED} (?:{_ESCAPED}((?: .*)?)|\"(.*)\"))?\s*$"
 )
@@ -43,12 +43,12 @@ _LINE_FIELDS: Final = (
     "referer", "_agent", "_tail", "_loose_agent",
 )  # fmt: skip
 _STAMP: Final = "[%d/%b/%Y:%H:%M:%S"
-_TAIL_RANGE: Final = r'(?:^| )"?(bytes=[0-9, -]+)'
+TAIL_RANGE: Final = r'(?:^| )"?(bytes=[0-9, -]+)'
 # X-Forwarded-For behind the agent, as nginx's own `main` has it; an address with a port is that of an upstream server.
 _HOP: Final = r"(?:unknown|(?:[0-9]{1,3}\.){3}[0-9]{1,3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]+)"
 _HOPS: Final = rf"{_HOP}(?:, ?{_HOP})*"
 _FORWARDED: Final = f"^{_HOPS}$"
-_TAIL_FORWARDED: Final = f'(?:^| )"?({_HOPS})(?:["]| |$)'
+TAIL_FORWARDED: Final = f'(?:^| )"?({_HOPS})(?:["]| |$)'
 _LINE_FORM: Final = re2.compile(_LINE)  # linear, whatever the line
 _KEPT: Final = (
     "line_number",
@@ -130,8 +130,8 @@ def _read_odd(numbered: pl.DataFrame) -> pl.DataFrame:
         *(unescaped(name, frame) for name in ("host", "address", "_stamp", "_zone", "status", "bytes_sent", "referer")),
         unescaped("_request", frame).fill_null(pl.col("_loose_request")).alias("request"),
         unescaped("_agent", frame).fill_null(pl.col("_loose_agent")).alias("user_agent"),
-        pl.col("_tail").str.extract(_TAIL_RANGE).alias("range"),
-        pl.col("_tail").str.extract(_TAIL_FORWARDED).alias("forwarded"),
+        pl.col("_tail").str.extract(TAIL_RANGE).alias("range"),
+        pl.col("_tail").str.extract(TAIL_FORWARDED).alias("forwarded"),
     )
 
 

@@ -84,6 +84,7 @@ def iter_requests(
     """
     found: _Reading | None = None
     is_known = after_line > 0
+    has_requests = has_agents = False
     file.asked = read_as.log_format
     for lines in file.iter_lines():
         if found is not None and lines.first_line + lines.text.count(b"\n") <= after_line:
@@ -106,7 +107,13 @@ def iter_requests(
             _check_format(file, block, found.log_format)
             is_known = True
         file.format_name = found.format_name
+        has_requests |= not block.requests.is_empty()
+        has_agents = has_agents or bool((block.requests["user_agent"] != "").any())
         yield block
+    if has_requests and not has_agents:
+        file.problem = (
+            file.problem or "no line tells a user agent: its requests fall as empty_agent when they are counted"
+        )
     if found is not None and read_as.trust_forwarded and not found.has_forwarded:
         file.problem = file.problem or "no line tells X-Forwarded-For: each address is the one that the server saw"
 
@@ -155,7 +162,7 @@ class _Reading:
     def _read_missed(self, missed: pl.DataFrame, now_at: datetime) -> LogBlock:
         """The lines in another format, where the server's was changed within the file; else they are refused."""
         other = None if self.read_as.log_format else try_recognise(missed["line"].head(_LOOKED_AT).to_list())
-        if other is None or other is self.log_format:
+        if other is None or other.name == self.log_format.name:
             detail = pl.lit(f"does not fit the format {self.log_format.name}")
             return LogBlock(REQUEST_SCHEMA.to_frame(), refuse(missed, "malformed_line", detail))
         if other.name not in self.others:

@@ -7,6 +7,7 @@ from typing import Final
 from castline.base.errors import InvalidInput
 from castline.sources.logs import bunny, cloudfront, google, haproxy, intake, json_logs, op3, s3
 from castline.sources.logs.akamai import AKAMAI, open_akamai
+from castline.sources.logs.arranged import USUAL_PLACE, find_agent_place, open_arranged
 from castline.sources.logs.azure import AZURE
 from castline.sources.logs.cdn77 import CDN77, CDN77_TABLE
 from castline.sources.logs.combined import CombinedReader, fits_combined
@@ -25,7 +26,7 @@ from castline.sources.logs.w3c import W3C
 
 COMBINED: Final = LogFormat(
     name="combined",
-    title="nginx and Apache, common or combined, with a virtual host in front or fields behind",
+    title="nginx and Apache, common or combined, with a virtual host in front or fields behind, in any order",
     fits=fits_combined,
     open=CombinedReader,
     example='203.0.113.9 - - [07/Sep/2026:00:00:00 +0000] "GET /one.mp3 HTTP/1.1" 200 28800000 "-" "Overcast/3.0"',
@@ -67,6 +68,7 @@ LOG_FORMATS: Final = (
 _BY_NAME: Final = {log_format.name: log_format for log_format in LOG_FORMATS}
 # What may stand before a colon, with what stands behind it.
 WRITTEN_FORMATS: Final = {
+    "combined": "the place of the agent among the fields behind the bytes, where it is not the second",
     "apache": "a LogFormat string of Apache, or one of its nicknames",
     "nginx": "a log_format string of nginx",
     "fastly": "a format string of Fastly",
@@ -79,6 +81,7 @@ WRITTEN_FORMATS: Final = {
 }
 # Written formats that are a row of the table with fields of one's own.
 _CHOSEN: Final[Mapping[str, tuple[LogFormat, Callable[[str], LogReader]]]] = {
+    "combined": (COMBINED, open_arranged),
     "cloudfront": (cloudfront.STANDARD, cloudfront.open_standard),
     "cloudfront-realtime": (cloudfront.REALTIME, cloudfront.open_realtime),
     "cloudflare": (LOGPUSH_CSV, open_logpush),
@@ -114,7 +117,10 @@ def try_recognise(lines: Sequence[str]) -> LogFormat | None:
     A line of a length that attacks have is looked at only where there is no other.
     """
     usual = [line for line in lines if len(line) <= _USUAL_LENGTH] or lines
-    return next((log_format for line in usual for log_format in LOG_FORMATS if log_format.fits(line)), None)
+    found = next((log_format for line in usual for log_format in LOG_FORMATS if log_format.fits(line)), None)
+    if found is COMBINED and (place := find_agent_place(usual)) != USUAL_PLACE:
+        return _written_format("combined", str(place))
+    return found
 
 
 def describe_formats(formats: Iterable[LogFormat] = LOG_FORMATS) -> list[dict[str, object]]:
