@@ -24,7 +24,8 @@ _HEAD: Final = (
     rf"^ *(?:(\S+) )?({ADDRESS}) (\S+) (.*?) (\[[^\] ]+ [+-][0-9]{{4}}\]) {_ESCAPED} ([0-9]{{3}}) ([0-9]{{1,18}}|-)"
 )
 _NAMES: Final = (
-    "host", "address", "_ident", "_user", "stamp", "request", "status", "bytes_sent", "_before", "user_agent", "_behind",
+    "host", "address", "_ident", "_user", "stamp", "request", "status", "bytes_sent",
+    "_before", "user_agent", "_behind",
 )  # fmt: skip
 _TEXTS: Final = ("host", "address", "request", "status", "bytes_sent", "user_agent")
 _REFERER: Final = r'(?:^| )"?([A-Za-z][A-Za-z0-9+.-]*://[^" ]*)'

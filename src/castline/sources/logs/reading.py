@@ -84,7 +84,6 @@ def iter_requests(
     """
     found: _Reading | None = None
     is_known = after_line > 0
-    has_requests = has_agents = False
     file.asked = read_as.log_format
     for lines in file.iter_lines():
         if found is not None and lines.first_line + lines.text.count(b"\n") <= after_line:
@@ -107,15 +106,8 @@ def iter_requests(
             _check_format(file, block, found.log_format)
             is_known = True
         file.format_name = found.format_name
-        has_requests |= not block.requests.is_empty()
-        has_agents = has_agents or bool((block.requests["user_agent"] != "").any())
         yield block
-    if has_requests and not has_agents:
-        file.problem = (
-            file.problem or "no line tells a user agent: its requests fall as empty_agent when they are counted"
-        )
-    if found is not None and read_as.trust_forwarded and not found.has_forwarded:
-        file.problem = file.problem or "no line tells X-Forwarded-For: each address is the one that the server saw"
+    file.problem = file.problem or (None if found is None else found.find_problem())
 
 
 def parse_lines(lines: Lines, *, now_at: datetime, read_as: ReadAs = ReadAs(COMBINED)) -> LogBlock:
@@ -135,6 +127,8 @@ class _Reading:
     read_as: ReadAs
     has_syslog: bool
     has_forwarded: bool = False
+    has_requests: bool = False
+    has_agents: bool = False
     others: "dict[str, _Reading]" = field(default_factory=dict)  # formats that it was changed to, by name
 
     @property
@@ -150,6 +144,8 @@ class _Reading:
             told = replace_addresses(told, self.read_as.trusted_proxies)
         found = _drop_empty(compute_requests(told, self.log_format.id_space, self.read_as.zone_of(self.log_format)))
         block = split_requests(found, numbered, now_at)
+        self.has_requests |= not block.requests.is_empty()
+        self.has_agents = self.has_agents or bool((block.requests["user_agent"] != "").any())
         if found.height == numbered.height:
             return block
         missed = numbered.filter(~self.reader.find_comments(numbered)).join(found, on="line_number", how="anti")
@@ -158,6 +154,15 @@ class _Reading:
             pl.concat([block.requests, rest.requests]).sort("line_number"),
             pl.concat([block.refused, rest.refused]).sort("line_number"),
         )
+
+    def find_problem(self) -> str | None:
+        """What no line of the file told, though it is needed."""
+        readings = (self, *self.others.values())
+        if self.read_as.trust_forwarded and not any(one.has_forwarded for one in readings):
+            return "no line tells X-Forwarded-For: each address is the one that the server saw"
+        if any(one.has_requests for one in readings) and not any(one.has_agents for one in readings):
+            return "no line tells a user agent: the requests fall as empty_agent when they are counted"
+        return None
 
     def _read_missed(self, missed: pl.DataFrame, now_at: datetime) -> LogBlock:
         """The lines in another format, where the server's was changed within the file; else they are refused."""
