@@ -75,6 +75,22 @@ def test_the_same_log_twice_changes_nothing(castline: Castline, folder: Path) ->
     assert castline.well("batch", "list") == before
 
 
+def test_a_log_that_was_read_wrongly_is_withdrawn_and_read_again(castline: Castline, folder: Path) -> None:
+    log = folder / "moved.log"
+    log.write_text(LINE.format(address="73.34.0.9").replace('"AntennaPod', '"x" "AntennaPod'))
+    (wrong,) = castline.well("log", "import", str(log), "--format", "combined")
+    ended = castline("log", "import", str(log), "--format", "combined:3")
+    assert f"castline batch withdraw {wrong['batch_id'][:8]}" in ended.err
+    ended = castline("batch", "withdraw", wrong["batch_id"][:8], "--reason", "the agent is the third field")
+    assert (ended.code, ended.out) == (0, "")
+    assert "1 request less; 1 day waits for `castline measure run`" in ended.err
+    (again,) = castline.well("log", "import", str(log), "--format", "combined:3")
+    assert (again["is_new"], again["landed_count"], again["batch_id"] != wrong["batch_id"]) == (True, 1, True)
+    ended = castline("batch", "withdraw", wrong["batch_id"], "--reason", "once more")
+    assert ended.code == 1
+    assert "it was withdrawn before" in ended.err
+
+
 def test_an_unknown_currency_names_line_and_field_and_the_rest_goes_on(castline: Castline, folder: Path) -> None:
     orders = folder / "orders.csv"
     orders.write_text(

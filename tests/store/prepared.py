@@ -42,6 +42,7 @@ NAMED: dict[str, object] = {
     "first_on": date(2026, 1, 1),
     "end_on": date(2027, 1, 1),
     "last_on": date(2027, 1, 1),
+    "beginning": "%",  # of an id, as a pattern
     "grain": "day",
     "counted": "downloads",
     "sources": "file",  # what downloads are from that tell no source

@@ -192,7 +192,7 @@ def test_a_log_that_is_utc_by_its_standard_says_so_in_the_manifest_unless_its_fo
         done = import_log(task.store, task.owner_id, path, options=ImportOptions(tz="Europe/Berlin"))
         assert (str(done.first_at), done.problem) == ("2026-09-07 00:00:00+00:00", None)
     named = import_log(task.store, task.owner_id, path, options=ImportOptions("w3c", tz="Europe/Berlin"))
-    assert named.problem == "it was imported before with --tz UTC, and its times stay as they were read then"
+    assert (named.problem or "").startswith("it was imported before with --tz UTC, and its times stay")
     with task.store.account(task.owner_id) as connection:
         (batch,) = load_batches(connection, task.owner_id)
     assert batch.metadata["tz"] == "UTC"

@@ -121,6 +121,30 @@ def compact_batches(as_json: bool) -> None:
     show_table(rows, ["kind", "day", "files merged", "rows", "files removed"])
 
 
+@batch.command("withdraw")
+@click.argument("batch_id", metavar="BATCH")
+@click.option("--reason", required=True, help="Why, for the ledger.")
+@json_option
+def withdraw_batch(batch_id: str, reason: str, as_json: bool) -> None:
+    """Take a log back that was read wrongly or is not yours, with what continues it; it may be imported again.
+
+    The batch is known by the beginning of its id, as `batch list` shows it. It stays in the ledger.
+    """
+    from castline.cli.session import open_account
+    from castline.ingest.logs.withdrawal import withdraw_log
+
+    with open_account() as acting:
+        done = withdraw_log(acting.store, acting.owner_id, batch_id, reason)
+    if as_json:
+        show_json(done)
+        return
+    say(f"withdrawn: {count_noun(len(done.batch_ids), 'batch', 'batches')} of {', '.join(done.sources)}")
+    if done.continues is not None:
+        say(f"it continues {str(done.continues)[:8]}, which stays: withdraw that one to take the whole log back")
+    days = count_noun(len(done.days), "day waits", "days wait")
+    say(f"{count_noun(done.request_count, 'request')} less; {days} for `castline measure run`")
+
+
 def _batch_facts(one: Batch) -> dict[str, object]:
     facts = {item.name: getattr(one, item.name) for item in fields(Batch)}
     return facts | {"content_hash": one.content_hash.hex()}

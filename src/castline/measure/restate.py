@@ -69,17 +69,21 @@ def compute_restatements(
         counts = before.downloads.get((day, podcast_id), 0), after.get((day, podcast_id), 0)
         if counts[0] != counts[1]:
             stood = before.versions[day]
-            is_late = bool(set(batches.get(day, ())) - set(before.batches.get(day, ())))
-            cause = _find_cause(stood.rule_versions, versions, is_late=is_late)
+            had, has = set(before.batches.get(day, ())), set(batches.get(day, ()))
+            cause = _find_cause(stood.rule_versions, versions, had, has)
             settings = stood.settings_version, str(versions.get("settings", ""))
             rows.append(RestatedDay(day, podcast_id, *counts, cause, *settings))
     return rows
 
 
-def _find_cause(before: Mapping[str, object], after: Mapping[str, object], *, is_late: bool) -> RestatementCause:
+def _find_cause(
+    before: Mapping[str, object], after: Mapping[str, object], had: Collection[UUID], has: Collection[UUID]
+) -> RestatementCause:
     """The strongest of what differs: a day may be late and under other settings at once."""
     if before.get("settings") != after.get("settings"):
         return "settings"
     if any(before.get(name) != after.get(name) for name in (before.keys() | after.keys()) - _UNDECIDING):
         return "rules"
-    return "late_data" if is_late else "feeds"
+    if set(has) - set(had):
+        return "late_data"
+    return "withdrawn" if set(had) - set(has) else "feeds"

@@ -17,7 +17,7 @@ EventType = Literal[
     "download", "stream", "listen_start", "listen_complete", "skip", "ad_start", "ad_complete", "ad_skip"
 ]
 Verdict = Literal["counted", "duplicate", "partial", "dropped"]
-RestatementCause = Literal["settings", "rules", "late_data", "feeds"]
+RestatementCause = Literal["settings", "rules", "late_data", "withdrawn", "feeds"]
 AttributionMethod = Literal["promo_code", "pixel", "utm", "direct", "custom"]
 PrimaryMethod = Literal["promo_code", "pixel", "utm", "custom"]
 AttributionTier = Literal["confirmed", "modeled"]

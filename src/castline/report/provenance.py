@@ -22,6 +22,7 @@ _CAUSES: Final[Mapping[RestatementCause, str]] = {
     "settings": "the account counts by other settings",
     "rules": "castline's rules or lists are newer",
     "late_data": "requests of these days came in late",
+    "withdrawn": "a log of these days was withdrawn",
     "feeds": "a feed or a file tells another size or length",
 }
 

@@ -84,6 +84,7 @@ _WORDS: Final[Mapping[Vocabulary, Mapping[str, str]]] = {
         "feed": "Feed",
         "playback": "Players' events",
         "rates": "Exchange rates",
+        "withdrawn_log": "Access log, withdrawn",
     },
     "ip": {"full": "Whole", "truncated": "Truncated to their network", "none": "Not at all"},
 }

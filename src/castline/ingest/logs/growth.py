@@ -74,8 +74,13 @@ def look_for_beginning(connection: Connection, owner_id: UUID, name: LogName) ->
 
 
 def is_overtaken(connection: Connection, owner_id: UUID, name: LogName, looked: Looked) -> bool:
-    """Whether a longer part of the file has been imported since it was looked for. Raises SourceUnreadable."""
+    """Whether a longer part of the file has been imported since it was looked for, or the part was withdrawn.
+
+    Raises SourceUnreadable.
+    """
     known = _load_known(connection, owner_id, name)
+    if looked.batch_id is not None and looked.batch_id not in {batch.batch_id for batch in known}:
+        return True
     if all(batch.batch_id in looked.seen for batch in known):
         return False
     again = _look(name, known)

@@ -28,6 +28,7 @@ from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import LOG_FORMATS, find_format
 from castline.store.landing.files import Landing, decode_parts, encode_parts, landing_place, open_landing
+from castline.store.landing.withdrawn_logs import count_withdrawn
 from castline.store.listening.downloads import LOG_KIND, find_log_by_file, hold_log_beginning, mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, find_batch, mark_lines_replayed, open_run, save_batch
@@ -106,7 +107,7 @@ def import_opened(store: Store, owner_id: UUID, log: OpenedLog, reading: "Readin
     with store.account(owner_id) as connection:
         known = find_log_by_file(connection, owner_id, file_hash)
     if known is not None:
-        return _tell_zone(_result(known, is_new=False, source=reading.source), known, reading)
+        return _tell_difference(_result(known, is_new=False, source=reading.source), known, reading)
     try:
         return _import_new(store, owner_id, log, file_hash, reading)
     except Conflict:
@@ -273,16 +274,21 @@ def _mask(text: str, privacy: IpPrivacy) -> str:
     return _V4.sub(cut, _V6.sub(cut, text))
 
 
-def name_batch(owner_id: UUID, content_hash: bytes) -> UUID:
-    """The batch's id; it follows from account and content, so that a second try writes the same files."""
-    identity = blake2b(owner_id.bytes + content_hash, digest_size=16, person=b"castline-log").digest()
+def name_batch(owner_id: UUID, content_hash: bytes, withdrawn_count: int = 0) -> UUID:
+    """The batch's id; it follows from account and content, so that a second try writes the same files.
+
+    Content that was withdrawn so many times is another batch each time.
+    """
+    identity = blake2b(
+        owner_id.bytes + content_hash + bytes(withdrawn_count), digest_size=16, person=b"castline-log"
+    ).digest()
     return UUID(int=int.from_bytes(identity) & ~_UUID_MARKS | _UUID_8)
 
 
 def make_batch(run: OpenRun, source: str, content_hash: bytes, tally: Tally, landing: Landing) -> Batch:
     """The batch of what was read of a log and lies in the draft."""
     return Batch(
-        batch_id=name_batch(run.owner_id, content_hash),
+        batch_id=name_batch(run.owner_id, content_hash, count_withdrawn(run.connection, run.owner_id, content_hash)),
         user_id=run.owner_id,
         run_id=run.run_id,
         kind=LOG_KIND,
@@ -325,14 +331,17 @@ def _iter_drops(drops: pl.DataFrame) -> Iterator[Drop]:
         yield Drop(line_number, reason, detail, payload)
 
 
-def _tell_zone(done: LogImport, known: Batch, reading: Reading) -> LogImport:
-    """The result, with a problem where the log was imported under another zone than is asked for now."""
+def _tell_difference(done: LogImport, known: Batch, reading: Reading) -> LogImport:
+    """The result, with a problem where the log was imported under another format or zone than is asked for now."""
+    asked, had = reading.options.log_format, str(known.metadata.get("format"))
     stored = str(known.metadata.get("tz", "UTC"))
-    if stored == reading.zone_of(known.metadata.get("format")):
+    if asked is not None and asked not in (had, *had.split(", ")):
+        problem = f"it was imported before as {had}, and its requests stay as they were read then"
+    elif stored != reading.zone_of(known.metadata.get("format")):
+        problem = f"it was imported before with --tz {stored}, and its times stay as they were read then"
+    else:
         return done
-    return replace(
-        done, problem=f"it was imported before with --tz {stored}, and its times stay as they were read then"
-    )
+    return replace(done, problem=f"{problem}; `castline batch withdraw {str(known.batch_id)[:8]}` takes it back")
 
 
 def _result(batch: Batch, *, is_new: bool, source: str) -> LogImport:

@@ -34,6 +34,7 @@ _CAUSES: Final = {
     "settings": "other settings",
     "rules": "other rules or lists",
     "late_data": "late data",
+    "withdrawn": "a log that was withdrawn",
     "feeds": "changed feeds",
 }
 _GAPS: Final[dict[GapCause, tuple[str, str]]] = {

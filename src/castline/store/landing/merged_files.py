@@ -145,7 +145,8 @@ def _read(root: Path, file: LandedFile) -> pl.DataFrame:
         raise LandingFileMissing(path=root / file.name, batch_id=batch.batch_id)
     rows = pl.read_parquet(root / file.name, hive_partitioning=False)
     if "batch_id" in rows.columns:
-        return rows
+        # Those of a batch that was withdrawn stay behind.
+        return rows.filter(pl.col("batch_id").is_in([member.batch_id.bytes for member, _ in file.members]))
     return rows.with_columns(batch_id=pl.lit(batch.batch_id.bytes))
 
 
