@@ -65,6 +65,20 @@ def test_a_query_is_answered_with_its_table_and_its_definition(castline: Castlin
     assert (wrong.code, "no time zone" in wrong.err) == (2, True)
 
 
+def test_a_table_names_what_json_identifies(
+    castline: Castline, store: Store, account: User, show: tuple[UUID, UUID]
+) -> None:
+    other, [_] = make_listened(store, account.user_id, "One", [MONDAY])
+    span = ("--from", "2026-03-02", "--to", "2026-03-05")
+    plain = castline("measure", "query", *span, "--dimension", "show", "--dimension", "episode")
+    answer = castline.well("measure", "query", *span, "--dimension", "show", "--dimension", "episode")
+    assert [tuple(map(UUID, row["members"])) for row in answer["rows"]] == [show]
+    assert f"One ({str(show[0])[:8]})" in plain.out
+    assert str(show[0]) not in plain.out
+    assert str(show[1]) not in plain.out
+    assert str(other)[:8] not in plain.out
+
+
 def test_audience_overlap_pacing_and_listening_are_told(castline: Castline, show: tuple[UUID, UUID]) -> None:
     audience = castline.well("measure", "audience", "--day", "2026-03-05")
     assert [(row["span"], row["show"], row["consumers"]) for row in audience][:2] == [

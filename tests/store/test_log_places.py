@@ -346,6 +346,21 @@ def test_a_log_through_a_stream_is_the_same_log_as_its_file(task: LogTask, tmp_p
     assert (filed.is_new, filed.batch_id) == (False, streamed.batch_id)
 
 
+@pytest.mark.parametrize("suffix", ["log", "log.gz"])
+def test_a_log_through_a_named_pipe_is_the_same_log_as_its_file(task: LogTask, tmp_path: Path, suffix: str) -> None:
+    path, pipe = write_log(tmp_path / f"one.{suffix}", [Line(), Line(60)]), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_bytes(path.read_bytes()))
+    writer.start()
+    (log,) = iter_logs(task, [str(pipe)])
+    piped, filed = task.import_one(log), task.import_one(path)
+    writer.join()
+    assert (piped.source, piped.landed_count) == (str(pipe), 2)
+    assert (filed.is_new, filed.batch_id) == (False, piped.batch_id)
+    with pytest.raises(InvalidInput, match="the pipe .* is read once"):
+        next(watch_logs(task, [str(pipe)], stop=threading.Event()))
+
+
 def test_standard_input_is_one_log_and_cannot_be_watched(task: LogTask) -> None:
     (log,) = iter_logs(task, ["-", "-"])
     assert isinstance(log, Stream)

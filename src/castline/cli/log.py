@@ -61,7 +61,7 @@ def import_(
     every: float,
     as_json: bool,
 ) -> None:
-    """Land the requests of access logs: files, patterns, folders, s3://BUCKET/PREFIX, or - for standard input.
+    """Land the requests of access logs: files, pipes, patterns, folders, s3://BUCKET/PREFIX, or - for stdin.
 
     Plain, gzip, zstd or Parquet. The format is found out. The same content is taken once. A file that is no access log
     does not stop the others; the exit code tells.

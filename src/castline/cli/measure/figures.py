@@ -9,6 +9,7 @@ import click
 
 from castline.base.errors import EXIT_QUALITY, SourceUnreadable
 from castline.cli.days import DAY
+from castline.cli.measure.answers import describe_basis, name_members, show_answer
 from castline.cli.output import json_option, say, show_json, show_table
 from castline.model.query import (
     COMPARISONS,
@@ -27,12 +28,9 @@ from castline.model.query import (
 
 if TYPE_CHECKING:
     from castline.measure.figures.reconcile import Reconciliation
-    from castline.model.measurement import Stretch
-    from castline.model.query import Answer, AnswerRow
     from castline.store.pool import Connection
 
 _DEFAULT_DAYS: Final = 28
-_FORMATS: Final = {"hour": "%Y-%m-%d %H:%M%z", "day": "%Y-%m-%d", "week": "%G-W%V", "month": "%Y-%m"}
 _SHOWN_DAYS: Final = 20
 
 _from = click.option("--from", "first", type=DAY, help="The first day; 28 days to the last by default.")
@@ -92,13 +90,14 @@ def query(
         )
         asked = Query(*_days(first, last), metric, dimensions, grain, tz, filters, comparison)
         answer = run_query(connection, acting.owner_id, asked)
+        names = {} if as_json else name_members(connection, acting.owner_id, dimensions)
     if as_json:
         show_json(answer)
         return
-    _show_answer(answer)
+    show_answer(answer, names)
     if answer.compared:
         say(f"\ncompared with {answer.compared.query.first_on} to {answer.compared.query.last_on}")
-        _show_answer(answer.compared)
+        show_answer(answer.compared, names)
 
 
 @click.command("audience")
@@ -128,7 +127,7 @@ def audience(day: datetime | None, shows: tuple[str, ...], tz: str, as_json: boo
     show_table(
         [
             {"span": row.span, "from": row.first_on, "to": row.last_on, "show": row.show, "consumers": row.consumers}
-            | {"basis": None if row.withheld else _basis(row.error_rate)}
+            | {"basis": None if row.withheld else describe_basis(row.error_rate)}
             for row in rows
         ],
         ["span", "from", "to", "show", "consumers", "basis"],
@@ -173,7 +172,7 @@ def overlap(first: datetime | None, last: datetime | None, shows: tuple[str, ...
     estimated = ["error"] if found.basis == "sketch" else []
     show_table(rows, ["show", "consumers", "other", "its_consumers", "both", *estimated, "of_union"])
     if estimated:
-        say(f"consumers: {_basis(found.error_rate)} (19 of 20 times); both: withheld below twice its error")
+        say(f"consumers: {describe_basis(found.error_rate)} (19 of 20 times); both: withheld below twice its error")
 
 
 @click.command("pacing")
@@ -329,48 +328,6 @@ def _explained(pair: "Reconciliation") -> str | None:
         return None
     shift = pair.explanation.shift_hours
     return f"days that begin {shift:+} hours before ours" if shift else " + ".join(pair.explanation.rules)
-
-
-def _show_answer(answer: "Answer") -> None:
-    counting = answer.counting
-    if answer.withheld:
-        say(answer.withheld.detail)
-    else:
-        columns = (["time"] if answer.query.grain != "none" else []) + [*answer.query.dimensions, answer.query.measure]
-        show_table([_row(answer, row) for row in answer.rows], columns)
-        if answer.not_measurable:
-            say(f"{answer.not_measurable:,} more ads are not measurable: nobody knows whether they were sent")
-    if counting.basis == "sketch":
-        say(f"{_basis(counting.error_rate)} (19 of 20 times): raw downloads of these days are gone")
-    fresh = f"{counting.measured_at:%Y-%m-%d %H:%M} UTC" if counting.measured_at else "never"
-    say(f"{answer.query.first_on} to {answer.query.last_on}, days of {answer.query.tz}")
-    if not counting.is_whole:
-        days = f"{counting.measured_day_count:,} of {counting.day_count:,} days"
-        say(f"measured on {days}: nothing is known of the others")
-    say(f"{counting.metric} from {counting.counted_from}, last counted {fresh}")
-    if counting.settings:
-        say(f"counted by the settings {_name_settings(counting.settings)}")
-    say(f"provisional from {counting.provisional_from} on")
-    for item in answer.annotations:
-        days = f"{item.first_on}" if item.last_on == item.first_on else f"{item.first_on} to {item.last_on}"
-        say(f"{days}: {item.title}: {item.detail}{f' {item.source}' if item.source else ''}")
-
-
-def _name_settings(stretches: "tuple[Stretch, ...]") -> str:
-    """The one version, or each with the last day that was counted by it."""
-    if len(stretches) == 1:
-        return stretches[0].version or "not told"
-    return ", ".join(f"{part.version or 'not told'} until {part.last_on}" for part in stretches)
-
-
-def _basis(error_rate: float) -> str:
-    return f"estimate ± {error_rate:.1%}" if error_rate else "exact"
-
-
-def _row(answer: "Answer", row: "AnswerRow") -> dict[str, object]:
-    asked = answer.query
-    time = {"time": row.start_at.strftime(_FORMATS[asked.grain])} if row.start_at else {}
-    return time | dict(zip(asked.dimensions, row.members, strict=True)) | {asked.measure: row.value}
 
 
 def _find_shows(connection: "Connection", owner_id: UUID, refs: tuple[str, ...]) -> tuple[UUID, ...]:

@@ -54,7 +54,10 @@ class LogTask:
     def import_one(self, log: Log) -> LogImport:
         """The log is imported. Raises what `import_log` raises, and SourceUnavailable for an object."""
         if isinstance(log, Path):
-            return self._import(log, self.options)
+            if not log.is_fifo():
+                return self._import(log, self.options)
+            with _open_pipe(log) as stream:
+                return self.import_one(Stream(str(log), stream))
         name = log.name if isinstance(log, Stream) else log.url
         with TemporaryDirectory(prefix="castline-log-") as folder:
             try:
@@ -80,6 +83,14 @@ class LogTask:
 
 
 _NAME_LENGTH: Final = 255
+
+
+def _open_pipe(path: Path) -> BinaryIO:
+    """The pipe, once somebody writes to it. Raises SourceUnreadable."""
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise SourceUnreadable(source=path, detail=error.strerror or str(error)) from error
 
 
 def _save_stream(log: Stream, folder: Path) -> Path:
@@ -133,10 +144,12 @@ def watch_logs(
 
     A file is taken when it has not changed between two looks, and one that never rests every so many looks. What was
     imported is known from the ledger, also by the next process; a log that failed is tried again when it changes.
-    Raises InvalidInput for standard input.
+    Raises InvalidInput for standard input and for a pipe.
     """
-    if STDIN in places:
-        raise InvalidInput(field="FILE", detail="standard input is read once, to its end, so it cannot be watched")
+    for place in places:
+        if place == STDIN or Path(place).is_fifo():
+            what = "standard input" if place == STDIN else f"the pipe {place}"
+            raise InvalidInput(field="FILE", detail=f"{what} is read once, to its end, so it cannot be watched")
     watch = _Watch(task)
     while not stop.is_set():
         for place in places:
