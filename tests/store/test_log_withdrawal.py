@@ -14,11 +14,11 @@ from castline.ingest.logs.withdrawal import Withdrawal, withdraw_log
 from castline.measure.run import measure
 from castline.model.account import User
 from castline.sources.logs.table import find_format
-from castline.store.landing.withdrawn_logs import WITHDRAWN_KIND
 from castline.store.listening.downloads import load_refused, load_waterfall
 from castline.store.pool import Store
 from castline.store.provenance.ledger import load_batches, load_quarantine, load_runs
 from castline.store.provenance.restatements import load_restatements
+from castline.store.provenance.withdrawn_logs import WITHDRAWN_KIND
 from make import make_account
 from make_logs import OVERCAST, Line, make_listened_show, write_log
 

@@ -28,10 +28,10 @@ from castline.sources.logs.reading import ReadAs, iter_requests
 from castline.sources.logs.rows import REFUSED_SCHEMA
 from castline.sources.logs.table import LOG_FORMATS, find_format
 from castline.store.landing.files import Landing, decode_parts, encode_parts, landing_place, open_landing
-from castline.store.landing.withdrawn_logs import count_withdrawn
 from castline.store.listening.downloads import LOG_KIND, find_log_by_file, hold_log_beginning, mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import OpenRun, find_batch, mark_lines_replayed, open_run, save_batch
+from castline.store.provenance.withdrawn_logs import count_withdrawn
 
 _REFUSED_LINES: Final = 1_000_000  # a file with more, and fewer requests, is of another format or damaged
 _V4: Final = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?!\.?\d)")

@@ -12,10 +12,10 @@ from uuid import UUID
 from castline.base.errors import Conflict, InvalidInput, NotFound
 from castline.model.lineage import DatasetUse
 from castline.store.landing.files import decode_parts
-from castline.store.landing.withdrawn_logs import find_logs, load_log_with_rest, withdraw_batches
 from castline.store.listening.downloads import hold_log_beginning, mark_dirty_days
 from castline.store.pool import Store
 from castline.store.provenance.ledger import open_run
+from castline.store.provenance.withdrawn_logs import find_logs, load_log_with_rest, withdraw_batches
 
 JOB: Final = "log.withdraw"
 
