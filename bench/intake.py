@@ -27,7 +27,7 @@ import psycopg
 import uvloop
 
 from castline.base.config import Settings
-from castline.ingest.segment_log import EVENTS, LogWriter, encode_record
+from castline.ingest.segment_log import EVENTS, LogWriter, encode_parted_record
 from castline.intake.beacon import parse_deliveries
 from castline.store.embedded.server import remove_embedded
 from castline.store.pool import open_store
@@ -242,7 +242,7 @@ def _batches(folder: Path) -> dict[str, object]:
         numbers: list[int] = []
         for _ in range(_BATCHES):
             parse_deliveries(body)
-            numbers.append(log.append([encode_record(EVENTS, 0, b"198.51.100.7", body)]))
+            numbers.append(log.append(encode_parted_record(EVENTS, 0, b"198.51.100.7", b"\r\n", body)))
             if len(numbers) > _IN_FLIGHT:
                 log.wait_synced(numbers.pop(0))
         log.wait_synced(numbers[-1])

@@ -126,18 +126,18 @@ class _Heard:
 def test_once_the_log_is_written_again_it_is_said_how_much_was_lost(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    client, record = _Heard(), encode_record(REQUEST, 1, b"192.0.2.1", b"GET / HTTP/1.1\r\n\r\n")
+    client, pieces = _Heard(), [encode_record(REQUEST, 1, b"192.0.2.1", b"GET / HTTP/1.1\r\n\r\n")]
 
     async def take_three() -> None:
         server = IntakeServer(tmp_path)
         in_the_way = tmp_path / "intake"
         in_the_way.write_text("")
         for answer in (b"kept", b"kept too"):
-            server.submit(client, answer, record, b"refused")
+            server.submit(client, answer, pieces, b"refused")
             await asyncio.sleep(0)
             await asyncio.sleep(0)
         in_the_way.unlink()
-        server.submit(client, b"kept", record, b"refused")
+        server.submit(client, b"kept", pieces, b"refused")
         await server.drain()
 
     with caplog.at_level(logging.WARNING):

@@ -1,6 +1,8 @@
 """The intake's log: what was appended is read again, and damage costs no more than what it hit."""
 
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -10,9 +12,11 @@ from pathlib import Path
 import pytest
 
 from castline.ingest.segment_log import (
+    EVENTS,
     REQUEST,
     LogWriter,
     Record,
+    encode_parted_record,
     encode_record,
     parse_segment,
     take_segments,
@@ -43,6 +47,45 @@ def test_records_are_read_as_they_were_appended(tmp_path: Path, *, is_strict: bo
         Record(REQUEST, 0, "198.51.100.7", b"t\0wo"),
     ]
     assert segment.damaged_bytes == 0
+
+
+@pytest.mark.parametrize("is_strict", [True, False])
+def test_records_in_large_and_small_pieces_are_the_same_bytes(tmp_path: Path, *, is_strict: bool) -> None:
+    """More than one call takes, and of every length around that from which on pieces are passed on."""
+    texts = [bytes([number % 251]) * (4090 + number % 13) for number in range(1300)]
+    log = LogWriter(tmp_path, is_strict=is_strict)
+    for text in (b"few", *texts[:20]):
+        log.append(encode_parted_record(EVENTS, 7, b"::1", b"head\r\n", text))
+    log.append([piece for text in texts for piece in encode_parted_record(EVENTS, 7, b"::1", text[:100], text[100:])])
+    log.close()
+    (path,) = tmp_path.glob("*.ready")
+    segment = parse_segment(path.read_bytes())
+    assert segment.damaged_bytes == 0
+    assert [record.text for record in segment.records] == [
+        *(b"head\r\n" + text for text in (b"few", *texts[:20])),
+        *texts,
+    ]
+    assert encode_record(EVENTS, 7, b"::1", b"ab") == b"".join(encode_parted_record(EVENTS, 7, b"::1", b"a", b"b"))
+
+
+@pytest.mark.parametrize("is_synced", [True, False])
+def test_a_frame_that_does_not_fit_leaves_nothing(tmp_path: Path, *, is_synced: bool) -> None:
+    """The system takes a part and refuses the rest, as a disk does that fills."""
+    script = (
+        "import os, resource, sys; from castline.ingest.log_frame import Frame, write_frame;"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000));"
+        "file = os.open(sys.argv[1], os.O_WRONLY | os.O_APPEND | os.O_CREAT);"
+        "size = write_frame(file, Frame([b'a' * 90_000]), 0, is_synced=bool(int(sys.argv[2])));\n"
+        "try: write_frame(file, Frame([b'b' * 9_000, b'c' * 9_000]), size, is_synced=bool(int(sys.argv[2])))\n"
+        "except OSError as error: print(error.strerror)\n"
+        "print(size == os.fstat(file).st_size)"
+    )
+    path = tmp_path / "segment"
+    words = [sys.executable, "-c", script, str(path), str(int(is_synced))]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert ended.stdout == "File too large\nTrue\n"
+    assert path.read_bytes()[-90_000:] == b"a" * 90_000
 
 
 def test_a_torn_tail_costs_the_frame_that_it_tore_and_no_other(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
@@ -40,9 +41,9 @@ class _Desk:
         self.connections: dict[Connection, None] = {}
         self.taken: list[tuple[bytes, bytes | None]] = []
 
-    def submit(self, _: Client, answer: bytes, record: bytes | None = None, failed: bytes | None = None) -> None:
+    def submit(self, _: Client, answer: bytes, pieces: Sequence[bytes] = (), failed: bytes | None = None) -> None:
         assert failed is None or failed
-        self.taken.append((answer, record))
+        self.taken.append((answer, b"".join(pieces) or None))
 
     def admit(self, _: Connection) -> bool:
         return True

@@ -357,7 +357,7 @@ def test_a_log_through_a_named_pipe_is_the_same_log_as_its_file(task: LogTask, t
     writer.join()
     assert (piped.source, piped.landed_count) == (str(pipe), 2)
     assert (filed.is_new, filed.batch_id) == (False, piped.batch_id)
-    with pytest.raises(InvalidInput, match="the pipe .* is read once"):
+    with pytest.raises(InvalidInput, match=r"the pipe .* is read once"):
         next(watch_logs(task, [str(pipe)], stop=threading.Event()))
 
 

@@ -21,6 +21,8 @@ from uuid import UUID, uuid4
 
 from zlib_ng.zlib_ng import crc32
 
+from castline.ingest.log_frame import HEADER, MAGIC, Frame, write_frame
+
 LOG_FOLDER: Final = Path("intake") / "log"  # below the data folder
 NEW: Final = ".new"
 OPEN: Final = ".open"
@@ -29,8 +31,6 @@ SYNC_WITHIN: Final = 0.005  # s; with the sync itself it stays within the 10 ms 
 _SEGMENT_SECONDS: Final = 5.0
 _SEGMENT_BYTES: Final = 64 * 1024 * 1024
 _RETRY_SECONDS: Final = 0.1
-_MAGIC: Final = b"\xcaSt\x01"
-_HEADER: Final = struct.Struct("<4sII")  # magic, length, CRC-32 of the payload
 _RECORD: Final = struct.Struct("<BQBI")  # kind, microseconds since 1970, length of the address, length of the text
 _LONGEST_FRAME: Final = 256 * 1024 * 1024
 
@@ -73,16 +73,15 @@ def encode_record(kind: int, at_us: int, address: bytes, text: bytes) -> bytes:
     return _RECORD.pack(kind, at_us, len(address), len(text)) + address + text
 
 
+def encode_parted_record(kind: int, at_us: int, address: bytes, *texts: bytes) -> list[bytes]:
+    """The pieces of a record whose text is in several: none of them is copied."""
+    return [_RECORD.pack(kind, at_us, len(address), sum(map(len, texts))) + address, *texts]
+
+
 def encode_segment(records: Iterable[Record]) -> bytes:
     """A segment that holds the records."""
-    return _encode_frame(
-        [encode_record(one.kind, one.at_us, one.address.encode("ascii", "replace"), one.text) for one in records]
-    )
-
-
-def _encode_frame(records: Sequence[bytes]) -> bytes:
-    payload = b"".join(records)
-    return _HEADER.pack(_MAGIC, len(payload), crc32(payload)) + payload
+    pieces = (encode_record(one.kind, one.at_us, one.address.encode("ascii", "replace"), one.text) for one in records)
+    return b"".join(Frame(pieces).encode())
 
 
 def parse_segment(content: bytes) -> Segment:
@@ -92,24 +91,24 @@ def parse_segment(content: bytes) -> Segment:
     while place < len(content):
         end = _end_of_frame(content, place)
         if end is None:
-            found = content.find(_MAGIC, place + 1)
+            found = content.find(MAGIC, place + 1)
             found = len(content) if found < 0 else found
             damaged += found - place
             place = found
             continue
-        records += _iter_records(content, place + _HEADER.size, end)
+        records += _iter_records(content, place + HEADER.size, end)
         place = end
     return Segment(records, damaged)
 
 
 def _end_of_frame(content: bytes, place: int) -> int | None:
-    if len(content) - place < _HEADER.size:
+    if len(content) - place < HEADER.size:
         return None
-    magic, length, checksum = _HEADER.unpack_from(content, place)
-    end = place + _HEADER.size + length
-    if magic != _MAGIC or length > _LONGEST_FRAME or end > len(content):
+    magic, length, checksum = HEADER.unpack_from(content, place)
+    end = place + HEADER.size + length
+    if magic != MAGIC or length > _LONGEST_FRAME or end > len(content):
         return None
-    return end if crc32(memoryview(content)[place + _HEADER.size : end]) == checksum else None
+    return end if crc32(memoryview(content)[place + HEADER.size : end]) == checksum else None
 
 
 def _iter_records(content: bytes, place: int, end: int) -> Iterator[Record]:
@@ -125,8 +124,8 @@ class LogWriter:
     """Appends records to the folder's open segment; a thread syncs and closes segments.
 
     `on_synced` is told, in that thread, up to which number the records are on the disk, or could not be put there.
-    In the strict mode what comes while a sync is under way is written by that thread too, as one frame after it: its
-    answer waits for the next sync anyhow, and who appends loses no time to the disk.
+    In the strict mode what comes while a sync is under way is written by that thread too, as one frame after it and in
+    one call with its sync: its answer waits for that anyhow, and who appends loses no time to the disk.
     """
 
     def __init__(self, folder: Path, *, is_strict: bool = False, on_synced: OnSynced | None = None) -> None:
@@ -139,14 +138,14 @@ class LogWriter:
         self._path = folder
         self._opened_at = 0.0
         self._size = self._taken = self._written = self._synced = 0
-        self._pending: list[bytes] = []
+        self._pending = Frame()
         self._pending_bytes = 0
         self._is_syncing = self._is_closing = False
         self._error: OSError | None = None
         self._thread: threading.Thread | None = None
 
-    def append(self, records: Sequence[bytes]) -> int:
-        """The records are in the file; returns the number that `on_synced` and `wait_synced` know them by.
+    def append(self, pieces: Sequence[bytes]) -> int:
+        """The records, in pieces, are in the file; returns the number that `on_synced` and `wait_synced` know them by.
 
         In the strict mode they may still be on their way there: whoever promises anything waits for the sync.
         Raises OSError where the disk refuses them; then nothing of them counts.
@@ -155,10 +154,10 @@ class LogWriter:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="intake-sync", daemon=True)
                 self._thread.start()
-            if self.is_strict and (self._is_syncing or self._pending):
-                self._queue(records)
+            if self.is_strict and (self._is_syncing or self._pending.byte_count):
+                self._queue(pieces)
             else:
-                self._write(records)
+                self._write(Frame(pieces))
                 self._written += 1
             self._taken += 1
             number = self._taken
@@ -181,23 +180,20 @@ class LogWriter:
         if self._thread is not None:
             self._thread.join()
 
-    def _queue(self, records: Sequence[bytes]) -> None:
+    def _queue(self, pieces: Sequence[bytes]) -> None:
         """The records wait for the sync that is under way; as many as a segment holds, then whoever appends does."""
         self._turned.wait_for(lambda: self._pending_bytes < _SEGMENT_BYTES or self._error is not None)
         if self._error is not None:
             raise self._error
-        self._pending += records
-        self._pending_bytes += sum(map(len, records))
+        before = self._pending.byte_count
+        self._pending.add(pieces)
+        self._pending_bytes += self._pending.byte_count - before
 
-    def _write(self, records: Sequence[bytes]) -> None:
-        """The records are a frame of the file; the caller alone may write."""
-        frame = _encode_frame(records)
+    def _write(self, frame: Frame, *, is_synced: bool = False) -> None:
+        """The frame is in the file, with `is_synced` on the disk; the caller alone may write."""
         if self._file is None:
             self._file = self._open()
-        done = os.write(self._file, frame)
-        if done < len(frame):
-            _write_rest(self._file, frame, done, self._size)
-        self._size += len(frame)
+        self._size += write_frame(self._file, frame, self._size, is_synced=is_synced)
 
     def _work(self) -> None:
         while True:
@@ -219,7 +215,7 @@ class LogWriter:
 
     def _sync(self, *, is_last: bool) -> None:
         with self._lock:
-            self._is_syncing = bool(self._pending) or self._written > self._synced
+            self._is_syncing = self._pending.byte_count > 0 or self._written > self._synced
         try:
             self._write_pending()
             with self._lock:
@@ -238,22 +234,24 @@ class LogWriter:
                 self._is_syncing = False
 
     def _write_pending(self) -> None:
-        """What came while the last sync was under way is a frame of its own; what the disk refuses goes on waiting."""
+        """What came while the last sync was under way is a frame of its own, and synced.
+
+        What the disk refuses goes on waiting. Raises OSError.
+        """
         with self._lock:
-            pending, self._pending, target = self._pending, [], self._taken
-        if not pending:
+            pending, self._pending, target = self._pending, Frame(), self._taken
+        if not pending.byte_count:
             return
         try:
-            # As one piece: each call that leaves Python waits long for its turn while a body is decoded.
-            self._write(pending)
+            self._write(pending, is_synced=True)
         except OSError:
             with self._lock:
-                self._pending = pending + self._pending
+                self._pending = pending.followed_by(self._pending)
             raise
-        with self._turned:
+        with self._lock:
             self._written = target
-            self._pending_bytes = sum(map(len, self._pending))
-            self._turned.notify_all()
+            self._pending_bytes = self._pending.byte_count
+        self._tell(target)
 
     def _close_segment(self, file: int) -> None:
         with self._lock:
@@ -330,16 +328,6 @@ def _close_orphans(folder: Path) -> None:
             continue
         finally:
             os.close(file)
-
-
-def _write_rest(file: int, frame: bytes, written: int, size: int) -> None:
-    """The frame is whole behind the `size` bytes before it, or gone: half a one must not stand before the next."""
-    try:
-        while written < len(frame):
-            written += os.write(file, frame[written:])
-    except OSError:
-        os.ftruncate(file, size)
-        raise
 
 
 def _sync_folder(folder: Path) -> None:

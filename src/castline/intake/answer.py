@@ -48,12 +48,12 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What leaves, and the kind and text of the record that has to be in the log before it does."""
+    """What leaves, and the kind and the pieces of the text of the record that has to be in the log before it does."""
 
     status: int
     headers: Headers
     body: bytes = b""
-    record: tuple[int, bytes] | None = None
+    record: tuple[int, *tuple[bytes, ...]] | None = None
     must_be_kept: bool = False  # whether it may only leave if the record could be written
 
 
@@ -107,7 +107,7 @@ def _take_events(asked: Asked, query: bytes) -> Answer:
         count = sum(len(delivery.events) for delivery in parse_deliveries(body))
     except msgspec.MsgspecError as error:
         return Answer(400, (*_OPEN, _JSON), msgspec.json.encode(describe_fault(error)))
-    record = (EVENTS, encode_head(asked) + body)
+    record = (EVENTS, encode_head(asked), body)
     if asked.method == "GET":
         return Answer(204, _OPEN, record=record, must_be_kept=True)
     return Answer(202, (*_OPEN, _JSON), b'{"received":%d}' % count, record, must_be_kept=True)

@@ -4,9 +4,10 @@ import asyncio
 import logging
 import re
 import time
+from collections.abc import Sequence
 from typing import Final, Protocol, cast
 
-from castline.ingest.segment_log import REQUEST, encode_record
+from castline.ingest.segment_log import REQUEST, encode_parted_record, encode_record
 from castline.intake.answer import Answer, Asked, compute_answer
 from castline.intake.request import (
     BODY_BYTES,
@@ -54,7 +55,7 @@ class Desk(Proxies, Protocol):
     connections: "dict[Connection, None]"
 
     def submit(
-        self, connection: Client, /, answer: bytes, record: bytes | None = None, failed: bytes | None = None
+        self, connection: Client, /, answer: bytes, pieces: Sequence[bytes] = (), failed: bytes | None = None
     ) -> None: ...
 
     def admit(self, connection: "Connection", /) -> bool: ...
@@ -181,7 +182,7 @@ class Connection(asyncio.Protocol):
         address = find_address(desk, self._peer, data) if self._via_proxy else self._address
         self.request_count = count
         answer = desk.redirect_start + found[0] + END
-        desk.submit(self, answer, encode_record(REQUEST, time.time_ns() // 1000, address, data), answer)
+        desk.submit(self, answer, (encode_record(REQUEST, time.time_ns() // 1000, address, data),), answer)
         self.since = 0.0
         return True
 
@@ -257,13 +258,14 @@ class Connection(asyncio.Protocol):
         self._answer(answer, address, head, lasting=lasting)
 
     def _answer(self, answer: Answer, address: bytes, head: Head, *, lasting: bool) -> None:
-        record = None
+        pieces: Sequence[bytes] = ()
         if answer.record is not None:
-            record = encode_record(answer.record[0], time.time_ns() // 1000, address, answer.record[1])
+            kind, *texts = answer.record
+            pieces = encode_parted_record(kind, time.time_ns() // 1000, address, *texts)
         # A client of HTTP/1.0 believes in a lasting connection only where it is told so.
         goes_on = (b"keep-alive" if head.is_old else b"") if lasting else b"close"
         sent, failed = encode_answer(answer, is_head=head.method == "HEAD", connection=goes_on)
-        self._desk.submit(self, sent, record, failed)
+        self._desk.submit(self, sent, pieces, failed)
         if not lasting:
             self._is_done = True
             self._buffer.clear()

@@ -10,6 +10,7 @@ import logging
 import socket
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -60,7 +61,8 @@ class IntakeServer:
         self._is_strict = options.durability == "strict"
         self._log = LogWriter(data_dir / LOG_FOLDER, is_strict=self._is_strict, on_synced=self._hear_synced)
         self._batch: list[_Reply] = []
-        self._records: list[bytes] = []
+        self._pieces: list[bytes] = []
+        self._record_count = 0
         self._unsynced: list[tuple[int, list[_Reply]]] = []
         self._is_flush_due = self._is_losing = self.is_draining = False
         self._server: asyncio.Server | None = None
@@ -128,26 +130,27 @@ class IntakeServer:
         return find_client(peer, forwarded, self._options.trusted_proxies) or peer
 
     def submit(
-        self, connection: Client, answer: bytes, record: bytes | None = None, failed: bytes | None = None
+        self, connection: Client, answer: bytes, pieces: Sequence[bytes] = (), failed: bytes | None = None
     ) -> None:
-        """The answer leaves once the record, and everything before it, is in the log."""
+        """The answer leaves once the record of these pieces, and everything before it, is in the log."""
         self._batch.append((connection, answer, failed))
-        if record is not None:
-            self._records.append(record)
+        if pieces:
+            self._pieces += pieces
+            self._record_count += 1
         if not self._is_flush_due:
             self._is_flush_due = True
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._is_flush_due = False
-        batch, records = self._batch, self._records
-        self._batch, self._records = [], []
+        batch, pieces, count = self._batch, self._pieces, self._record_count
+        self._batch, self._pieces, self._record_count = [], [], 0
         number = 0
-        if records:
+        if pieces:
             try:
-                number = self._log.append(records)
+                number = self._log.append(pieces)
             except OSError as error:
-                self._lose(len(records), error)
+                self._lose(count, error)
                 _send(batch, is_kept=False)
                 return
             if self._is_losing:

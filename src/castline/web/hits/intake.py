@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from castline.ingest.segment_log import LogWriter, encode_record
+from castline.ingest.segment_log import LogWriter, encode_parted_record
 from castline.intake.answer import Answer, Asked, compute_answer, compute_failed
 from castline.intake.request import PATH_BYTES
 from castline.web.context import client_address, context_of
@@ -35,17 +35,18 @@ async def take(request: Request) -> Response:
     answer = compute_answer(Asked(request.method, path, headers, await request.body()))
     if answer.record is not None:
         address = (client_address(request) or "").encode("ascii", "replace")[:64]
-        record = encode_record(answer.record[0], time.time_ns() // 1000, address, answer.record[1])
-        answer = await run_in_threadpool(_keep, context_of(request).intake, record, answer)
+        kind, *texts = answer.record
+        pieces = encode_parted_record(kind, time.time_ns() // 1000, address, *texts)
+        answer = await run_in_threadpool(_keep, context_of(request).intake, pieces, answer)
     response = Response(answer.body, answer.status)
     for name, value in answer.headers:
         response.headers[name.decode("ascii").lower()] = value.decode("latin-1")
     return response
 
 
-def _keep(log: LogWriter, record: bytes, answer: Answer) -> Answer:
+def _keep(log: LogWriter, pieces: list[bytes], answer: Answer) -> Answer:
     try:
-        log.wait_synced(log.append([record]))
+        log.wait_synced(log.append(pieces))
     except OSError:
         return compute_failed(answer)
     return answer

@@ -85,7 +85,7 @@ class ShortWay(Connection):
         self._is_asked = True
         address = find_address(desk, self.client[0] if self.client else "", data)
         answer = desk.redirect_start + found[0] + END
-        desk.submit(self, answer, encode_record(REQUEST, time.time_ns() // 1000, address, data), answer)
+        desk.submit(self, answer, (encode_record(REQUEST, time.time_ns() // 1000, address, data),), answer)
         return True
 
     def _is_between(self) -> bool:
